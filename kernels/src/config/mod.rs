@@ -1,0 +1,1 @@
+//! The 13-byte configuration: state, headers and frames.

@@ -1,0 +1,1 @@
+//! The instruction set that a kernel runs with.

@@ -1,0 +1,8 @@
+//! Wire formats and SIMD parsing kernels of Thirteen: pure functions over bytes, without
+//! allocation and without a runtime.
+#![cfg_attr(not(test), no_std)]
+
+pub mod config;
+pub mod http;
+pub mod level;
+pub mod websocket;

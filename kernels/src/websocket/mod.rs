@@ -1,0 +1,1 @@
+//! WebSocket payloads: unmasking and UTF-8.

@@ -1,0 +1,10 @@
+//! Thirteen: one binary that runs a shop's whole back end. This page is the map of the crate.
+
+pub mod cli;
+pub mod http;
+pub mod limits;
+pub mod ring;
+pub mod settings;
+pub mod shard;
+pub mod state;
+pub mod telemetry;

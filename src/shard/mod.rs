@@ -1,0 +1,1 @@
+//! Shards: one pinned executor per core.

@@ -1,0 +1,1 @@
+//! The live 13-byte configuration.
