@@ -36,10 +36,6 @@ impl Lanes for Sse42 {
         let rows = table(&class.by_low_nibble);
         let bits = table(&BIT_OF_HIGH_NIBBLE);
         // SAFETY: `self` proves SSE4.2, which includes SSSE3 and SSE2.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "one fact covers them all"
-        )]
         unsafe {
             let high = _mm_and_si128(_mm_srli_epi16(vector, 4), _mm_set1_epi8(0x0f));
             let hit = _mm_and_si128(_mm_shuffle_epi8(rows, vector), _mm_shuffle_epi8(bits, high));
@@ -51,10 +47,6 @@ impl Lanes for Sse42 {
     #[inline(always)]
     fn equals(self, vector: __m128i, byte: u8) -> u64 {
         // SAFETY: SSE2 is in the baseline of x86-64.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "one fact covers them all"
-        )]
         unsafe {
             let same = _mm_cmpeq_epi8(vector, _mm_set1_epi8(byte as i8));
             u64::from(_mm_movemask_epi8(same) as u16)
@@ -85,10 +77,6 @@ impl Lanes for Avx2 {
         let rows = table(&class.by_low_nibble);
         let bits = table(&BIT_OF_HIGH_NIBBLE);
         // SAFETY: `self` proves AVX2.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "one fact covers them all"
-        )]
         unsafe {
             let rows = _mm256_broadcastsi128_si256(rows);
             let bits = _mm256_broadcastsi128_si256(bits);
@@ -105,10 +93,6 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn equals(self, vector: __m256i, byte: u8) -> u64 {
         // SAFETY: `self` proves AVX2.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "one fact covers them all"
-        )]
         unsafe {
             let same = _mm256_cmpeq_epi8(vector, _mm256_set1_epi8(byte as i8));
             u64::from(_mm256_movemask_epi8(same) as u32)
@@ -147,10 +131,6 @@ impl Lanes for Avx512 {
         let rows = table(&class.by_low_nibble);
         let bits = table(&BIT_OF_HIGH_NIBBLE);
         // SAFETY: `self` proves AVX-512 F and BW.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "one fact covers them all"
-        )]
         unsafe {
             let rows = _mm512_broadcast_i32x4(rows);
             let bits = _mm512_broadcast_i32x4(bits);
@@ -165,13 +145,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn equals(self, vector: __m512i, byte: u8) -> u64 {
         // SAFETY: `self` proves AVX-512 BW.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "one fact covers them all"
-        )]
-        unsafe {
-            _mm512_cmpeq_epi8_mask(vector, _mm512_set1_epi8(byte as i8))
-        }
+        unsafe { _mm512_cmpeq_epi8_mask(vector, _mm512_set1_epi8(byte as i8)) }
     }
 }
 
