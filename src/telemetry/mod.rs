@@ -2,9 +2,13 @@
 
 pub mod clock;
 pub mod counter;
+pub mod date;
+pub mod health;
 pub mod local;
 pub mod operation;
+pub mod process;
 pub mod snapshot;
+pub mod trace_id;
 
 pub use clock::{Clock, ClockSource};
 pub use counter::{Counter, Fault};
