@@ -3,12 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
-use hdrhistogram::Histogram;
-
 use super::clock::Clock;
 use super::counter::{Counter, Fault};
+use super::durations::Durations;
 use super::operation::Operation;
-use super::snapshot::{OperationRecord, RouteRecord, Samples, Snapshot};
+use super::snapshot::{OperationRecord, RouteRecord, Snapshot};
 
 /// The record of one shard. It is for one thread (`!Send`, `!Sync`): no locks, no atomics.
 pub struct Local {
@@ -20,7 +19,7 @@ pub struct Local {
     samplers: [Sampler; Operation::COUNT],
     counters: [Cell<u64>; Counter::COUNT],
     faults: [Cell<u64>; Fault::COUNT],
-    turns: RefCell<Histogram<u64>>,
+    turns: RefCell<Durations>,
     spread: Cell<u64>,
     _one_thread: PhantomData<*const ()>,
 }
@@ -70,7 +69,7 @@ impl Local {
             samplers: std::array::from_fn(|_| Sampler::default()),
             counters: std::array::from_fn(|_| Cell::new(0)),
             faults: std::array::from_fn(|_| Cell::new(0)),
-            turns: RefCell::new(histogram()),
+            turns: RefCell::new(Durations::new()),
             spread: Cell::new(shard as u64 + 1),
             _one_thread: PhantomData,
         }
@@ -142,7 +141,7 @@ impl Local {
     /// Records one turn of the shard's driver: how long it kept other work waiting.
     #[inline]
     pub fn record_turn(&self, nanoseconds: u64) {
-        record_into(&mut self.turns.borrow_mut(), nanoseconds);
+        self.turns.borrow_mut().add(nanoseconds);
     }
 
     /// Connections that are open.
@@ -219,14 +218,14 @@ struct Sampler {
     interval: Cell<u32>,
     /// Runs before the interval that is under way.
     performed: Cell<u64>,
-    samples: RefCell<Option<Box<Samples>>>,
+    samples: RefCell<Option<Box<Durations>>>,
 }
 
 impl Sampler {
     fn add(&self, picoseconds: u64) {
         let mut samples = self.samples.borrow_mut();
         samples
-            .get_or_insert_with(|| Box::new(Samples::new()))
+            .get_or_insert_with(|| Box::new(Durations::new()))
             .add(picoseconds);
     }
 
@@ -248,27 +247,6 @@ impl Default for Sampler {
             samples: RefCell::new(None),
         }
     }
-}
-
-/// Where a histogram starts; it grows by itself up to any u64.
-const FIRST_BOUND: u64 = 1 << 20;
-/// Two digits: a quantile is at most 1 % off.
-const SIGNIFICANT_DIGITS: u8 = 2;
-
-/// An empty histogram of the kind that everything here records into.
-pub(super) fn histogram() -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(1, FIRST_BOUND, SIGNIFICANT_DIGITS)
-        .expect("the bounds are constants within the library's limits");
-    histogram.auto(true);
-    histogram
-}
-
-/// Records a value into a histogram made by `histogram`.
-#[inline]
-pub(super) fn record_into(histogram: &mut Histogram<u64>, value: u64) {
-    histogram
-        .record(value)
-        .expect("it grows, and 57 powers of two fit in memory");
 }
 
 #[cold]
@@ -309,8 +287,8 @@ mod tests {
         assert_eq!(snapshot.routes.len(), 3);
         let health = snapshot.routes[0].1.as_ref().unwrap();
         assert_eq!(health.statuses, [0, 2, 0, 0, 1]);
-        assert_eq!(health.sum_ns, 13_000);
-        assert_eq!(health.durations.len(), 3);
+        assert_eq!(health.durations.sum(), 13_000);
+        assert_eq!(health.durations.count(), 3);
         assert!(
             snapshot.routes[1].1.is_none(),
             "an idle route costs nothing"
@@ -328,8 +306,8 @@ mod tests {
         }
         let snapshot = local.snapshot();
         let health = snapshot.routes[0].1.as_ref().unwrap();
-        assert_eq!(health.durations.len(), 5);
-        assert_eq!(health.sum_ns, u64::MAX, "the sum saturates");
+        assert_eq!(health.durations.count(), 5);
+        assert_eq!(health.durations.sum(), u64::MAX, "the sum saturates");
     }
 
     #[test]
@@ -343,7 +321,7 @@ mod tests {
         let snapshot = local.snapshot();
         let record = &snapshot.operations[Operation::HeadParse.index()];
         assert_eq!(record.performed, rounds + 1);
-        let samples = record.samples.as_ref().unwrap().durations.len();
+        let samples = record.samples.as_ref().unwrap().count();
         assert!(
             (150..=260).contains(&samples),
             "{samples} samples of {rounds}"

@@ -3,8 +3,10 @@
 pub mod clock;
 pub mod counter;
 pub mod date;
+pub mod durations;
 pub mod health;
 pub mod local;
+pub mod metrics;
 pub mod operation;
 pub mod process;
 pub mod snapshot;
@@ -12,6 +14,8 @@ pub mod trace_id;
 
 pub use clock::{Clock, ClockSource};
 pub use counter::{Counter, Fault};
+pub use durations::Durations;
 pub use local::{Local, RingCounters, RouteLabel, UNMATCHED};
 pub use operation::{Operation, Target, Verdict};
-pub use snapshot::{OperationRecord, RouteRecord, Samples, ShardLine, Snapshot, Totals};
+pub use process::{ProcessUsage, Started};
+pub use snapshot::{OperationRecord, RouteRecord, ShardLine, Snapshot, Totals};

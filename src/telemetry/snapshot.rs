@@ -1,9 +1,8 @@
 //! Copies of shards' records that travel between threads, and their sum.
 
-use hdrhistogram::Histogram;
-
 use super::counter::{Counter, Fault};
-use super::local::{RingCounters, RouteLabel, histogram, record_into};
+use super::durations::Durations;
+use super::local::{RingCounters, RouteLabel};
 use super::operation::Operation;
 
 /// One shard's record at one moment.
@@ -20,7 +19,7 @@ pub struct Snapshot {
     /// By `Fault::index`.
     pub faults: [u64; Fault::COUNT],
     /// Nanoseconds of the driver's turns.
-    pub turns: Histogram<u64>,
+    pub turns: Durations,
     /// Zero until whoever drives the ring fills it in.
     pub ring: RingCounters,
 }
@@ -29,9 +28,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub struct RouteRecord {
     /// Nanoseconds.
-    pub durations: Histogram<u64>,
-    /// The exact sum of the durations.
-    pub sum_ns: u64,
+    pub durations: Durations,
     /// Replies by class, 1xx to 5xx.
     pub statuses: [u64; 5],
 }
@@ -41,17 +38,8 @@ pub struct RouteRecord {
 pub struct OperationRecord {
     /// Times it ran.
     pub performed: u64,
-    /// The runs that were timed; `None` while there was none.
-    pub samples: Option<Samples>,
-}
-
-/// Timed runs of one operation.
-#[derive(Clone, Debug)]
-pub struct Samples {
-    /// Picoseconds.
-    pub durations: Histogram<u64>,
-    /// The exact sum of the durations.
-    pub sum_ps: u64,
+    /// Picoseconds of the runs that were timed; `None` while there was none.
+    pub samples: Option<Durations>,
 }
 
 /// The shards together.
@@ -81,7 +69,7 @@ pub struct ShardLine {
     /// Requests answered.
     pub requests: u64,
     /// Nanoseconds of the driver's turns.
-    pub turns: Histogram<u64>,
+    pub turns: Durations,
     /// The ring's own counts.
     pub ring: RingCounters,
 }
@@ -189,8 +177,7 @@ impl Snapshot {
 impl RouteRecord {
     pub(super) fn new() -> RouteRecord {
         RouteRecord {
-            durations: histogram(),
-            sum_ns: 0,
+            durations: Durations::new(),
             statuses: [0; 5],
         }
     }
@@ -206,15 +193,13 @@ impl RouteRecord {
             (100..600).contains(&status),
             "status {status} does not exist"
         );
-        record_into(&mut self.durations, nanoseconds);
-        self.sum_ns = self.sum_ns.saturating_add(nanoseconds);
+        self.durations.add(nanoseconds);
         let class = usize::from(status / 100).clamp(1, 5) - 1;
         self.statuses[class] += 1;
     }
 
     fn merge(&mut self, other: &RouteRecord) {
-        add_histogram(&mut self.durations, &other.durations);
-        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
+        self.durations.merge(&other.durations);
         for (sum, count) in self.statuses.iter_mut().zip(other.statuses) {
             *sum += count;
         }
@@ -226,39 +211,15 @@ impl OperationRecord {
         self.performed += other.performed;
         match (&mut self.samples, other.samples) {
             (_, None) => {}
-            (Some(sum), Some(samples)) => {
-                add_histogram(&mut sum.durations, &samples.durations);
-                sum.sum_ps = sum.sum_ps.saturating_add(samples.sum_ps);
-            }
+            (Some(sum), Some(samples)) => sum.merge(&samples),
             (empty @ None, samples) => *empty = samples,
         }
     }
 
     /// The median of the timed runs, in picoseconds.
     pub fn median_ps(&self) -> Option<u64> {
-        self.samples
-            .as_ref()
-            .map(|samples| samples.durations.value_at_quantile(0.5))
+        self.samples.as_ref().map(|samples| samples.quantile(0.5))
     }
-}
-
-impl Samples {
-    pub(super) fn new() -> Samples {
-        Samples {
-            durations: histogram(),
-            sum_ps: 0,
-        }
-    }
-
-    pub(super) fn add(&mut self, picoseconds: u64) {
-        record_into(&mut self.durations, picoseconds);
-        self.sum_ps = self.sum_ps.saturating_add(picoseconds);
-    }
-}
-
-fn add_histogram(sum: &mut Histogram<u64>, other: &Histogram<u64>) {
-    sum.add(other)
-        .expect("it grows, and both have the same digits");
 }
 
 #[cfg(test)]
@@ -313,14 +274,14 @@ mod tests {
         assert_eq!(totals.counter(Counter::BytesIn), 42);
         assert_eq!(totals.faults[Fault::Reset.index()], 1);
         let health = totals.routes[0].1.as_ref().unwrap();
-        assert_eq!((health.count(), health.sum_ns), (2, 5_000_001_000));
-        let slowest = health.durations.max() as f64;
+        assert_eq!((health.count(), health.durations.sum()), (2, 5_000_001_000));
+        let slowest = health.durations.longest() as f64;
         assert!((slowest / 5e9 - 1.0).abs() < 0.01, "{slowest}");
         assert_eq!(totals.routes[2].0, RouteLabel::UNMATCHED);
         let rate_check = &totals.operations[Operation::RateCheck.index()];
         let samples = rate_check.samples.as_ref().unwrap();
-        assert_eq!((rate_check.performed, samples.sum_ps), (2, 100_000));
-        assert_eq!(samples.durations.len(), 2);
+        assert_eq!((rate_check.performed, samples.sum()), (2, 100_000));
+        assert_eq!(samples.count(), 2);
     }
 
     #[test]
