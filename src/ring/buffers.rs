@@ -5,7 +5,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -29,6 +29,13 @@ impl Deref for Received {
         // does not write to it before `give`, which only `drop` calls; `length` bytes were
         // written by the kernel, and the pool's memory lives as long as `self.pool`.
         unsafe { std::slice::from_raw_parts(self.pool.address(self.id), self.length as usize) }
+    }
+}
+
+impl DerefMut for Received {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as for `deref`, and `&mut self` makes this the only slice of the buffer.
+        unsafe { std::slice::from_raw_parts_mut(self.pool.address(self.id), self.length as usize) }
     }
 }
 

@@ -13,7 +13,7 @@ use slab::Slab;
 
 use super::buffers::Pool;
 use super::counters::Counters;
-use super::deadline::{Deadlines, Entry, Target};
+use super::deadline::{Deadlines, Entry, Target, whole_ms};
 use super::handle::RingOptions;
 use super::listener::ListenerSlot;
 use super::slot::{Held, Receive, Slot};
@@ -108,7 +108,7 @@ impl Core {
 
     /// Submits what is queued and moves what has completed into its slots; says how many.
     pub(super) fn turn(&mut self) -> io::Result<usize> {
-        self.now = Instant::now();
+        self.look_at_clock();
         self.counters.turns += 1;
         self.feed_starved();
         self.enter()?;
@@ -121,10 +121,15 @@ impl Core {
         self.counters.completions += count as u64;
         reaped.clear();
         self.reaped = reaped;
-        if self.deadlines.is_due(self.now) {
+        if self.deadlines.is_due() {
             self.sweep();
         }
         Ok(count)
+    }
+
+    fn look_at_clock(&mut self) {
+        self.now = Instant::now();
+        self.deadlines.set_now(self.now);
     }
 
     /// One system call that submits and lets deferred completions come in; none where there is
@@ -242,16 +247,25 @@ impl Core {
 
     /// Moves the deadline of a slot; `None` takes it away.
     pub(super) fn set_deadline(&mut self, key: Key, span: Option<Duration>) {
-        let tick = span.map(|span| self.deadlines.tick_after(self.now, span));
+        let span_ms = span.map_or(0, whole_ms);
+        let tick = span.map(|_| self.deadlines.tick_after(span_ms));
         let slot = &mut self.streams[key.index as usize];
         slot.deadline.passed = false;
         slot.deadline.tick = tick;
-        slot.deadline.span_ms = span.map_or(0, |span| span.as_millis() as u32);
+        slot.deadline.span_ms = span_ms;
         if let Some(tick) = tick
             && slot.deadline.wheel_tick.is_none_or(|set| tick < set)
         {
             slot.deadline.wheel_tick = Some(tick);
             self.deadlines.insert(Target::Stream(key), tick);
+        }
+    }
+
+    /// Wakes every reader once with an error of kind `Interrupted`.
+    pub(super) fn interrupt_streams(&mut self) {
+        for (_, slot) in &mut self.streams {
+            slot.interrupted = true;
+            slot.wake_reader();
         }
     }
 
@@ -265,7 +279,7 @@ impl Core {
     }
 
     fn sweep(&mut self) {
-        let due = self.deadlines.sweep(self.now);
+        let due = self.deadlines.sweep();
         for entry in &due {
             match entry.target {
                 Target::Stream(key) => self.deadline_came_up(key, *entry),
@@ -300,8 +314,8 @@ impl Core {
     /// Arms the next deadline, submits what is queued and lets completions ring the bell of the
     /// inbox. Says whether there is nothing to do until it rings.
     pub(super) fn prepare_sleep(&mut self) -> io::Result<Rest> {
-        self.now = Instant::now();
-        if let Some(span) = self.deadlines.next_due(self.now) {
+        self.look_at_clock();
+        if let Some(span) = self.deadlines.next_due() {
             let at = self.now + span;
             if self.timeout_at.is_none_or(|armed| at < armed) {
                 self.arm_timeout(span);

@@ -67,6 +67,7 @@ pub(super) struct Deadlines {
     wheel: Vec<Vec<Entry>>,
     occupied: [u64; WHEEL_SLOTS / 64],
     started: Instant,
+    now_ms: u64,
     swept_tick: u64,
     timers: Slab<Timer>,
     timer_generation: u32,
@@ -92,6 +93,7 @@ impl Deadlines {
             wheel: (0..WHEEL_SLOTS).map(|_| Vec::new()).collect(),
             occupied: [0; WHEEL_SLOTS / 64],
             started: now,
+            now_ms: 0,
             swept_tick: 0,
             timers: Slab::new(),
             timer_generation: 1,
@@ -99,12 +101,15 @@ impl Deadlines {
         }
     }
 
-    /// The first tick at which `duration` from `now` has passed.
-    pub(super) fn tick_after(&self, now: Instant, duration: Duration) -> u64 {
-        let passed = now.saturating_duration_since(self.started) + duration;
-        (passed.as_millis() as u64)
-            .div_ceil(TICK_MS)
-            .max(self.swept_tick + 1)
+    /// Notes what time it is; deadlines are counted from here.
+    pub(super) fn set_now(&mut self, now: Instant) {
+        self.now_ms = now.saturating_duration_since(self.started).as_millis() as u64;
+    }
+
+    /// The first tick at which `span_ms` from now has passed.
+    pub(super) fn tick_after(&self, span_ms: u32) -> u64 {
+        let tick = (self.now_ms + u64::from(span_ms)).div_ceil(TICK_MS);
+        tick.max(self.swept_tick + 1)
     }
 
     /// Puts an entry on the wheel; its tick is later than the last sweep.
@@ -115,10 +120,10 @@ impl Deadlines {
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
-    /// Collects the entries that are due at `now`; timers are rung here, the rest is returned for
+    /// Collects the entries that are due; timers are rung here, the rest is returned for
     /// the core to look at and given back by [`Deadlines::recycle`].
-    pub(super) fn sweep(&mut self, now: Instant) -> Vec<Entry> {
-        let tick = now.saturating_duration_since(self.started).as_millis() as u64 / TICK_MS;
+    pub(super) fn sweep(&mut self) -> Vec<Entry> {
+        let tick = self.now_ms / TICK_MS;
         let mut due = std::mem::take(&mut self.due);
         let steps = (tick - self.swept_tick).min(WHEEL_SLOTS as u64);
         for step in 0..steps {
@@ -162,20 +167,18 @@ impl Deadlines {
         self.due = due;
     }
 
-    /// Whether a sweep at `now` would look at anything.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.started).as_millis() as u64;
-        passed / TICK_MS > self.swept_tick
+    /// Whether a sweep would look at anything.
+    pub(super) fn is_due(&self) -> bool {
+        self.now_ms / TICK_MS > self.swept_tick
     }
 
     /// How long the ring may sleep before a slot of the wheel has to be looked at.
-    pub(super) fn next_due(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn next_due(&self) -> Option<Duration> {
         for step in 1..=WHEEL_SLOTS as u64 {
             let slot = ((self.swept_tick + step) % WHEEL_SLOTS as u64) as usize;
             if self.occupied[slot / 64] & 1 << (slot % 64) != 0 {
-                let at = Duration::from_millis((self.swept_tick + step) * TICK_MS);
-                let passed = now.saturating_duration_since(self.started);
-                return Some(at.saturating_sub(passed));
+                let at_ms = (self.swept_tick + step) * TICK_MS;
+                return Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms)));
             }
         }
         None
@@ -193,7 +196,8 @@ impl Deadlines {
             index: index as u32,
             generation,
         };
-        let tick = self.tick_after(Instant::now(), duration);
+        self.set_now(Instant::now());
+        let tick = self.tick_after(whole_ms(duration));
         self.insert(Target::Timer(key), tick);
         key
     }
@@ -212,6 +216,11 @@ impl Deadlines {
     pub(super) fn timers(&self) -> usize {
         self.timers.len()
     }
+}
+
+/// A span in milliseconds; longer ones than 49 days are cut to that.
+pub(super) fn whole_ms(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Length of a tick: deadlines are seconds, and a coarse tick keeps a sweep rare.
@@ -233,7 +242,8 @@ mod tests {
     }
 
     fn sweep_at(deadlines: &mut Deadlines, now: Instant) -> Vec<Target> {
-        let due = deadlines.sweep(now);
+        deadlines.set_now(now);
+        let due = deadlines.sweep();
         let targets = due.iter().map(|entry| entry.target).collect();
         deadlines.recycle(due);
         targets
@@ -243,11 +253,11 @@ mod tests {
     fn entries_come_up_once_and_never_early() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(start);
-        for (index, delay_ms) in [5_u64, 10, 995, 10_240, 10_241, 75_000]
+        for (index, delay_ms) in [5_u32, 10, 995, 10_240, 10_241, 75_000]
             .into_iter()
             .enumerate()
         {
-            let tick = deadlines.tick_after(start, Duration::from_millis(delay_ms));
+            let tick = deadlines.tick_after(delay_ms);
             deadlines.insert(stream(index as u32), tick);
         }
         let mut seen = Vec::new();
@@ -274,25 +284,25 @@ mod tests {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(start);
         for index in 0..2_000 {
-            let tick = deadlines.tick_after(start, Duration::from_millis(u64::from(index) * 20));
+            let tick = deadlines.tick_after(index * 20);
             deadlines.insert(stream(index), tick);
         }
         assert_eq!(
             sweep_at(&mut deadlines, start + Duration::from_secs(60)).len(),
             2_000
         );
-        assert_eq!(deadlines.next_due(start), None);
+        assert_eq!(deadlines.next_due(), None);
     }
 
     #[test]
     fn the_next_deadline_bounds_the_sleep() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(start);
-        assert_eq!(deadlines.next_due(start), None);
-        let tick = deadlines.tick_after(start, Duration::from_millis(500));
+        assert_eq!(deadlines.next_due(), None);
+        let tick = deadlines.tick_after(500);
         deadlines.insert(stream(1), tick);
-        assert_eq!(deadlines.next_due(start), Some(Duration::from_millis(500)));
-        let later = start + Duration::from_millis(498);
-        assert_eq!(deadlines.next_due(later), Some(Duration::from_millis(2)));
+        assert_eq!(deadlines.next_due(), Some(Duration::from_millis(500)));
+        deadlines.set_now(start + Duration::from_millis(498));
+        assert_eq!(deadlines.next_due(), Some(Duration::from_millis(2)));
     }
 }

@@ -95,6 +95,12 @@ impl Ring {
         Sleep::new(self.core.clone(), duration)
     }
 
+    /// Ends every wait for bytes, once, with an error of kind `Interrupted`, so that each
+    /// connection's task looks whether the server drains.
+    pub fn interrupt_streams(&self) {
+        self.core.borrow_mut().interrupt_streams();
+    }
+
     /// The time of the last turn.
     pub fn now(&self) -> Instant {
         self.core.borrow().now

@@ -7,7 +7,6 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use io_uring::{cqueue, opcode, types};
 use socket2::SockRef;
@@ -121,7 +120,7 @@ impl Core {
         if result < 0 && is_exhaustion(-result) {
             slot.state = Accepting::Pausing;
             self.counters.accept_failures += 1;
-            let tick = self.deadlines.tick_after(self.now, PAUSE);
+            let tick = self.deadlines.tick_after(PAUSE_MS);
             self.deadlines.insert(Target::Listener(key), tick);
         } else {
             self.arm_accept(key);
@@ -202,4 +201,4 @@ fn is_exhaustion(errno: i32) -> bool {
 }
 
 /// How long accepting rests when descriptors ran out.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MS: u32 = 100;

@@ -35,6 +35,9 @@ impl Core {
         if slot.deadline.passed {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        if std::mem::take(&mut slot.interrupted) {
+            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+        }
         slot.wait_to_read(context);
         self.arm_if_roomy(key);
         Poll::Pending

@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) send_failure: Option<i32>,
     pub(super) connecting: Option<Box<Connecting>>,
     pub(super) deadline: Deadline,
+    /// Whether the next wait for bytes ends with `Interrupted`.
+    pub(super) interrupted: bool,
     reader: Waiter,
     writer: Waiter,
 }
@@ -93,6 +95,7 @@ impl Slot {
             send_failure: None,
             connecting: None,
             deadline: Deadline::default(),
+            interrupted: false,
             reader: Waiter::default(),
             writer: Waiter::default(),
         }

@@ -54,7 +54,7 @@ impl TcpStream {
     }
 
     /// The next bytes from the peer; `None` after its half close. `TimedOut` once the deadline
-    /// has passed and nothing is queued.
+    /// has passed and nothing is queued; `Interrupted` once after `Ring::interrupt_streams`.
     pub async fn receive(&self) -> io::Result<Option<Received>> {
         poll_fn(|context| self.poll_receive(context)).await
     }
