@@ -1,5 +1,7 @@
 //! Every bound in one place, units in the names, and the assertions that tie them together.
 
+use std::time::Duration;
+
 /// Entries of a shard's submission queue; the completion queue has four times as many.
 pub const RING_ENTRIES: u32 = 2048;
 /// Receive buffers of a shard, 4 KiB each: twice the connections that are active at one moment.
@@ -28,6 +30,11 @@ pub const PIPELINE_REQUESTS_MAX: usize = 64;
 pub const DISCARD_BYTES_MAX: u64 = 64 << 10;
 /// Bytes read from a peer that is told to go, so that it can read why.
 pub const LINGER_BYTES_MAX: usize = 256 << 10;
+/// How long an idle connection is kept open while the server drains, so that a request which is on
+/// its way is still answered.
+pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
+/// Bytes of a streamed reply that collect before they are sent.
+pub const STREAM_BYTES_MAX: usize = 16 << 10;
 /// Segments of a path; one with more matches no route.
 pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.

@@ -74,6 +74,13 @@ impl TcpStream {
         self.core.borrow_mut().poll_sent(self.key, context)
     }
 
+    /// Whether a send is in flight.
+    pub fn is_sending(&self) -> bool {
+        self.core.borrow().streams[self.key.index as usize]
+            .sending
+            .is_some()
+    }
+
     /// Starts a send and returns at once: it leaves with everything else of this turn. Its
     /// failure is reported by the next [`TcpStream::sent`] or [`TcpStream::receive`].
     pub fn start_send(&self, outgoing: Outgoing) -> Result<(), Busy> {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::ring::{Ring, Sleep};
 
@@ -28,9 +28,7 @@ pub struct Shard {
 /// # Panics
 /// On a thread that is not a shard.
 pub fn current() -> Rc<Shard> {
-    CURRENT
-        .with_borrow(|shard| shard.clone())
-        .expect("this thread is a shard")
+    CURRENT.with_borrow(|shard| shard.clone()).expect(NO_SHARD)
 }
 
 /// Starts a task on this shard.
@@ -46,6 +44,13 @@ pub async fn yield_now() {
 /// Ends after a duration, at the next tick of 10 ms.
 pub fn sleep(duration: Duration) -> Sleep {
     current().ring.sleep(duration)
+}
+
+/// When this shard last looked at the clock: at the start of its turn.
+pub fn turn_began() -> Instant {
+    CURRENT
+        .with_borrow(|shard| shard.as_ref().map(|shard| shard.ring.now()))
+        .expect(NO_SHARD)
 }
 
 /// The number of this shard.
@@ -80,6 +85,8 @@ impl Drop for Entered {
         drop(shard);
     }
 }
+
+const NO_SHARD: &str = "this thread is a shard";
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Shard>>> = const { RefCell::new(None) };

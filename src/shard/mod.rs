@@ -12,5 +12,5 @@ mod tests;
 
 pub use bus::{Bus, Gone};
 pub use launch::{LaunchFault, ShardOptions, Shards, launch, usable_cores};
-pub use local::{Shard, bus, count, current, index, sleep, spawn, yield_now};
+pub use local::{Shard, bus, count, current, index, sleep, spawn, turn_began, yield_now};
 pub use offload::{OffloadFault, Pool, offload};

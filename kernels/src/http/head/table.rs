@@ -5,6 +5,7 @@ use super::{HEADERS_MAX, HeadFault};
 /// Offsets of one request head, reused from request to request.
 ///
 /// About 900 bytes; a shard keeps one and parses every head into it.
+#[derive(Clone)]
 pub struct HeadTable {
     pub(super) lines: [HeaderLine; HEADERS_MAX],
     pub(super) line_count: usize,
