@@ -22,10 +22,13 @@ pub(super) const FILE_VARIABLE: &str = "THIRTEEN_CONFIG";
 /// The files read in development, the weakest first.
 const FILES: [&str; 3] = [".env", ".env.development", ".env.local"];
 
-/// Whether `.env` files are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+/// Where the program runs (`THIRTEEN_ENV`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// For others; `.env` files are not read.
+    #[default]
     Production,
+    /// For its author; `.env` files are read.
     Development,
 }
 

@@ -124,7 +124,11 @@ impl Settings {
     /// Every fault of every source, also of values that a stronger source overrides.
     pub fn load(sources: Sources) -> Result<Settings, Faults> {
         let gathered = sources.gather();
-        let mut settings = Settings::blank(sources);
+        let mode = environment::mode(&sources.environment).unwrap_or_default();
+        let mut settings = Settings {
+            mode,
+            ..Settings::blank(sources)
+        };
         let mut list = Vec::new();
         for mut source in gathered {
             let mut faults = source.faults;

@@ -2,7 +2,7 @@
 //!
 //! Start at [`keys::KEYS`]: one row describes a key once, and the file reader, the environment,
 //! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
-//! field in [`model`] and a row in [`keys`].
+//! field of [`Settings`] and a row of the table.
 
 mod choices;
 mod environment;
@@ -10,6 +10,8 @@ mod fault;
 mod file;
 pub mod keys;
 mod load;
+#[cfg(test)]
+mod manual;
 mod model;
 mod nearest;
 mod origin;
@@ -20,9 +22,12 @@ mod tests;
 mod upstream;
 
 pub use choices::{AccessLog, LogLevel, WritePolicy};
+pub use environment::Mode;
 pub use fault::{Fault, Faults};
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{Api, ConfigStart, Door, Http, Log, Proxy, Rate, Ring, Settings, State, WebSocket};
+pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};
+pub(crate) use slots::{base_url, whole};
 pub use upstream::{HostPort, Reach, Transport, Upstream};

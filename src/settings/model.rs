@@ -4,7 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use thirteen_kernels::config::{ConfigState, Field};
+
 use super::choices::{AccessLog, LogLevel, WritePolicy};
+use super::environment::Mode;
 use super::keys::{KEYS, Key};
 use super::load::Sources;
 use super::origin::{Origin, Setting};
@@ -15,6 +18,8 @@ use super::upstream::{HostPort, Upstream};
 /// `Settings::default()` holds the defaults of [`KEYS`].
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Where the program runs; only the process's own variable chooses it.
+    pub mode: Mode,
     /// The folder of everything that outlives the process.
     pub data: PathBuf,
     /// How many shards to run; `auto` is resolved to the number of cores.
@@ -181,6 +186,7 @@ impl Settings {
     pub(super) fn blank(sources: Sources) -> Settings {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Settings {
+            mode: Mode::default(),
             data: PathBuf::new(),
             shards: 1,
             connections_max: 1,
@@ -199,6 +205,28 @@ impl Settings {
             entries: Vec::new(),
             sources,
         }
+    }
+}
+
+impl ConfigStart {
+    /// The state of a data folder that has none yet.
+    pub fn to_state(&self) -> ConfigState {
+        let fields = [
+            (Field::Version, u64::from(self.version)),
+            (Field::RegistryHash, u64::from(self.registry_hash)),
+            (Field::FeatureFlags, u64::from(self.feature_flags)),
+            (Field::TerminalMode, u64::from(self.terminal_mode)),
+            (Field::Rows, u64::from(self.rows)),
+            (Field::Cols, u64::from(self.cols)),
+            (Field::Reserved, u64::from(self.reserved)),
+        ];
+        fields
+            .into_iter()
+            .fold(ConfigState::DEFAULT, |state, (field, value)| {
+                state
+                    .with(field, value)
+                    .expect("the table of keys has the ranges of the fields")
+            })
     }
 }
 

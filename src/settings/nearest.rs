@@ -1,10 +1,10 @@
 //! The known name nearest to a misspelt one.
 
-/// The candidate with the least edit distance to `name`; `None` only without candidates.
+/// The candidate nearest to `name` by edit distance; `None` only without candidates.
 ///
-/// A dotted candidate may also be met by its last part alone, so that a key that was put outside
-/// of its section is recognised.
-pub(super) fn nearest<'c>(
+/// A dotted candidate is also met by its last part, so that a key put outside of its section is
+/// recognised, and a candidate that holds the whole name is near however much longer it is.
+pub(crate) fn nearest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
@@ -12,10 +12,13 @@ pub(super) fn nearest<'c>(
     candidates.into_iter().min_by_key(|candidate| {
         let lower = candidate.to_ascii_lowercase();
         let whole = distance(&name, &lower);
-        match lower.rsplit_once('.') {
-            Some((_, last)) => whole.min(1 + distance(&name, last)),
-            None => whole,
-        }
+        let last = lower
+            .rsplit_once('.')
+            .map(|(_, last)| 1 + distance(&name, last));
+        let holding = (name.len() >= 3 && lower.contains(&name)).then_some(2);
+        whole
+            .min(last.unwrap_or(whole))
+            .min(holding.unwrap_or(whole))
     })
 }
 
@@ -62,6 +65,7 @@ mod tests {
         );
         assert_eq!(nearest("shard", known), Some("shards"));
         assert_eq!(nearest("api.lisen", known), Some("api.listen"));
+        assert_eq!(nearest("beta", ["DEBUG", "BETA_API"]), Some("BETA_API"));
         assert_eq!(nearest("anything", []), None);
     }
 }

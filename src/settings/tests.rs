@@ -271,10 +271,13 @@ fn the_documented_json_is_accepted_as_it_is() {
 }
 
 const DOCUMENTED_JSON: &str = r#"
-{ "config": { "version": 1, "registryHash": "0xa1b2c3d4", "featureFlags": 7, "terminalMode": 2, "rows": 24, "cols": 80, "reserved": 0 },
+{ "config": { "version": 1, "registryHash": "0xa1b2c3d4", "featureFlags": 7, "terminalMode": 2,
+    "rows": 24, "cols": 80, "reserved": 0 },
   "proxy": { "listenPort": 4873, "listenHost": "0.0.0.0", "timeout": 30000,
-    "upstreams": [ { "host": "registry.mycompany.com", "port": 443, "hash": 2712847316, "tls": true } ] },
-  "websocket": { "port": 3000, "hostname": "0.0.0.0", "heartbeatInterval": 100, "clientTimeout": 30000 } }
+    "upstreams": [
+      { "host": "registry.mycompany.com", "port": 443, "hash": 2712847316, "tls": true } ] },
+  "websocket": { "port": 3000, "hostname": "0.0.0.0", "heartbeatInterval": 100,
+    "clientTimeout": 30000 } }
 "#;
 
 #[test]
@@ -406,6 +409,10 @@ fn env_files_are_read_in_development_alone() {
     );
     let origin = development.entry("log.level").unwrap().origin.to_string();
     assert!(origin.ends_with(".env:3"), "{origin}");
+    assert_eq!(
+        (production.mode, development.mode),
+        (Mode::Production, Mode::Development)
+    );
     let variables = [("THIRTEEN_ENV", "development"), ("THIRTEEN_SHARDS", "5")];
     assert_eq!(Settings::load(sources(&variables)).unwrap().shards, 5);
     let found = lines(Settings::load(sources(&[("THIRTEEN_ENV", "dev")])));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
+use thirteen_kernels::config::registry_hash_of_url;
 
 use super::model::Settings;
 use super::nearest::nearest;
@@ -150,7 +151,7 @@ pub(super) fn parse(raw: &Value) -> Result<Upstream, String> {
         Some(raw) => {
             u32::try_from(bounded(raw, 0, u64::from(u32::MAX))?).expect("it is at most u32::MAX")
         }
-        None => return Err(format!("upstream `{host}` has no `hash`")),
+        None => registry_hash_of_url(&url_of(&address, transport)),
     };
     Ok(Upstream {
         address,
@@ -196,5 +197,15 @@ fn transport_of_port(port: u16) -> Transport {
         Transport::Tls
     } else {
         Transport::Plain
+    }
+}
+
+/// The URL under which the registry hash of an upstream is taken; a default port is left out.
+fn url_of(address: &HostPort, transport: Transport) -> String {
+    match (transport, address.port) {
+        (Transport::Tls, 443) => format!("https://{}", address.host),
+        (Transport::Plain, 80) => format!("http://{}", address.host),
+        (Transport::Tls, _) => format!("https://{address}"),
+        (Transport::Plain, _) => format!("http://{address}"),
     }
 }
