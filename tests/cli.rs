@@ -497,6 +497,8 @@ fn config_is_read_and_changed() {
             .ends_with("dump      0x01a1b2c3d40000000702185000\nsequence  4\n")
     );
     assert_eq!(run(&["config", "show"]).stdout, table.stdout);
+    // Flags stand anywhere between the words.
+    assert_eq!(run(&["config", "--data", "x", "show"]).stdout, table.stdout);
     assert_eq!(run(&["config", "--json"]).json()["sequence"], 4);
     assert_eq!(run(&["config", "registry-hash"]).stdout, "0xa1b2c3d4\n");
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::settings::{Settings, base_url};
 /// `--server URL`, for commands that talk to the running server.
 #[derive(Debug, Args)]
 pub(super) struct ServerFlag {
-    /// Where the server listens, e.g. http://127.0.0.1:3000
+    /// The door to ask, e.g. http://127.0.0.1:3000: the api door, for metrics the ops door
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }

@@ -1,8 +1,5 @@
 //! `thirteen config`: the 13 bytes of the running server.
 
-use std::process::ExitCode;
-
-use clap::Subcommand;
 use serde_json::{Value, json};
 use thirteen_kernels::config::{
     ConfigState, Feature, Field, Switch, TerminalMode, parse_dump, write_dump,
@@ -14,71 +11,65 @@ use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::settings::{nearest, whole};
 
+/// The words are told apart here and not as clap's subcommands, so that flags may stand anywhere
+/// between them.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(override_usage = "thirteen config [OPTIONS]\n       \
+    thirteen config [OPTIONS] show\n       \
+    thirteen config [OPTIONS] FIELD [VALUE]\n       \
+    thirteen config [OPTIONS] feature enable|disable NAME")]
 pub(super) struct Args {
-    #[command(subcommand)]
-    action: Option<Action>,
-    /// version, registryHash, featureFlags, terminalMode, rows, cols or reserved
-    field: Option<String>,
-    /// The new value, decimal or 0x; terminalMode also by name
-    #[arg(requires = "field")]
-    value: Option<String>,
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    /// Print the 13 bytes (also without an action)
-    Show(Common),
-    /// Switch a feature
-    #[command(subcommand)]
-    Feature(FeatureAction),
-}
-
-#[derive(Debug, Subcommand)]
-enum FeatureAction {
-    /// Switch a feature on
-    Enable(FeatureArgs),
-    /// Switch a feature off
-    Disable(FeatureArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct FeatureArgs {
-    /// The feature, e.g. DEBUG
-    name: String,
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Debug, clap::Args)]
-struct Common {
+    /// FIELD is version, registryHash, featureFlags, terminalMode, rows, cols or reserved;
+    /// VALUE is decimal or 0x, for terminalMode also a name; NAME is a feature, e.g. DEBUG
+    #[arg(value_name = "WORD", num_args = 0..=3)]
+    words: Vec<String>,
     #[command(flatten)]
     server: ServerFlag,
     #[command(flatten)]
     json: JsonFlag,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Request {
+    Show,
+    Read(Field),
+    Write(Field, u64),
+    Toggle(Feature, Switch),
+}
+
 pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
-    match args.action {
-        None => {}
-        Some(Action::Show(common)) => return show(common, flags),
-        Some(Action::Feature(FeatureAction::Enable(args))) => {
-            return switch(args, Switch::On, flags);
+    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
+    let request = request_of(&words)?;
+    let format = args.json.format();
+    let client = Client::find(args.server, &flags.settings()?)?;
+    match request {
+        Request::Show => show(&client, format),
+        Request::Read(field) => read(&client, field, format),
+        Request::Write(field, value) => {
+            let sequence = post(&client, field, value)?;
+            report(field, value, sequence, format)
         }
-        Some(Action::Feature(FeatureAction::Disable(args))) => {
-            return switch(args, Switch::Off, flags);
-        }
+        Request::Toggle(feature, switch) => toggle(&client, feature, switch, format),
     }
-    match (args.field, args.value) {
-        (None, _) => show(args.common, flags),
-        (Some(field), None) => read(field_of(&field)?, args.common, flags),
-        (Some(field), Some(value)) => {
-            let field = field_of(&field)?;
-            write(field, value_of(field, &value)?, args.common, flags)
+}
+
+fn request_of(words: &[&str]) -> Result<Request, Failure> {
+    match *words {
+        [] | ["show"] => Ok(Request::Show),
+        ["feature", "enable", name] => Ok(Request::Toggle(feature_of(name)?, Switch::On)),
+        ["feature", "disable", name] => Ok(Request::Toggle(feature_of(name)?, Switch::Off)),
+        ["feature", ..] => Err(Failure::Usage(
+            "give `feature enable NAME` or `feature disable NAME`".to_owned(),
+        )),
+        [field] => Ok(Request::Read(field_of(field)?)),
+        [field, value] => {
+            let field = field_of(field)?;
+            Ok(Request::Write(field, value_of(field, value)?))
         }
+        [_, _, extra, ..] => Err(Failure::Usage(format!(
+            "`{extra}` is one word too many; see `thirteen config -h`"
+        ))),
     }
 }
 
@@ -110,60 +101,39 @@ impl Live {
 /// Where the configuration is read and changed.
 const PATH: &str = "/api/config";
 
-fn show(common: Common, flags: SettingFlags) -> Outcome {
-    let client = Client::find(common.server, &flags.settings()?)?;
-    let live = Live::read(&client)?;
-    match common.json.format() {
+fn show(client: &Client, format: Format) -> Outcome {
+    let live = Live::read(client)?;
+    match format {
         Format::Text => print(&table(&live)),
         Format::Json => print_json(&object(&live)),
     }
 }
 
-fn read(field: Field, common: Common, flags: SettingFlags) -> Outcome {
-    let client = Client::find(common.server, &flags.settings()?)?;
-    let value = Live::read(&client)?.state.value(field);
-    match common.json.format() {
+fn read(client: &Client, field: Field, format: Format) -> Outcome {
+    let value = Live::read(client)?.state.value(field);
+    match format {
         Format::Text => print(&(shown(field, value) + "\n")),
         Format::Json => print_json(&json!({ field.name(): value })),
     }
 }
 
-fn write(field: Field, value: u64, common: Common, flags: SettingFlags) -> Outcome {
-    let client = Client::find(common.server, &flags.settings()?)?;
-    let sequence = post(&client, field, value)?;
-    report(field, value, sequence, common.json.format())
-}
-
 /// Switches one bit. HTTP has no way to change one bit alone, so the flags are read, changed and
 /// written; a change of someone else in between shows in the sequence, and is told.
-fn switch(args: FeatureArgs, switch: Switch, flags: SettingFlags) -> Outcome {
-    let feature = feature_of(&args.name)?;
-    let client = Client::find(args.common.server, &flags.settings()?)?;
-    let live = Live::read(&client)?;
+fn toggle(client: &Client, feature: Feature, switch: Switch, format: Format) -> Outcome {
+    let live = Live::read(client)?;
     let state = live.state.with_feature(feature, switch);
-    if state == live.state {
-        let value = state.value(Field::FeatureFlags);
-        return report(
-            Field::FeatureFlags,
-            value,
-            live.sequence,
-            args.common.json.format(),
-        );
-    }
     let value = state.value(Field::FeatureFlags);
-    let sequence = post(&client, Field::FeatureFlags, value)?;
+    if state == live.state {
+        return report(Field::FeatureFlags, value, live.sequence, format);
+    }
+    let sequence = post(client, Field::FeatureFlags, value)?;
     if sequence != live.sequence + 1 {
         eprintln!(
             "thirteen: the configuration changed while {} was switched; look at `thirteen config`",
             feature.name()
         );
     }
-    report(
-        Field::FeatureFlags,
-        value,
-        sequence,
-        args.common.json.format(),
-    )
+    report(Field::FeatureFlags, value, sequence, format)
 }
 
 /// Changes one field; the number of the change.
@@ -180,7 +150,7 @@ fn post(client: &Client, field: Field, value: u64) -> Result<u64, Failure> {
         })
 }
 
-fn report(field: Field, value: u64, sequence: u64, format: Format) -> Result<ExitCode, Failure> {
+fn report(field: Field, value: u64, sequence: u64, format: Format) -> Outcome {
     match format {
         Format::Text => {
             let meaning = match meaning(field, value) {
@@ -350,6 +320,25 @@ mod tests {
         );
         assert_eq!(object(&live)["registryHash"], 2_712_847_316_u64);
         assert_eq!(object(&live)["dump"], "0x01a1b2c3d40000000702185000");
+    }
+
+    #[test]
+    fn words_are_told_apart() {
+        let toggle = Request::Toggle(Feature::ALL[3], Switch::Off);
+        for (words, expected) in [
+            (&[][..], Some(Request::Show)),
+            (&["show"], Some(Request::Show)),
+            (&["cols"], Some(Request::Read(Field::Cols))),
+            (&["cols", "132"], Some(Request::Write(Field::Cols, 132))),
+            (&["feature", "disable", "BETA_API"], Some(toggle)),
+            (&["feature"], None),
+            (&["feature", "enable"], None),
+            (&["feature", "toggle", "DEBUG"], None),
+            (&["show", "cols"], None),
+            (&["cols", "1", "2"], None),
+        ] {
+            assert_eq!(request_of(words).ok(), expected, "{words:?}");
+        }
     }
 
     #[test]

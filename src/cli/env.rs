@@ -1,14 +1,12 @@
 //! `thirteen env export`: the live configuration as the variables that clients read.
 
-use std::process::ExitCode;
-
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 use thirteen_kernels::config::{ConfigState, Field};
 
 use super::client::{Client, ServerFlag};
 use super::config::Live;
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::flags::SettingFlags;
 use super::output::{print, print_json};
 
@@ -49,7 +47,7 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     export(&Live::read(&client)?.state, args.format)
 }
 
-fn export(state: &ConfigState, format: ExportFormat) -> Result<ExitCode, Failure> {
+fn export(state: &ConfigState, format: ExportFormat) -> Outcome {
     let variables = variables(state);
     match format {
         ExportFormat::Json => {

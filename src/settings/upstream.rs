@@ -1,5 +1,6 @@
 //! Upstream registries: parsed from the documented list and from `host:port`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -99,13 +100,20 @@ impl FromStr for HostPort {
     }
 }
 
+impl HostPort {
+    /// The host as URLs have it: IPv6 in brackets.
+    fn shown_host(&self) -> Cow<'_, str> {
+        if self.host.contains(':') {
+            Cow::Owned(format!("[{}]", self.host))
+        } else {
+            Cow::Borrowed(&self.host)
+        }
+    }
+}
+
 impl fmt::Display for HostPort {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(out, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(out, "{}:{}", self.host, self.port)
-        }
+        write!(out, "{}:{}", self.shown_host(), self.port)
     }
 }
 
@@ -203,9 +211,73 @@ fn transport_of_port(port: u16) -> Transport {
 /// The URL under which the registry hash of an upstream is taken; a default port is left out.
 fn url_of(address: &HostPort, transport: Transport) -> String {
     match (transport, address.port) {
-        (Transport::Tls, 443) => format!("https://{}", address.host),
-        (Transport::Plain, 80) => format!("http://{}", address.host),
+        (Transport::Tls, 443) => format!("https://{}", address.shown_host()),
+        (Transport::Plain, 80) => format!("http://{}", address.shown_host()),
         (Transport::Tls, _) => format!("https://{address}"),
         (Transport::Plain, _) => format!("http://{address}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_without_a_hash_has_that_of_its_url() {
+        for (raw, url) in [
+            (
+                json!({"host": "Registry.Example", "port": 443}),
+                "https://registry.example",
+            ),
+            (json!({"host": "a", "port": 80}), "http://a"),
+            (json!({"host": "a", "port": 4873}), "http://a:4873"),
+            (
+                json!({"host": "a", "port": "8443", "tls": true}),
+                "https://a:8443",
+            ),
+            (json!({"host": "[::1]", "port": 443}), "https://[::1]"),
+        ] {
+            assert_eq!(
+                parse(&raw).unwrap().hash,
+                registry_hash_of_url(url),
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_read_again() {
+        let raw = json!({"host": "::1", "port": 4873, "hash": "0x2a", "allowPrivate": true});
+        let upstream = parse(&raw).unwrap();
+        assert_eq!(upstream.address.to_string(), "[::1]:4873");
+        assert_eq!((upstream.hash, upstream.reach), (42, Reach::Private));
+        assert_eq!(parse(&shown(&upstream)), Ok(upstream));
+    }
+
+    #[test]
+    fn faulty_upstreams_say_what_is_wrong() {
+        for (raw, part) in [
+            (json!("a:80"), "is not an object"),
+            (json!({"port": 80}), "has no `host`"),
+            (json!({"host": "a"}), "`a` has no `port`"),
+            (json!({"host": "a", "port": 0}), "port 0 is out of range"),
+            (json!({"host": "a b", "port": 80}), "`a b` is not a host"),
+            (json!({"host": "a:b", "port": 80}), "is not an IPv6 address"),
+            (
+                json!({"host": "a", "port": 80, "tls": 1}),
+                "`tls` is no bool",
+            ),
+            (
+                json!({"host": "a", "port": 80, "hash": "x"}),
+                "`x` is not a whole number",
+            ),
+            (
+                json!({"host": "a", "prt": 80}),
+                "`prt` is not known in an upstream (nearest: `port`)",
+            ),
+        ] {
+            let fault = parse(&raw).unwrap_err();
+            assert!(fault.contains(part), "{raw}: {fault}");
+        }
     }
 }
