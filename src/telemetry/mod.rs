@@ -6,6 +6,7 @@ pub mod date;
 pub mod durations;
 pub mod health;
 pub mod local;
+pub mod logs;
 pub mod metrics;
 pub mod operation;
 pub mod process;
