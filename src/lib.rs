@@ -1,5 +1,6 @@
 //! Thirteen: one binary that runs a shop's whole back end. This page is the map of the crate.
 
+pub mod auth;
 pub mod cli;
 pub mod doors;
 pub mod http;

@@ -1,6 +1,7 @@
 //! The JSON bodies that say how the server is: `/health`, `/livez`, `/readyz` and two reports.
 
 use serde::Serialize;
+use thirteen_kernels::config::ConfigState;
 
 use super::date::rfc3339_ms;
 use super::process::ProcessUsage;
@@ -11,10 +12,8 @@ use super::trace_id::hex;
 pub struct Health {
     /// Whether the server takes new work.
     pub state: HealthState,
-    /// Byte 0 of the configuration.
-    pub config_version: u8,
-    /// Bytes 1 to 4 of the configuration.
-    pub registry_hash: u32,
+    /// The configuration that this shard serves.
+    pub config: ConfigState,
     /// Since the configuration last changed, or since the start.
     pub config_uptime_ms: u64,
     /// Since the start.
@@ -153,9 +152,9 @@ impl Health {
         body.extend_from_slice(b"{\"status\":\"");
         body.extend_from_slice(self.state.as_str().as_bytes());
         body.extend_from_slice(b"\",\"config\":{\"version\":");
-        body.extend_from_slice(number.format(self.config_version).as_bytes());
+        body.extend_from_slice(number.format(self.config.version()).as_bytes());
         body.extend_from_slice(b",\"registryHash\":\"0x");
-        body.extend_from_slice(&hex(u64::from(self.registry_hash))[8..]);
+        body.extend_from_slice(&hex(u64::from(self.config.registry_hash()))[8..]);
         body.extend_from_slice(b"\",\"uptime\":");
         write_seconds(body, self.config_uptime_ms);
         body.extend_from_slice(b"},\"connections\":{\"websocket\":");
@@ -290,14 +289,14 @@ fn write_json(text: &str, body: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use thirteen_kernels::config::Field;
 
     use super::*;
 
     fn health() -> Health {
         Health {
             state: HealthState::Healthy,
-            config_version: 1,
-            registry_hash: 0xa1b2_c3d4,
+            config: ConfigState::DEFAULT,
             config_uptime_ms: 1_007,
             uptime_ms: 3_600_042,
             websockets: 17,
@@ -321,10 +320,11 @@ mod tests {
 
     #[test]
     fn the_longest_health_fits_and_stays_json() {
+        let config = ConfigState::DEFAULT.with(Field::Version, 255).unwrap();
+        let config = config.with(Field::RegistryHash, 0xff).unwrap();
         let longest = Health {
             state: HealthState::Draining,
-            config_version: u8::MAX,
-            registry_hash: 0x0000_00ff,
+            config,
             config_uptime_ms: u64::MAX,
             uptime_ms: u64::MAX,
             websockets: u64::MAX,

@@ -4,11 +4,14 @@ pub mod clock;
 pub mod counter;
 pub mod date;
 pub mod durations;
+pub mod flamegraph;
 pub mod health;
 pub mod local;
+pub mod logs;
 pub mod metrics;
 pub mod operation;
 pub mod process;
+pub mod profile;
 pub mod snapshot;
 pub mod trace_id;
 

@@ -51,7 +51,7 @@ mod tests {
             for bit in 0..8 {
                 let input = u64::from(byte >> bit & 1);
                 let carry = sum >> 63 ^ input;
-                sum = sum << 1 ^ POLYNOMIAL * carry;
+                sum = (sum << 1) ^ (POLYNOMIAL * carry);
             }
         }
         !sum.reverse_bits()

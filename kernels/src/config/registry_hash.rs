@@ -42,7 +42,7 @@ mod tests {
         for byte in bytes {
             sum ^= u32::from(*byte);
             for _ in 0..8 {
-                sum = sum >> 1 ^ 0xedb8_8320 * (sum & 1);
+                sum = (sum >> 1) ^ (0xedb8_8320 * (sum & 1));
             }
         }
         !sum

@@ -262,3 +262,152 @@ pub const STATE_BYTES: usize = 13;
 
 const _: () = assert!(size_of::<ConfigState>() == STATE_BYTES);
 const _: () = assert!(size_of::<StateCell>() == 64 && align_of::<StateCell>() == 64);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DEFAULT_BYTES: [u8; 13] = [1, 0xa1, 0xb2, 0xc3, 0xd4, 0, 0, 0, 7, 2, 24, 80, 0];
+
+    #[test]
+    fn the_default_is_that_of_the_protocol() {
+        assert_eq!(ConfigState::DEFAULT.to_bytes(), DEFAULT_BYTES);
+        assert_eq!(ConfigState::DEFAULT.as_bytes(), DEFAULT_BYTES);
+        assert_eq!(ConfigState::default(), ConfigState::DEFAULT);
+        let values = ConfigState::DEFAULT.values().map(|(_, value)| value);
+        assert_eq!(values, [1, 0xa1b2_c3d4, 7, 2, 24, 80, 0]);
+    }
+
+    #[test]
+    fn getters_read_their_own_bytes() {
+        let bytes = [9, 0x11, 0x22, 0x33, 0x44, 0, 0, 0x05, 0x01, 3, 40, 120, 0];
+        let state = ConfigState::from_bytes(&bytes).unwrap();
+        assert_eq!(state.version(), 9);
+        assert_eq!(state.registry_hash(), 0x1122_3344);
+        assert_eq!(state.feature_flags(), 0x501);
+        assert_eq!(state.terminal_mode(), TerminalMode::Pipe);
+        assert_eq!((state.rows(), state.cols(), state.reserved()), (40, 120, 0));
+        let on: Vec<_> = Feature::ALL
+            .into_iter()
+            .filter(|feature| state.has(*feature))
+            .collect();
+        assert_eq!(
+            on,
+            [
+                Feature::PremiumTypes,
+                Feature::TypesMycompany,
+                Feature::FastCache
+            ]
+        );
+    }
+
+    #[test]
+    fn every_value_of_every_byte_is_read_or_refused_by_its_field() {
+        let field_of_byte = [0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 4, 5, 6];
+        for (index, field) in field_of_byte.into_iter().enumerate() {
+            for byte in 0..=u8::MAX {
+                let mut bytes = DEFAULT_BYTES;
+                bytes[index] = byte;
+                let accepted = match index {
+                    0..=4 | 8 => true,
+                    7 => byte <= 7,
+                    9 => byte <= 3,
+                    10 | 11 => byte >= 1,
+                    5 | 6 | 12 => byte == 0,
+                    _ => unreachable!("there are 13 bytes"),
+                };
+                match ConfigState::from_bytes(&bytes) {
+                    Ok(state) => {
+                        assert!(accepted, "{bytes:?}");
+                        assert_eq!(state.to_bytes(), bytes);
+                    }
+                    Err(fault) => {
+                        assert!(!accepted, "{bytes:?}");
+                        assert_eq!(fault.field(), Field::ALL[field]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn with_changes_one_field_and_refuses_what_the_field_refuses() {
+        for field in Field::ALL {
+            for value in [
+                0,
+                1,
+                3,
+                4,
+                255,
+                256,
+                0x7ff,
+                0x800,
+                0xffff_ffff,
+                1 << 32,
+                u64::MAX,
+            ] {
+                match ConfigState::DEFAULT.with(field, value) {
+                    Ok(state) => {
+                        assert_eq!(field.check(value), Ok(()));
+                        for other in Field::ALL {
+                            let before = ConfigState::DEFAULT.value(other);
+                            let expected = if other == field { value } else { before };
+                            assert_eq!(state.value(other), expected);
+                        }
+                    }
+                    Err(fault) => assert_eq!(field.check(value), Err(fault)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn switching_a_feature_touches_its_bit_only() {
+        for feature in Feature::ALL {
+            let on = ConfigState::DEFAULT.with_feature(feature, Switch::On);
+            assert_eq!(on.feature_flags(), 7 | 1 << feature.bit());
+            let off = on.with_feature(feature, Switch::Off);
+            assert_eq!(off.feature_flags(), 7 & !(1 << feature.bit()));
+        }
+    }
+
+    #[test]
+    fn modes_are_shown_by_the_names_of_the_protocol() {
+        let names = TerminalMode::ALL.map(TerminalMode::name);
+        assert_eq!(names, ["disabled", "cooked", "native", "pipe"]);
+        assert_eq!(TerminalMode::ALL.map(|mode| mode as u8), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_cell_holds_what_was_written_last() {
+        let cell = StateCell::new(ConfigState::DEFAULT, 0);
+        assert_eq!((cell.read(), cell.sequence()), (ConfigState::DEFAULT, 0));
+        let state = ConfigState::DEFAULT.with(Field::Rows, 50).unwrap();
+        cell.write(state, 8);
+        assert_eq!((cell.read(), cell.sequence()), (state, 8));
+        assert_eq!(&raw const cell as usize % 64, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_within_range_round_trip(
+            fields in (any::<u8>(), any::<u32>(), 0..0x800_u32, 0..4_u8, 1..=255_u8, 1..=255_u8)
+        ) {
+            let (version, hash, flags, mode, rows, cols) = fields;
+            let mut bytes = vec![version];
+            bytes.extend(hash.to_be_bytes());
+            bytes.extend(flags.to_be_bytes());
+            bytes.extend([mode, rows, cols, 0]);
+            let bytes: [u8; 13] = bytes.try_into().unwrap();
+            let state = ConfigState::from_bytes(&bytes).unwrap();
+            prop_assert_eq!(state.to_bytes(), bytes);
+            let rebuilt = state.values().into_iter().try_fold(
+                ConfigState::DEFAULT,
+                |state, (field, value)| state.with(field, value),
+            );
+            prop_assert_eq!(rebuilt, Ok(state));
+        }
+    }
+}

@@ -7,4 +7,4 @@ mod page;
 mod strict;
 
 pub use exposition::Format;
-pub use page::{ConfigFigures, Page};
+pub use page::Page;

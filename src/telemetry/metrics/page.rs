@@ -1,5 +1,7 @@
 //! The families of `/metrics`, in order.
 
+use thirteen_kernels::config::{ConfigState, Field};
+
 use super::super::counter::{Counter, Fault};
 use super::super::local::RingCounters;
 use super::super::operation::Operation;
@@ -16,7 +18,7 @@ pub struct Page<'a> {
     /// When it started.
     pub started: Started,
     /// The configuration served.
-    pub config: ConfigFigures,
+    pub config: ConfigState,
     /// Log lines that found the queue full.
     pub log_lines_dropped: u64,
 }
@@ -135,30 +137,23 @@ impl Page<'_> {
     }
 
     fn configuration(&self, writer: &mut Writer<'_>) {
-        let config = &self.config;
-        for (name, help, value) in [
+        for (name, help, field) in [
             (
                 "bun_config_version",
                 "Byte 0 of the configuration.",
-                u64::from(config.version),
+                Field::Version,
             ),
-            (
-                "bun_registry_hash",
-                "Bytes 1 to 4.",
-                u64::from(config.registry_hash),
-            ),
+            ("bun_registry_hash", "Bytes 1 to 4.", Field::RegistryHash),
             (
                 "bun_feature_flags",
                 "Bytes 5 to 8, one bit a flag.",
-                u64::from(config.feature_flags),
+                Field::FeatureFlags,
             ),
-            (
-                "bun_terminal_mode",
-                "Byte 9.",
-                u64::from(config.terminal_mode),
-            ),
+            ("bun_terminal_mode", "Byte 9.", Field::TerminalMode),
         ] {
-            writer.gauge(name, help).integer(&[], value);
+            writer
+                .gauge(name, help)
+                .integer(&[], self.config.value(field));
         }
         let reads = self.totals.operations[Operation::ConfigRead.index()].performed;
         writer
@@ -193,19 +188,6 @@ impl Page<'_> {
             )
             .float(&[], started_seconds);
     }
-}
-
-/// The fields of the configuration that metrics show.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ConfigFigures {
-    /// Byte 0.
-    pub version: u8,
-    /// Bytes 1 to 4.
-    pub registry_hash: u32,
-    /// Bytes 5 to 8.
-    pub feature_flags: u32,
-    /// Byte 9.
-    pub terminal_mode: u8,
 }
 
 struct Writer<'w> {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use thirteen_kernels::config::ConfigState;
+
 use super::super::{
     Clock, Counter, Fault, Local, Operation, ProcessUsage, RingCounters, RouteLabel, Started,
     Totals, UNMATCHED,
 };
-use super::{ConfigFigures, Format, Page};
+use super::{Format, Page};
 
 const FORMATS: [Format; 2] = [Format::Prometheus, Format::OpenMetrics];
 
@@ -169,18 +171,12 @@ fn page(totals: &Totals, format: Format) -> String {
         open_files: 12,
         ..ProcessUsage::default()
     };
-    let config = ConfigFigures {
-        version: 1,
-        registry_hash: 0xa1b2_c3d4,
-        feature_flags: 7,
-        terminal_mode: 2,
-    };
     let started = Started::mark();
     let page = Page {
         totals,
         process: &process,
         started,
-        config,
+        config: ConfigState::DEFAULT,
         log_lines_dropped: 3,
     };
     let mut out = Vec::new();

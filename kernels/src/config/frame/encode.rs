@@ -202,3 +202,135 @@ fn terminal(kind: FrameType, text: &str, out: &mut [u8; FRAME_BYTES_MAX]) -> usi
 
 const MAJOR_MAX: u64 = (1 << 24) - 1;
 const PART_MAX: u64 = (1 << 20) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn updates_are_the_vectors_of_the_protocol() {
+        let lockfile = [
+            (Field::Version, 1, "0104000000010000000000000004"),
+            (
+                Field::RegistryHash,
+                0xa1b2_c3d4,
+                "0105000000d4c3b2a10000000000",
+            ),
+            (Field::FeatureFlags, 7, "010900000007000000000000000f"),
+            (Field::TerminalMode, 2, "010d00000002000000000000000e"),
+            (Field::Rows, 24, "010e000000180000000000000017"),
+            (Field::Cols, 80, "010f00000050000000000000005e"),
+        ];
+        for (field, value, frame) in lockfile {
+            assert_eq!(
+                hex(&encode_update(field, value, OffsetBase::Lockfile)),
+                frame
+            );
+        }
+        let mode = encode_update(Field::TerminalMode, 2, OffsetBase::Zero);
+        assert_eq!(hex(&mode), "010900000002000000000000000a");
+    }
+
+    #[test]
+    fn other_fixed_frames_are_the_vectors_of_the_protocol() {
+        assert_eq!(hex(&encode_resize(40, 120)), "0400000000780028000000000054");
+        assert_eq!(
+            hex(&encode_ack(FrameType::Update)),
+            "0600000000010000000000000007"
+        );
+        let heartbeat = encode_heartbeat(1_700_000_000_000);
+        assert_eq!(hex(&heartbeat), "05000000000068e5cf8b010000cd");
+        let error = encode_error(FrameFault::InvalidLength);
+        assert_eq!(hex(&error), "0701000000496e76616c69642077");
+    }
+
+    #[test]
+    fn the_bulk_of_three_is_the_vector_of_the_protocol() {
+        let updates = [
+            (Field::TerminalMode, 2),
+            (Field::Rows, 40),
+            (Field::Cols, 120),
+        ];
+        let mut out = [0xee; BULK_BYTES_MAX];
+        let frame_bytes = encode_bulk(&updates, OffsetBase::Zero, &mut out);
+        let vector = "2009000000020000000000000000\
+                      0a0000002800000000000000\
+                      00\
+                      0b0000007800000000000000\
+                      00\
+                      7a";
+        assert_eq!(frame_bytes, 41);
+        assert_eq!(hex(&out[..frame_bytes]), vector);
+        assert!(out[frame_bytes..].iter().all(|byte| *byte == 0xee));
+    }
+
+    #[test]
+    fn frames_without_a_vector_follow_their_tables() {
+        let on = encode_toggle(Feature::FastCache, Switch::On, OffsetBase::Lockfile);
+        assert_eq!(hex(&on), "020900000015000000000000001e");
+        let off = encode_toggle(Feature::PremiumTypes, Switch::Off, OffsetBase::Zero);
+        assert_eq!(hex(&off), "0205000000000000000000000007");
+        assert_eq!(hex(&encode_sync_request()), "2100000000000000000000000021");
+        let package = encode_register_package("123456789", PackageVersion::saturating(1, 2, 3));
+        assert_eq!(hex(&package[..13]), "032639f4cb0300200000010000");
+        let sync = encode_sync_response(&ConfigState::DEFAULT, 5);
+        assert_eq!(
+            hex(&sync[..22]),
+            "2201a1b2c3d400000007021850000500000000000000"
+        );
+        for frame in [&on[..], &off, &package, &sync] {
+            assert_eq!(frame.iter().fold(0, |sum, byte| sum ^ byte), 0);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_holds_every_field_in_order() {
+        let mut out = [0; BULK_BYTES_MAX];
+        let length = encode_snapshot(&ConfigState::DEFAULT, OffsetBase::Lockfile, &mut out);
+        assert_eq!(length, 2 + 13 * 7);
+        let offsets: Vec<u8> = out[1..length - 1]
+            .chunks(13)
+            .map(|entry| entry[0])
+            .collect();
+        assert_eq!(offsets, [4, 5, 9, 13, 14, 15, 16]);
+    }
+
+    #[test]
+    fn version_parts_past_their_bits_become_the_largest() {
+        let exact = PackageVersion::saturating(0xff_ffff, 0xf_ffff, 0xf_ffff);
+        assert_eq!(
+            (exact.major(), exact.minor(), exact.patch()),
+            (0xff_ffff, 0xf_ffff, 0xf_ffff)
+        );
+        let past = PackageVersion::saturating(1 << 24, 20_240_101, u64::MAX);
+        assert_eq!(past, exact);
+        let small = PackageVersion::saturating(1, 2, 3);
+        assert_eq!((small.major(), small.minor(), small.patch()), (1, 2, 3));
+    }
+
+    #[test]
+    #[should_panic = "a bulk holds 1 to 16 updates"]
+    fn an_empty_bulk_is_a_mistake_of_the_caller() {
+        encode_bulk(&[], OffsetBase::Zero, &mut [0; BULK_BYTES_MAX]);
+    }
+
+    #[test]
+    #[should_panic = "a bulk holds 1 to 16 updates"]
+    fn a_bulk_of_17_is_a_mistake_of_the_caller() {
+        encode_bulk(
+            &[(Field::Rows, 1); 17],
+            OffsetBase::Zero,
+            &mut [0; BULK_BYTES_MAX],
+        );
+    }
+
+    #[test]
+    #[should_panic = "a terminal frame holds 4096 bytes"]
+    fn a_terminal_text_past_its_bound_is_a_mistake_of_the_caller() {
+        encode_terminal_output(&"x".repeat(4097), &mut [0; FRAME_BYTES_MAX]);
+    }
+}

@@ -274,3 +274,110 @@ const BY_BYTE: [Option<FrameType>; 0x23] = {
     }
     by_byte
 };
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn naive_xor(bytes: &[u8]) -> u8 {
+        bytes.iter().fold(0, |sum, byte| sum ^ byte)
+    }
+
+    fn sealed(first: u8, length: usize) -> Vec<u8> {
+        let mut frame = vec![b'a'; length];
+        frame[0] = first;
+        frame[length - 1] = naive_xor(&frame[..length - 1]);
+        frame
+    }
+
+    #[test]
+    fn types_and_faults_have_the_numbers_of_the_protocol() {
+        let bytes = FrameType::ALL.map(FrameType::byte);
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 0x10, 0x11, 0x20, 0x21, 0x22]);
+        for byte in 0..=u8::MAX {
+            let expected = FrameType::ALL.into_iter().find(|kind| kind.byte() == byte);
+            assert_eq!(FrameType::from_byte(byte), expected);
+        }
+        let texts = [
+            "Invalid frame length",
+            "Checksum mismatch",
+            "Unknown message type",
+            "Invalid field",
+            "Value out of range",
+            "Not allowed",
+            "Rate limited",
+        ];
+        for (code, text) in (1..).zip(texts) {
+            let fault = FrameFault::from_code(code).unwrap();
+            assert_eq!((fault.code(), fault.message()), (code, text));
+            assert_eq!(fault.to_string(), text);
+        }
+        assert_eq!(
+            (FrameFault::from_code(0), FrameFault::from_code(8)),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn only_the_server_sends_what_the_protocol_gives_it() {
+        let server: Vec<_> = FrameType::ALL
+            .into_iter()
+            .filter(|kind| kind.sender() == Sender::Server)
+            .collect();
+        let names: Vec<_> = server.into_iter().map(FrameType::name).collect();
+        assert_eq!(names, ["REGISTER_PACKAGE", "ACK", "ERROR", "SYNC_RESPONSE"]);
+    }
+
+    #[test]
+    fn every_type_at_every_length_has_a_length_of_its_own_or_is_refused() {
+        assert_eq!(validate(&[]), Err(FrameFault::InvalidLength));
+        for first in 0..=u8::MAX {
+            for length in (1..260).chain([4097, 4098, 4099]) {
+                let expected = match FrameType::from_byte(first) {
+                    Some(FrameType::TerminalOutput | FrameType::TerminalInput) => {
+                        (2..=4098).contains(&length)
+                    }
+                    Some(FrameType::Bulk) => (1..=16).any(|count| length == 2 + 13 * count),
+                    Some(FrameType::SyncResponse) => length == 23,
+                    _ => length == 14,
+                };
+                let read = validate(&sealed(first, length));
+                match (expected, FrameType::from_byte(first)) {
+                    (false, _) => assert_eq!(read, Err(FrameFault::InvalidLength)),
+                    (true, None) => assert_eq!(read, Err(FrameFault::UnknownType)),
+                    (true, Some(kind)) => assert_eq!(read, Ok(kind)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_checksum_comes_before_the_type() {
+        let mut frame = sealed(0x99, 14);
+        assert_eq!(validate(&frame), Err(FrameFault::UnknownType));
+        frame[13] ^= 1;
+        assert_eq!(validate(&frame), Err(FrameFault::ChecksumMismatch));
+    }
+
+    #[test]
+    fn the_sum_of_words_is_the_sum_of_bytes_at_every_length_and_place() {
+        for length in 0..=64 {
+            for place in 0..length {
+                let mut bytes = vec![0; length];
+                bytes[place] = 0xa5;
+                assert_eq!(xor_of(&bytes), 0xa5, "{length} {place}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_agrees_with_the_naive_one(
+            bytes in proptest::collection::vec(any::<u8>(), 0..600)
+        ) {
+            prop_assert_eq!(xor_of(&bytes), naive_xor(&bytes));
+        }
+    }
+}

@@ -248,3 +248,61 @@ fn first_characters(text: &[u8], characters: usize) -> &[u8] {
 pub const FAULTS_MAX: usize = 32;
 
 const TOKEN_CHARACTERS_SHOWN: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_protocol() {
+        let codes = FaultCode::ALL.map(FaultCode::as_str).join(", ");
+        assert_eq!(
+            codes,
+            "INVALID_FORMAT, OUT_OF_RANGE, CHECKSUM_MISMATCH, INVALID_TOKEN, UNKNOWN_DOMAIN, \
+             UNKNOWN_HEADER, MISSING_HEADER, RESERVED_BITS_SET"
+        );
+    }
+
+    #[test]
+    fn a_token_is_shown_by_its_first_20_characters_and_other_values_whole() {
+        let shown = |header, value| {
+            HeaderFault::of(header, FaultCode::InvalidToken, value, "").shown_value()
+        };
+        let token = b"abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(shown(Header::ProxyToken, token), b"abcdefghijklmnopqrst");
+        assert_eq!(shown(Header::ProxyToken, &token[..20]), &token[..20]);
+        assert_eq!(shown(Header::ProxyToken, b""), b"");
+        assert_eq!(shown(Header::ConfigDump, token), token);
+        let accents = "é".repeat(30);
+        let cut = shown(Header::ProxyToken, accents.as_bytes());
+        assert_eq!(str::from_utf8(cut), Ok(&*"é".repeat(20)));
+        assert_eq!(shown(Header::ProxyToken, &[0x80; 500]).len(), 80);
+    }
+
+    #[test]
+    fn a_fault_reads_as_code_header_and_message() {
+        let fault = HeaderFault::unknown(b"X-Bun-\xff", b"1");
+        assert_eq!(
+            fault.to_string(),
+            "UNKNOWN_HEADER in X-Bun-\\xff: the protocol has no header of this name"
+        );
+    }
+
+    #[test]
+    fn a_list_keeps_the_first_faults_and_counts_the_others() {
+        let values: Vec<u8> = (0..FAULTS_MAX as u8 + 9).collect();
+        let mut faults = FaultList::new();
+        assert!(faults.is_empty());
+        for (index, value) in values.chunks(1).enumerate() {
+            assert_eq!(
+                (faults.count(), faults.omitted_count()),
+                (index, index.saturating_sub(32))
+            );
+            faults.push(HeaderFault::unknown(b"X-Bun-Other", value));
+        }
+        assert!(!faults.is_empty());
+        assert_eq!((faults.count(), faults.omitted_count()), (41, 9));
+        let kept: Vec<u8> = faults.iter().map(|fault| fault.value()[0]).collect();
+        assert_eq!(kept, values[..32]);
+    }
+}

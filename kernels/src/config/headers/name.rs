@@ -234,3 +234,79 @@ static NAMES: [Entry; 16] = {
     }
     names
 };
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition: compare with each name in turn.
+    fn oracle(name: &[u8]) -> NameKind {
+        let known = Header::ALL
+            .into_iter()
+            .find(|header| header.as_str().as_bytes().eq_ignore_ascii_case(name));
+        match known {
+            Some(header) => NameKind::Known(header),
+            None if name.to_ascii_lowercase().starts_with(b"x-bun-") => NameKind::Unknown,
+            None => NameKind::Foreign,
+        }
+    }
+
+    #[test]
+    fn names_are_known_in_any_case() {
+        for (index, header) in Header::ALL.into_iter().enumerate() {
+            assert_eq!(header as usize, index);
+            let name = header.as_str();
+            for spelling in [name.to_string(), name.to_lowercase(), name.to_uppercase()] {
+                assert_eq!(kind_of_name(spelling.as_bytes()), NameKind::Known(header));
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_in_every_place_of_every_name_agrees_with_the_definition() {
+        for header in Header::ALL {
+            for place in 0..header.as_str().len() {
+                for byte in 0..=u8::MAX {
+                    let mut name = header.as_str().as_bytes().to_vec();
+                    name[place] = byte;
+                    assert_eq!(
+                        kind_of_name(&name),
+                        oracle(&name),
+                        "{}",
+                        name.escape_ascii()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shortened_and_lengthened_names_are_unknown_and_shorter_prefixes_foreign() {
+        for header in Header::ALL {
+            let name = [header.as_str().as_bytes(), b"-more and more"].concat();
+            for length in 0..=name.len() {
+                assert_eq!(kind_of_name(&name[..length]), oracle(&name[..length]));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_agrees_with_the_definition(
+            prefix in prop_oneof![Just("X-Bun-"), Just("x-bun-"), Just("")],
+            rest in "[A-Za-z-]{0,18}",
+        ) {
+            let name = format!("{prefix}{rest}");
+            prop_assert_eq!(kind_of_name(name.as_bytes()), oracle(name.as_bytes()));
+        }
+
+        #[test]
+        fn any_bytes_agree_with_the_definition(
+            name in proptest::collection::vec(any::<u8>(), 0..40)
+        ) {
+            prop_assert_eq!(kind_of_name(&name), oracle(&name));
+        }
+    }
+}

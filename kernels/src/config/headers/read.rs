@@ -293,3 +293,148 @@ const fn format_text(field: Field) -> &'static str {
         Field::Rows | Field::Cols => "must be 1 to 255 in decimal",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::headers::{FaultList, Required, validate};
+
+    const DUMP: &str = "0x01a1b2c3d40000000702185000";
+    const DUMP_LITTLE_ENDIAN: &str = "0x01d4c3b2a10700000002185000";
+
+    fn read(pairs: &[(&str, &str)]) -> Option<ConfigState> {
+        extract(
+            pairs
+                .iter()
+                .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        )
+    }
+
+    #[test]
+    fn a_dump_alone_is_the_configuration() {
+        let pairs = [
+            ("Host", "a"),
+            ("x-bun-config-dump", DUMP),
+            ("Accept", "*/*"),
+        ];
+        assert_eq!(read(&pairs), Some(ConfigState::DEFAULT));
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[("Host", DUMP)]), None);
+    }
+
+    #[test]
+    fn six_separate_headers_are_the_configuration_and_five_are_not() {
+        let pairs = [
+            ("X-Bun-Config-Version", "1"),
+            ("X-Bun-Registry-Hash", "0xa1b2c3d4"),
+            ("X-Bun-Feature-Flags", "0x00000007"),
+            ("X-Bun-Terminal-Mode", "2"),
+            ("X-Bun-Terminal-Rows", "24"),
+            ("X-Bun-Terminal-Cols", "80"),
+        ];
+        assert_eq!(read(&pairs), Some(ConfigState::DEFAULT));
+        for missing in 0..pairs.len() {
+            let mut fewer = pairs.to_vec();
+            fewer.remove(missing);
+            assert_eq!(read(&fewer), None);
+            fewer.push(("X-Bun-Config-Dump", DUMP));
+            assert_eq!(read(&fewer), Some(ConfigState::DEFAULT));
+        }
+    }
+
+    #[test]
+    fn a_little_endian_dump_counts_only_when_both_wide_headers_confirm_it() {
+        let hash = ("X-Bun-Registry-Hash", "0xa1b2c3d4");
+        let flags = ("X-Bun-Feature-Flags", "0x00000007");
+        let dump = ("X-Bun-Config-Dump", DUMP_LITTLE_ENDIAN);
+        assert_eq!(read(&[hash, flags, dump]), Some(ConfigState::DEFAULT));
+        assert_eq!(read(&[dump, flags, hash]), Some(ConfigState::DEFAULT));
+        assert_eq!(read(&[dump]), None);
+        assert_eq!(read(&[hash, dump]), None);
+        assert_eq!(read(&[flags, dump]), None);
+        assert_eq!(
+            read(&[("X-Bun-Registry-Hash", "0xd4c3b2a1"), flags, dump]),
+            None
+        );
+        // Flags that read the same both ways leave the hash to decide.
+        let dump = ("X-Bun-Config-Dump", "0x01d4c3b2a10000000002185000");
+        let flags = ("X-Bun-Feature-Flags", "0x00000000");
+        assert_eq!(
+            read(&[hash, flags, dump]).unwrap().registry_hash(),
+            0xa1b2_c3d4
+        );
+        assert_eq!(read(&[flags, dump]).unwrap().registry_hash(), 0xd4c3_b2a1);
+    }
+
+    #[test]
+    fn contradictions_and_repetitions_are_no_configuration() {
+        let dump = ("X-Bun-Config-Dump", DUMP);
+        assert_eq!(read(&[dump, ("X-Bun-Terminal-Rows", "25")]), None);
+        assert_eq!(read(&[dump, ("X-Bun-Reserved", "1")]), None);
+        assert_eq!(read(&[dump, dump]), None);
+        let strangers = [
+            ("X-Bun-Else", "1"),
+            ("X-Bun-Request-ID", "x"),
+            ("X-Bun-Domain", "x"),
+        ];
+        let pairs = [&[dump], &strangers[..], &strangers[..]].concat();
+        assert_eq!(read(&pairs), Some(ConfigState::DEFAULT));
+    }
+
+    fn any_pair() -> impl Strategy<Value = (&'static str, String)> {
+        let decimal = || (0..300_u32).prop_map(|number| number.to_string());
+        let hex = || any::<u32>().prop_map(|number| format!("0x{number:08x}"));
+        prop_oneof![
+            (
+                Just("X-Bun-Config-Version"),
+                prop_oneof![Just("1".to_string()), decimal()]
+            ),
+            (
+                Just("x-bun-registry-hash"),
+                prop_oneof![Just("0xa1b2c3d4".to_string()), hex()],
+            ),
+            (
+                Just("X-Bun-Feature-Flags"),
+                prop_oneof![Just("0x00000007".to_string()), hex()],
+            ),
+            (
+                Just("X-BUN-TERMINAL-MODE"),
+                prop_oneof![Just("2".to_string()), decimal()]
+            ),
+            (
+                Just("X-Bun-Terminal-Rows"),
+                prop_oneof![Just("24".to_string()), decimal()]
+            ),
+            (
+                Just("X-Bun-Terminal-Cols"),
+                prop_oneof![Just("80".to_string()), decimal()]
+            ),
+            (
+                Just("X-Bun-Reserved"),
+                prop_oneof![Just("0".to_string()), "[0-9]{0,3}"]
+            ),
+            (
+                Just("X-Bun-Config-Dump"),
+                prop_oneof![
+                    Just(DUMP.to_string()),
+                    Just(DUMP_LITTLE_ENDIAN.to_string()),
+                    "0x[0-9a-fA-F]{26}",
+                ],
+            ),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn extraction_and_validation_agree(
+            pairs in proptest::collection::vec(any_pair(), 0..9)
+        ) {
+            let pairs = || pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            let mut faults = FaultList::new();
+            let valid = validate(pairs(), Required::None, &mut faults);
+            prop_assert_eq!(extract(pairs()), valid.and_then(|valid| valid.state()));
+        }
+    }
+}

@@ -57,3 +57,79 @@ const fn is_allowed(byte: u8) -> bool {
 
 /// The longest token, several times what ours need.
 pub const TOKEN_BYTES_MAX: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_base64url_parts_are_a_token() {
+        for text in [
+            "ab.cd.ef",
+            "eyJhbGciOiJFZERTQSJ9.e30.AA-_",
+            "aaaa.bbb.cc",
+            "00.11.22",
+        ] {
+            let token = ProxyToken::parse(text.as_bytes()).unwrap();
+            assert_eq!(token.as_str(), text);
+        }
+        let longest = [vec![b'a'; TOKEN_BYTES_MAX - 6], b".bb.cc".to_vec()].concat();
+        assert!(ProxyToken::parse(&longest).is_some());
+    }
+
+    #[test]
+    fn other_shapes_are_none() {
+        let texts = [
+            "",
+            ".",
+            "..",
+            "...",
+            "ab",
+            "ab.cd",
+            "ab.cd.",
+            ".ab.cd",
+            "ab..cd",
+            "ab.cd.ef.gh",
+            "ab.cd.e",
+            "a.cd.ef",
+            "ab.cdefg.hi",
+            "ab.cd.ef=",
+            "ab.c d.ef",
+            "ab.c+.ef",
+            "ab.c/.ef",
+            "ab.cd.éf",
+            "Bearer ab.cd.ef",
+            "ab.cd.ef\r\nX: y",
+            "ab.cd....ef",
+        ];
+        for text in texts {
+            assert_eq!(ProxyToken::parse(text.as_bytes()), None, "{text:?}");
+        }
+        let past = [vec![b'a'; TOKEN_BYTES_MAX - 4], b".bb.cc".to_vec()].concat();
+        assert_eq!(ProxyToken::parse(&past), None);
+    }
+
+    #[test]
+    fn every_byte_in_every_place_is_of_the_alphabet_or_refused() {
+        let good = [b'a'; 70];
+        for place in 0..70 {
+            for byte in 0..=u8::MAX {
+                let mut part = good;
+                part[place] = byte;
+                let token = [part.as_slice(), b".bb.cc"].concat();
+                let is_good = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+                assert_eq!(
+                    ProxyToken::parse(&token).is_some(),
+                    is_good,
+                    "{place} {byte}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        let token = ProxyToken::parse(b"secret00.cd.ef").unwrap();
+        assert_eq!(format!("{token:?}"), "ProxyToken(14 bytes)");
+    }
+}

@@ -91,3 +91,126 @@ const FLAGS_AT: usize = HASH_AT + "00000000\r\nX-Bun-Feature-Flags: 0x".len();
 const MODE_AT: usize = FLAGS_AT + "00000000\r\nX-Bun-Terminal-Mode: ".len();
 const DUMP_AT: usize = 2 + "X-Bun-Config-Dump: ".len();
 const ID_AT: usize = DUMP_AT + DUMP_BYTES + "\r\nX-Bun-Request-ID: ".len();
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::field::Field;
+    use crate::config::headers::extract;
+
+    /// The block by the definition.
+    fn oracle(state: &ConfigState, request_id: u64, token: Option<&str>) -> String {
+        let dump: String = state.to_bytes().map(|byte| format!("{byte:02x}")).concat();
+        let mut lines = format!(
+            "X-Bun-Config-Version: {}\r\nX-Bun-Registry-Hash: 0x{:08x}\r\n\
+             X-Bun-Feature-Flags: 0x{:08x}\r\nX-Bun-Terminal-Mode: {}\r\n\
+             X-Bun-Terminal-Rows: {}\r\nX-Bun-Terminal-Cols: {}\r\n\
+             X-Bun-Config-Dump: 0x{dump}\r\nX-Bun-Request-ID: {request_id:016x}\r\n",
+            state.version(),
+            state.registry_hash(),
+            state.feature_flags(),
+            state.terminal_mode() as u8,
+            state.rows(),
+            state.cols(),
+        );
+        if let Some(token) = token {
+            lines += &format!("X-Bun-Proxy-Token: {token}\r\n");
+        }
+        lines
+    }
+
+    fn written(state: &ConfigState, request_id: u64, token: Option<&str>) -> String {
+        let token = token.map(|text| ProxyToken::parse(text.as_bytes()).unwrap());
+        let mut out = [0xee; HEADERS_BYTES_MAX];
+        let length = write_headers(state, request_id, token, &mut out);
+        assert!(out[length..].iter().all(|byte| *byte == 0xee));
+        String::from_utf8(out[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_default_is_written_as_the_protocol_shows() {
+        let lines = written(
+            &ConfigState::DEFAULT,
+            0x0123_4567_89ab_cdef,
+            Some("ab.cd.ef"),
+        );
+        let expected = "X-Bun-Config-Version: 1\r\n\
+             X-Bun-Registry-Hash: 0xa1b2c3d4\r\n\
+             X-Bun-Feature-Flags: 0x00000007\r\n\
+             X-Bun-Terminal-Mode: 2\r\n\
+             X-Bun-Terminal-Rows: 24\r\n\
+             X-Bun-Terminal-Cols: 80\r\n\
+             X-Bun-Config-Dump: 0x01a1b2c3d40000000702185000\r\n\
+             X-Bun-Request-ID: 0123456789abcdef\r\n\
+             X-Bun-Proxy-Token: ab.cd.ef\r\n";
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn every_byte_of_every_decimal_field_is_written() {
+        for field in [
+            Field::Version,
+            Field::Rows,
+            Field::Cols,
+            Field::TerminalMode,
+        ] {
+            for value in 0..=255 {
+                let Ok(state) = ConfigState::DEFAULT.with(field, value) else {
+                    continue;
+                };
+                assert_eq!(written(&state, value, None), oracle(&state, value, None));
+            }
+        }
+    }
+
+    #[test]
+    fn the_bounds_are_exact() {
+        let longest = [
+            (Field::Version, 255),
+            (Field::Rows, 255),
+            (Field::Cols, 255),
+        ]
+        .into_iter()
+        .fold(ConfigState::DEFAULT, |state, (field, value)| {
+            state.with(field, value).unwrap()
+        });
+        let token = "a".repeat(TOKEN_BYTES_MAX - 6) + ".bb.cc";
+        assert_eq!(written(&longest, 1, None).len(), LINES_BYTES_MAX);
+        assert_eq!(written(&longest, 1, Some(&token)).len(), HEADERS_BYTES_MAX);
+        let mut out = [0; LINES_BYTES_MAX];
+        assert_eq!(write_headers(&longest, 1, None, &mut out), LINES_BYTES_MAX);
+    }
+
+    #[test]
+    #[should_panic = "the caller gives LINES_BYTES_MAX bytes or more"]
+    fn a_short_buffer_is_a_mistake_of_the_caller() {
+        write_headers(
+            &ConfigState::DEFAULT,
+            1,
+            None,
+            &mut [0; LINES_BYTES_MAX - 1],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_the_definition_and_is_read_back(
+            values in (any::<u8>(), any::<u32>(), 0..0x800_u32, 0..4_u8, 1..=255_u8, 1..=255_u8),
+            request_id in any::<u64>(),
+        ) {
+            let (version, hash, flags, mode, rows, cols) = values;
+            let mut bytes = vec![version];
+            bytes.extend(hash.to_be_bytes());
+            bytes.extend(flags.to_be_bytes());
+            bytes.extend([mode, rows, cols, 0]);
+            let state = ConfigState::from_bytes(&bytes.try_into().unwrap()).unwrap();
+            let lines = written(&state, request_id, Some("ab.cd.ef"));
+            prop_assert_eq!(&lines, &oracle(&state, request_id, Some("ab.cd.ef")));
+            let pairs = lines.lines().map(|line| line.split_once(": ").unwrap());
+            let pairs = pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            prop_assert_eq!(extract(pairs), Some(state));
+        }
+    }
+}
