@@ -10,9 +10,9 @@ use super::violation::Violation;
 /// An incremental decoder for one client.
 ///
 /// A message that arrives whole in one frame and one buffer is unmasked where it lies and handed
-/// out as a range of that buffer. Any other is gathered in memory that the decoder owns, which
-/// never holds more than `message_bytes_max` bytes and which leaves with the message: an idle
-/// decoder owns no memory beyond its own 96 bytes.
+/// out as a range of that buffer. Any other is gathered in memory that the decoder owns, never more
+/// than `message_bytes_max` bytes (and 125 for a cut control frame), and that leaves with the
+/// message: an idle decoder owns no memory beyond its own 96 bytes.
 #[derive(Debug)]
 pub struct Decoder {
     /// Payload of the open message that could not be handed out in place.
@@ -49,7 +49,7 @@ pub enum Event {
     Ping(Payload),
     /// A pong.
     Pong(Payload),
-    /// A close frame; nothing that follows counts.
+    /// A close frame, after which nothing counts.
     Close(CloseFrame),
 }
 
@@ -91,7 +91,8 @@ impl Decoder {
     /// Reads `input` up to and including the first thing that it completes, unmasking what it
     /// reads. Call it again with the rest until all is consumed.
     ///
-    /// A violation is final: every later call returns it again.
+    /// A close frame is the last event: what follows is consumed and ignored. A violation is final:
+    /// every later call returns it again.
     #[inline]
     pub fn decode(&mut self, input: &mut [u8]) -> Result<Decoded, Violation> {
         let mut consumed_bytes = 0;
@@ -130,6 +131,10 @@ impl Decoder {
                 None => return Ok(None),
             },
             Stage::Payload(frame) => frame,
+            Stage::Closed => {
+                *at = input.len();
+                return Ok(None);
+            }
             Stage::Failed(violation) => return Err(violation),
         };
         let start = *at;
@@ -274,6 +279,8 @@ impl Decoder {
         let payload = if is_whole && self.control.is_empty() {
             Payload::Input(piece)
         } else {
+            self.control
+                .reserve_exact(piece.len() + frame.rest_bytes as usize);
             self.control.extend_from_slice(&input[piece]);
             if !is_whole {
                 return Ok(None);
@@ -284,7 +291,10 @@ impl Decoder {
             Opcode::Ping => Ok(Some(Event::Ping(payload))),
             Opcode::Pong => Ok(Some(Event::Pong(payload))),
             Opcode::Close => {
-                CloseFrame::parse(payload, input).map(|close| Some(Event::Close(close)))
+                let close = CloseFrame::parse(payload, input)?;
+                self.message = Vec::new();
+                self.stage = Stage::Closed;
+                Ok(Some(Event::Close(close)))
             }
             Opcode::Continuation | Opcode::Text | Opcode::Binary => Ok(None),
         }
@@ -332,6 +342,8 @@ enum Stage {
     Head(PartialHead),
     /// In a payload.
     Payload(Frame),
+    /// After a close frame.
+    Closed,
     /// After a violation.
     Failed(Violation),
 }
@@ -573,6 +585,22 @@ mod tests {
             run(&mut decoder, &[&frame(0x81, b"ok")]),
             Err(Violation::MessageInterrupted)
         );
+    }
+
+    #[test]
+    fn a_close_frame_is_the_last_event_and_frees_the_memory() {
+        let mut decoder = Decoder::new(100);
+        let stream = [
+            frame(0x01, b"open"),
+            frame(0x88, b""),
+            frame(0x80, b"end"),
+            vec![0x70],
+        ];
+        assert_eq!(
+            run(&mut decoder, &[&stream.concat()]).unwrap(),
+            ["Close None  in place"]
+        );
+        assert_eq!(decoder.buffered_bytes(), 0);
     }
 
     #[test]
