@@ -55,7 +55,7 @@ macro_rules! tests {
 }
 
 /// More than the longest message of any case, 256 KiB.
-const MESSAGE_BYTES_MAX: usize = 1 << 20;
+const MESSAGE_BYTES_MAX: u32 = 1 << 20;
 
 #[rustfmt::skip]
 tests! {

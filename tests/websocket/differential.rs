@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use thirteen::http::websocket::{Ending, Endpoint, Incoming, MessageKind, Phase};
+use thirteen_kernels::level::Level;
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -152,7 +153,7 @@ proptest! {
         let echoed = CloseFrame { code: CloseCode::from(code), reason: "".into() };
         expected.push(Message::Close(Some(echoed)));
 
-        let mut echo = Echo::new(MESSAGE_BYTES_MAX);
+        let mut echo = Echo::new(MESSAGE_BYTES_MAX as u32);
         let sent = std::mem::take(&mut client.get_mut().outgoing);
         let mut received = Vec::new();
         for piece in cut(&sent, &sizes) {
@@ -179,7 +180,7 @@ struct Verdict {
 }
 
 fn ours(stream: &[u8]) -> Verdict {
-    let mut endpoint = Endpoint::new(MESSAGE_BYTES_MAX);
+    let mut endpoint = Endpoint::new(Level::detect(), MESSAGE_BYTES_MAX as u32);
     let mut input = stream.to_vec();
     let (mut verdict, mut out, mut at) = (Verdict::default(), Vec::new(), 0);
     while at < input.len() {

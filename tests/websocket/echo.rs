@@ -1,6 +1,7 @@
 //! A server that sends each message back, without sockets: bytes in, bytes out.
 
 use thirteen::http::websocket::{Endpoint, Incoming, MessageKind, Phase, encode};
+use thirteen_kernels::level::Level;
 
 /// The server.
 pub(crate) struct Echo {
@@ -9,9 +10,9 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
-    pub(crate) fn new(message_bytes_max: usize) -> Echo {
+    pub(crate) fn new(message_bytes_max: u32) -> Echo {
         Echo {
-            endpoint: Endpoint::new(message_bytes_max),
+            endpoint: Endpoint::new(Level::detect(), message_bytes_max),
             out: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use thirteen::http::websocket::{Ending, Endpoint, Incoming, Phase};
+use thirteen_kernels::level::Level;
 
 use crate::cases::{Fin, frame};
 
@@ -23,8 +24,8 @@ enum Seen {
     Violated(String),
 }
 
-fn outcome<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
-    let mut endpoint = Endpoint::new(MESSAGE_BYTES_MAX);
+fn outcome<'p>(level: Level, pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
+    let mut endpoint = Endpoint::new(level, MESSAGE_BYTES_MAX as u32);
     let mut incoming = Vec::new();
     let mut sent = Vec::new();
     for piece in pieces {
@@ -136,20 +137,23 @@ proptest! {
         stream in stream(),
         cuts in vec(any::<usize>(), 0..12),
     ) {
-        let whole = outcome([stream.as_slice()]);
-        prop_assert_eq!(&whole, &outcome(pieces(&stream, &cuts)));
-        prop_assert_eq!(&whole, &outcome(stream.chunks(1)));
+        let whole = outcome(Level::Scalar, [stream.as_slice()]);
+        for level in Level::all_available() {
+            prop_assert_eq!(&whole, &outcome(level, pieces(&stream, &cuts)));
+            prop_assert_eq!(&whole, &outcome(level, stream.chunks(1)));
+        }
     }
 
     #[test]
     fn any_bytes_are_survived(stream in vec(any::<u8>(), 0..200)) {
-        prop_assert_eq!(outcome([stream.as_slice()]), outcome(stream.chunks(1)));
+        let whole = outcome(Level::detect(), [stream.as_slice()]);
+        prop_assert_eq!(whole, outcome(Level::detect(), stream.chunks(1)));
     }
 }
 
 #[test]
 fn a_promised_length_takes_no_memory_until_it_comes() {
-    let mut endpoint = Endpoint::new(1 << 30);
+    let mut endpoint = Endpoint::new(Level::detect(), 1 << 30);
     let mut head = [
         0x82, 0xff, 0, 0, 0, 0, 0x3f, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5,
     ];
