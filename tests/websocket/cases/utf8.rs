@@ -1,7 +1,7 @@
 //! The Autobahn cases of group 6: text that is and is not UTF-8, whole and cut.
 
-use super::{CONTINUATION, Case, Fin, INVALID_PAYLOAD, KOSME, TEXT};
-use super::{case, fine, frame, more, not_utf8, step, text, whole};
+use super::{CONTINUATION, Case, INVALID_PAYLOAD, KOSME, TEXT};
+use super::{case, fine, more, not_utf8, step, text, whole};
 use crate::replies::Reply;
 
 /// Group 6.
@@ -21,15 +21,14 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Every byte of a text message in a frame of its own.
+/// Every byte of a text message in a frame of its own, and an empty frame for its end.
 fn byte_frames(payload: &[u8]) -> Vec<u8> {
-    let last = payload.len() - 1;
-    let frames = payload.chunks(1).enumerate().map(|(index, byte)| {
-        let opcode = if index == 0 { TEXT } else { CONTINUATION };
-        let fragment = if index == last { Fin::Yes } else { Fin::No };
-        frame(fragment, 0, opcode, byte)
-    });
-    frames.collect::<Vec<_>>().concat()
+    let mut frames = Vec::new();
+    for (index, byte) in payload.chunks(1).enumerate() {
+        frames.extend(more(if index == 0 { TEXT } else { CONTINUATION }, byte));
+    }
+    frames.extend(whole(CONTINUATION, b""));
+    frames
 }
 
 fn utf8_fragments() -> Vec<Case> {
