@@ -4,7 +4,6 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use super::decoder::Payload;
-use super::payload::Utf8Stream;
 use super::violation::Violation;
 
 /// A close code that may stand in a close frame.
@@ -80,10 +79,7 @@ impl CloseFrame {
         };
         let code = CloseCode::from_wire(code).ok_or(Violation::RefusedCloseCode)?;
         payload.skip(CODE_BYTES);
-        let mut utf8 = Utf8Stream::new();
-        utf8.push(payload.bytes(input))
-            .map_err(|_| Violation::InvalidUtf8)?;
-        utf8.finish().map_err(|_| Violation::InvalidUtf8)?;
+        str::from_utf8(payload.bytes(input)).map_err(|_| Violation::InvalidUtf8)?;
         Ok(CloseFrame {
             code: Some(code),
             reason: payload,

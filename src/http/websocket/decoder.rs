@@ -2,17 +2,19 @@
 
 use std::ops::Range;
 
+use thirteen_kernels::level::Level;
+use thirteen_kernels::websocket::{Utf8Stream, unmask};
+
 use super::close::CloseFrame;
-use super::frame::{Fragment, FrameHead, Opcode};
-use super::payload::{Utf8Stream, unmask};
+use super::frame::{CONTROL_BYTES_MAX, Fragment, FrameHead, Opcode};
 use super::violation::Violation;
 
 /// An incremental decoder for one client.
 ///
 /// A message that arrives whole in one frame and one buffer is unmasked where it lies and handed
-/// out as a range of that buffer. Any other is gathered in memory that the decoder owns, which
-/// never holds more than `message_bytes_max` bytes and which leaves with the message: an idle
-/// decoder owns no memory beyond its own 96 bytes.
+/// out as a range of that buffer. Any other is gathered in memory that the decoder owns, never more
+/// than `message_bytes_max` bytes (and 125 for a cut control frame), and that leaves with the
+/// message: an idle decoder owns no memory beyond its own 96 bytes.
 #[derive(Debug)]
 pub struct Decoder {
     /// Payload of the open message that could not be handed out in place.
@@ -23,7 +25,8 @@ pub struct Decoder {
     /// The message that has begun and not ended.
     open: Option<MessageKind>,
     utf8: Utf8Stream,
-    message_bytes_max: usize,
+    message_bytes_max: u32,
+    level: Level,
 }
 
 /// What one call of [`Decoder::decode`] achieved.
@@ -49,7 +52,7 @@ pub enum Event {
     Ping(Payload),
     /// A pong.
     Pong(Payload),
-    /// A close frame; nothing that follows counts.
+    /// A close frame, after which nothing counts.
     Close(CloseFrame),
 }
 
@@ -77,21 +80,23 @@ pub enum Payload {
 impl Decoder {
     /// A decoder for a connection that has exchanged no frame yet; a message of more than
     /// `message_bytes_max` bytes is a violation.
-    pub fn new(message_bytes_max: usize) -> Decoder {
+    pub fn new(level: Level, message_bytes_max: u32) -> Decoder {
         Decoder {
             message: Vec::new(),
             control: Vec::new(),
             stage: Stage::BETWEEN_FRAMES,
             open: None,
-            utf8: Utf8Stream::new(),
+            utf8: Utf8Stream::new(level),
             message_bytes_max,
+            level,
         }
     }
 
     /// Reads `input` up to and including the first thing that it completes, unmasking what it
     /// reads. Call it again with the rest until all is consumed.
     ///
-    /// A violation is final: every later call returns it again.
+    /// A close frame is the last event: what follows is consumed and ignored. A violation is final:
+    /// every later call returns it again.
     #[inline]
     pub fn decode(&mut self, input: &mut [u8]) -> Result<Decoded, Violation> {
         let mut consumed_bytes = 0;
@@ -130,6 +135,10 @@ impl Decoder {
                 None => return Ok(None),
             },
             Stage::Payload(frame) => frame,
+            Stage::Closed => {
+                *at = input.len();
+                return Ok(None);
+            }
             Stage::Failed(violation) => return Err(violation),
         };
         let start = *at;
@@ -137,7 +146,7 @@ impl Decoder {
         let taken = usize::try_from(frame.rest_bytes).map_or(present, |rest| rest.min(present));
         *at = start + taken;
         let piece = start..*at;
-        unmask(&mut input[piece.clone()], frame.key);
+        unmask(self.level, &mut input[piece.clone()], frame.key, 0);
         frame.rest_bytes -= taken as u64;
         self.stage = match frame.rest_bytes {
             0 => Stage::BETWEEN_FRAMES,
@@ -199,7 +208,7 @@ impl Decoder {
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(Violation::MessageInterrupted),
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
         };
-        let room = self.message_bytes_max - self.message.len();
+        let room = self.message_bytes_max as usize - self.message.len();
         if head.payload_bytes > room as u64 {
             return Err(Violation::MessageTooBig);
         }
@@ -229,7 +238,11 @@ impl Decoder {
                 payload: Payload::Input(piece),
             }));
         }
-        self.gather(frame, &input[piece]);
+        let most = match (frame.fragment, usize::try_from(frame.rest_bytes)) {
+            (Fragment::Final, Ok(rest_bytes)) => self.message.len() + piece.len() + rest_bytes,
+            (Fragment::Final, Err(_)) | (Fragment::More, _) => self.message_bytes_max as usize,
+        };
+        gather(&mut self.message, &input[piece], most);
         if !is_last {
             return Ok(None);
         }
@@ -241,26 +254,9 @@ impl Decoder {
     fn check_text(&mut self, piece: &[u8], is_last: bool) -> Result<(), Violation> {
         self.utf8.push(piece).map_err(|_| Violation::InvalidUtf8)?;
         if is_last {
-            std::mem::take(&mut self.utf8)
-                .finish()
-                .map_err(|_| Violation::InvalidUtf8)?;
+            self.utf8.finish().map_err(|_| Violation::InvalidUtf8)?;
         }
         Ok(())
-    }
-
-    /// Appends to the gathered message. Memory grows as bytes arrive, not as a head promises
-    /// them, by doubling up to what the message can still come to.
-    fn gather(&mut self, frame: Frame, piece: &[u8]) {
-        let needed = self.message.len() + piece.len();
-        if needed > self.message.capacity() {
-            let most = match (frame.fragment, usize::try_from(frame.rest_bytes)) {
-                (Fragment::Final, Ok(rest_bytes)) => needed + rest_bytes,
-                (Fragment::Final, Err(_)) | (Fragment::More, _) => self.message_bytes_max,
-            };
-            let capacity = needed.max(2 * self.message.capacity()).min(most);
-            self.message.reserve_exact(capacity - self.message.len());
-        }
-        self.message.extend_from_slice(piece);
     }
 
     /// Takes a piece of a control frame.
@@ -274,7 +270,7 @@ impl Decoder {
         let payload = if is_whole && self.control.is_empty() {
             Payload::Input(piece)
         } else {
-            self.control.extend_from_slice(&input[piece]);
+            gather(&mut self.control, &input[piece], CONTROL_BYTES_MAX);
             if !is_whole {
                 return Ok(None);
             }
@@ -284,7 +280,10 @@ impl Decoder {
             Opcode::Ping => Ok(Some(Event::Ping(payload))),
             Opcode::Pong => Ok(Some(Event::Pong(payload))),
             Opcode::Close => {
-                CloseFrame::parse(payload, input).map(|close| Some(Event::Close(close)))
+                let close = CloseFrame::parse(payload, input)?;
+                self.message = Vec::new();
+                self.stage = Stage::Closed;
+                Ok(Some(Event::Close(close)))
             }
             Opcode::Continuation | Opcode::Text | Opcode::Binary => Ok(None),
         }
@@ -332,6 +331,8 @@ enum Stage {
     Head(PartialHead),
     /// In a payload.
     Payload(Frame),
+    /// After a close frame.
+    Closed,
     /// After a violation.
     Failed(Violation),
 }
@@ -373,6 +374,17 @@ impl PartialHead {
     }
 }
 
+/// Appends a piece to what will come to at most `most` bytes. Memory doubles as bytes arrive rather
+/// than being taken as a head promises them, so that promises cost a client as much as they cost us.
+fn gather(gathered: &mut Vec<u8>, piece: &[u8], most: usize) {
+    let needed = gathered.len() + piece.len();
+    if needed > gathered.capacity() {
+        let capacity = needed.max(2 * gathered.capacity()).min(most);
+        gathered.reserve_exact(capacity - gathered.len());
+    }
+    gathered.extend_from_slice(piece);
+}
+
 /// The mask key as it applies `count` bytes further on.
 fn turned(key: [u8; 4], count: usize) -> [u8; 4] {
     u32::from_be_bytes(key)
@@ -387,6 +399,10 @@ mod tests {
     use super::*;
 
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+    fn decoder(message_bytes_max: u32) -> Decoder {
+        Decoder::new(Level::detect(), message_bytes_max)
+    }
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![first];
@@ -451,7 +467,7 @@ mod tests {
             frame(0x89, b"p"),
             frame(0x88, b""),
         ];
-        let seen = run(&mut Decoder::new(100), &[&stream.concat()]).unwrap();
+        let seen = run(&mut decoder(100), &[&stream.concat()]).unwrap();
         let expected = [
             "Text Hello in place",
             r"Binary \xff in place",
@@ -465,7 +481,7 @@ mod tests {
     fn cut_frames_are_gathered_and_their_memory_leaves_with_them() {
         let bytes = [frame(0x81, b"Hello"), frame(0x89, b"ping")].concat();
         for cut in 1..bytes.len() {
-            let mut decoder = Decoder::new(100);
+            let mut decoder = decoder(100);
             let seen = run(&mut decoder, &[&bytes[..cut], &bytes[cut..]]).unwrap();
             assert_eq!(seen.len(), 2, "{cut}");
             assert!(seen[0].starts_with("Text Hello "), "{cut}");
@@ -482,7 +498,7 @@ mod tests {
             frame(0x00, b""),
             frame(0x80, b"ments"),
         ];
-        let seen = run(&mut Decoder::new(100), &[&stream.concat()]).unwrap();
+        let seen = run(&mut decoder(100), &[&stream.concat()]).unwrap();
         assert_eq!(seen, ["Ping between in place", "Text fragments gathered"]);
     }
 
@@ -490,21 +506,18 @@ mod tests {
     fn characters_may_be_cut_by_frames_but_not_by_the_end() {
         let whole = [frame(0x01, b"\xe2\x82"), frame(0x80, b"\xac")].concat();
         assert_eq!(
-            run(&mut Decoder::new(9), &[&whole]).unwrap(),
+            run(&mut decoder(9), &[&whole]).unwrap(),
             [r"Text \xe2\x82\xac gathered"]
         );
         let cut = [frame(0x01, b"\xe2"), frame(0x80, b"\x82")].concat();
-        assert_eq!(
-            run(&mut Decoder::new(9), &[&cut]),
-            Err(Violation::InvalidUtf8)
-        );
+        assert_eq!(run(&mut decoder(9), &[&cut]), Err(Violation::InvalidUtf8));
     }
 
     #[test]
     fn text_fails_at_its_first_impossible_byte() {
         let bytes = frame(0x81, b"\xf4\x90and what follows");
         let head_bytes = 6;
-        let mut decoder = Decoder::new(100);
+        let mut decoder = decoder(100);
         assert_eq!(run(&mut decoder, &[&bytes[..head_bytes + 1]]), Ok(vec![]));
         let impossible = &bytes[head_bytes + 1..head_bytes + 2];
         assert_eq!(
@@ -522,7 +535,7 @@ mod tests {
         ]
         .concat();
         assert_eq!(
-            run(&mut Decoder::new(9), &[&stream]),
+            run(&mut decoder(9), &[&stream]),
             Err(Violation::InvalidUtf8)
         );
     }
@@ -530,10 +543,10 @@ mod tests {
     #[test]
     fn the_bound_holds_for_a_frame_and_for_the_sum_of_fragments() {
         let fits = frame(0x82, &[0; 10]);
-        assert_eq!(run(&mut Decoder::new(10), &[&fits]).unwrap().len(), 1);
+        assert_eq!(run(&mut decoder(10), &[&fits]).unwrap().len(), 1);
         let head_of_more = &frame(0x82, &[0; 11])[..6];
         assert_eq!(
-            run(&mut Decoder::new(10), &[head_of_more]),
+            run(&mut decoder(10), &[head_of_more]),
             Err(Violation::MessageTooBig)
         );
         let sum = [
@@ -543,14 +556,14 @@ mod tests {
         ]
         .concat();
         assert_eq!(
-            run(&mut Decoder::new(10), &[&sum]),
+            run(&mut decoder(10), &[&sum]),
             Err(Violation::MessageTooBig)
         );
     }
 
     #[test]
     fn memory_follows_the_bytes_that_came() {
-        let mut decoder = Decoder::new(1 << 20);
+        let mut decoder = decoder(1 << 20);
         let head_and_one_byte = [0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0, 0, 1, 2, 3, 4, 0];
         assert_eq!(run(&mut decoder, &[&head_and_one_byte]), Ok(vec![]));
         assert!(
@@ -562,7 +575,7 @@ mod tests {
 
     #[test]
     fn a_violation_is_final_and_frees_the_memory() {
-        let mut decoder = Decoder::new(100);
+        let mut decoder = decoder(100);
         assert_eq!(run(&mut decoder, &[&frame(0x01, b"open")]), Ok(vec![]));
         assert_eq!(
             run(&mut decoder, &[&frame(0x81, b"")]),
@@ -576,10 +589,26 @@ mod tests {
     }
 
     #[test]
+    fn a_close_frame_is_the_last_event_and_frees_the_memory() {
+        let mut decoder = decoder(100);
+        let stream = [
+            frame(0x01, b"open"),
+            frame(0x88, b""),
+            frame(0x80, b"end"),
+            vec![0x70],
+        ];
+        assert_eq!(
+            run(&mut decoder, &[&stream.concat()]).unwrap(),
+            ["Close None  in place"]
+        );
+        assert_eq!(decoder.buffered_bytes(), 0);
+    }
+
+    #[test]
     fn continuation_needs_something_to_continue() {
         let stream = [frame(0x81, b"whole"), frame(0x80, b"more")].concat();
         assert_eq!(
-            run(&mut Decoder::new(100), &[&stream]),
+            run(&mut decoder(100), &[&stream]),
             Err(Violation::NothingToContinue)
         );
     }

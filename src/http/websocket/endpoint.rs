@@ -1,6 +1,8 @@
 //! One server end of a WebSocket: the decoder joined to pongs and to the closing handshake
 //! (RFC 6455, 5.5 and 7).
 
+use thirteen_kernels::level::Level;
+
 use super::close::{CloseCode, CloseFrame};
 use super::decoder::{Decoded, Decoder, Event, MessageKind, Payload};
 use super::encode;
@@ -73,9 +75,9 @@ pub enum Ending {
 
 impl Endpoint {
     /// The end of a connection whose handshake was accepted.
-    pub fn new(message_bytes_max: usize) -> Endpoint {
+    pub fn new(level: Level, message_bytes_max: u32) -> Endpoint {
         Endpoint {
-            decoder: Decoder::new(message_bytes_max),
+            decoder: Decoder::new(level, message_bytes_max),
             phase: Phase::Open,
         }
     }
@@ -183,6 +185,10 @@ mod tests {
     const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
     const CLOSE_WITHOUT_CODE: [u8; 6] = [0x88, 0x80, 0, 0, 0, 0];
 
+    fn endpoint() -> Endpoint {
+        Endpoint::new(Level::detect(), 100)
+    }
+
     fn close_frame(code: u16, reason: Payload) -> CloseFrame {
         CloseFrame {
             code: CloseCode::from_wire(code),
@@ -204,14 +210,14 @@ mod tests {
 
     #[test]
     fn pings_are_answered_and_pongs_reported() {
-        let (seen, out) = feed(&mut Endpoint::new(100), &[&PING, &PONG]);
+        let (seen, out) = feed(&mut endpoint(), &[&PING, &PONG]);
         assert_eq!(seen, [Incoming::Ping, Incoming::Pong(Payload::Input(6..7))]);
         assert_eq!(out, b"\x8a\x01p");
     }
 
     #[test]
     fn the_peers_close_is_answered_once_with_its_code() {
-        let mut endpoint = Endpoint::new(100);
+        let mut endpoint = self::endpoint();
         let (seen, out) = feed(&mut endpoint, &[&CLOSE, &CLOSE, &PING, &MESSAGE]);
         let end = Incoming::End(Ending::ByPeer(close_frame(1001, Payload::Input(8..8))));
         assert_eq!(
@@ -224,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_close_without_a_code_is_answered_without_one() {
-        let (seen, out) = feed(&mut Endpoint::new(100), &[&CLOSE_WITHOUT_CODE]);
+        let (seen, out) = feed(&mut endpoint(), &[&CLOSE_WITHOUT_CODE]);
         let close = CloseFrame {
             code: None,
             reason: Payload::Input(6..6),
@@ -235,7 +241,7 @@ mod tests {
 
     #[test]
     fn after_our_close_the_peer_is_heard_only_for_its_own() {
-        let mut endpoint = Endpoint::new(100);
+        let mut endpoint = self::endpoint();
         let mut out = Vec::new();
         endpoint.close(CloseCode::NORMAL, "Timeout", &mut out);
         endpoint.close(CloseCode::GOING_AWAY, "", &mut out);
@@ -253,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_violation_sends_its_code_and_ends() {
-        let mut endpoint = Endpoint::new(100);
+        let mut endpoint = self::endpoint();
         let unmasked: &[u8] = &[0x82, 0x00];
         let (seen, out) = feed(&mut endpoint, &[unmasked, &PING]);
         let end = Incoming::End(Ending::Violated(Violation::Unmasked));
@@ -263,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_violation_after_our_close_is_not_answered() {
-        let mut endpoint = Endpoint::new(100);
+        let mut endpoint = self::endpoint();
         endpoint.close(CloseCode::NORMAL, "", &mut Vec::new());
         let (seen, out) = feed(&mut endpoint, &[&[0xc2]]);
         assert_eq!(

@@ -15,7 +15,6 @@ mod endpoint;
 mod frame;
 mod handshake;
 mod origin;
-mod payload;
 mod violation;
 
 pub use close::{CloseCode, CloseFrame};
