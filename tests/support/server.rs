@@ -37,7 +37,7 @@ impl Server {
         Server::start_with(&[], &[])
     }
 
-    /// As `start`, with further arguments (later ones win) and environment variables.
+    /// As `start`, with further arguments and environment variables.
     pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         match Server::try_start_with(arguments, environment) {
             Ok(server) => server,
@@ -186,16 +186,13 @@ struct Process {
 
 impl Process {
     fn spawn(arguments: &[String], environment: &[(String, String)], folder: &Folder) -> Process {
+        let defaults = SERVE_DEFAULTS
+            .iter()
+            .filter(|(flag, _)| !arguments.iter().any(|argument| argument == flag))
+            .flat_map(|(flag, value)| [flag, value]);
         let mut child = clean_command(folder.path())
-            .args(["serve", "--data", DATA_FOLDER_NAME, "--shards", "1"])
-            .args([
-                "--api",
-                "127.0.0.1:0",
-                "--ops",
-                "127.0.0.1:0",
-                "--registry",
-                "127.0.0.1:0",
-            ])
+            .arg("serve")
+            .args(defaults)
             .args(arguments)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -377,6 +374,15 @@ fn clean_command(folder: &Path) -> Command {
     }
     command
 }
+
+/// What `serve` gets unless the test says otherwise.
+const SERVE_DEFAULTS: [(&str, &str); 5] = [
+    ("--data", DATA_FOLDER_NAME),
+    ("--shards", "1"),
+    ("--api", "127.0.0.1:0"),
+    ("--ops", "127.0.0.1:0"),
+    ("--registry", "127.0.0.1:0"),
+];
 
 const DATA_FOLDER_NAME: &str = "data";
 
