@@ -27,7 +27,8 @@ async function postConfig(server, changes) {
     headers: { "Content-Type": "application/json" },
     body: typeof changes === "string" ? changes : JSON.stringify(changes),
   });
-  return { status: reply.status, type: reply.headers.get("content-type"), body: await reply.json() };
+  const type = reply.headers.get("content-type");
+  return { status: reply.status, type, body: await reply.json() };
 }
 
 /** An ERROR frame by its code and the first eight bytes of its message. */

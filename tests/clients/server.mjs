@@ -1,6 +1,7 @@
 // A Thirteen server of the test's own: free ports, a temporary data folder, gone after the test.
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,7 +16,7 @@ export async function startServer(t, { args = [], env = {} } = {}) {
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const ended = new Promise((done) => child.once("close", (code, signal) => done({ code, signal })));
+  const ended = once(child, "close").then(([code, signal]) => ({ code, signal }));
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (log += text));
   t.after(async () => {

@@ -46,7 +46,8 @@ export class Session {
 
   /** Waits until frames have brought these fields to these values. */
   async follows(expected) {
-    const isThere = () => Object.entries(expected).every(([name, value]) => this.state[name] === value);
+    const fields = Object.entries(expected);
+    const isThere = () => fields.every(([name, value]) => this.state[name] === value);
     const deadline = Date.now() + PATIENCE_MS;
     while (!isThere()) await this.#arrival(deadline, JSON.stringify({ expected, is: this.state }));
   }
