@@ -11,7 +11,7 @@ import { startServer } from "./server.mjs";
 import { SUBPROTOCOL, connect, refusal } from "./session.mjs";
 
 // Heartbeats only get in the way where they are not what is tested.
-const QUIET = { WS_HEARTBEAT_INTERVAL: "60000" };
+const QUIET = { WS_HEARTBEAT_INTERVAL: "20000" };
 
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
 

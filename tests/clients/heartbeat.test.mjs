@@ -20,7 +20,7 @@ test("a heartbeat comes every 100 ms unless set otherwise", async (t) => {
 });
 
 test("a client's heartbeat is answered", async (t) => {
-  const server = await startServer(t, { env: { WS_HEARTBEAT_INTERVAL: "60000" } });
+  const server = await startServer(t, { env: { WS_HEARTBEAT_INTERVAL: "20000" } });
   const session = await connect(t, server);
   assert.equal(session.heartbeats.length, 0);
   session.send(frames.fixed(frames.HEARTBEAT, 0, 1_700_000_000_000));
