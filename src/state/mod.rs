@@ -15,6 +15,8 @@ mod hub;
 mod owner;
 mod replies;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod wire;
 
 pub use change::{
