@@ -3,13 +3,16 @@
 //! A change travels so: `session` reads a client's frame, or `api` a request's body, into a
 //! `change`; the `owner`, on shard 0, puts it in order and batches it for the state `file`; once
 //! it is on disk the `hub` of every shard updates that shard's copy and tells its clients, and the
-//! hub of the shard that asked acknowledges.
+//! hub of the shard that asked acknowledges. `broadcast`, `client`, `replies` and `wire` are the
+//! hub's parts; `access` says who may write.
 //!
-//! Everything here is free of sockets and of the executor. `access` says who may write.
+//! Everything here is free of sockets and of the executor.
 
 pub mod access;
 pub mod api;
+mod broadcast;
 mod change;
+mod client;
 mod file;
 mod hub;
 mod owner;

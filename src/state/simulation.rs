@@ -189,7 +189,7 @@ impl World {
             is_resumed: false,
         }));
         let id = self.hubs[shard].join(SimOutlet(Rc::clone(&socket)), base, NOW);
-        let writer = (argument % 11 != 0).then_some(WRITER);
+        let writer = (!argument.is_multiple_of(11)).then_some(WRITER);
         self.clients.push(Some(SimClient {
             shard,
             id,
