@@ -2,10 +2,13 @@
 
 pub mod auth;
 pub mod cli;
+pub mod doors;
 pub mod http;
 pub mod limits;
 pub mod ring;
+pub mod serve;
 pub mod settings;
 pub mod shard;
+pub mod startup;
 pub mod state;
 pub mod telemetry;

@@ -1,1 +1,3 @@
 //! The HTTP/1.1 server.
+
+pub mod websocket;

@@ -6,25 +6,25 @@ mod report;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::ValueEnum;
 
+use super::failure::{Failure, Outcome};
+use super::output::{Format, JsonFlag, print, print_json};
 use crate::telemetry::measure::{Budget, measure};
 use crate::telemetry::{Clock, Verdict};
 use cases::Cases;
 use report::{Report, Row};
 
-/// The arguments of `thirteen benchmark`.
-#[derive(Debug, ClapArgs)]
-pub struct Args {
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
     /// What to measure
     #[arg(value_enum, default_value_t = Group::All)]
     group: Group,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Fail (exit code 1) if a target is missed
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    json: JsonFlag,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,17 +39,12 @@ enum Group {
     All,
 }
 
-/// Measures a group and prints it.
-///
-/// # Errors
-/// An operation gives a wrong answer, in words.
-pub fn run(args: &Args) -> Result<ExitCode, String> {
+pub(super) fn run(args: Args) -> Outcome {
     let report = measured(args.group, BUDGET)?;
-    if args.json {
-        println!("{}", report.json());
-    } else {
-        print!("{}", report.text());
-    }
+    match args.json.format() {
+        Format::Text => print(&report.text())?,
+        Format::Json => print_json(&report)?,
+    };
     let failed = args.strict && report.has(Verdict::Missed);
     Ok(if failed {
         ExitCode::FAILURE
@@ -63,13 +58,14 @@ const BUDGET: Budget = Budget {
     measured: Duration::from_millis(300),
 };
 
-fn measured(group: Group, budget: Budget) -> Result<Report, String> {
+/// A wrong answer is a failure: its time would be worth nothing.
+fn measured(group: Group, budget: Budget) -> Result<Report, Failure> {
     let clock = Clock::calibrate();
     let mut rows = Vec::new();
     for (operation, mut case) in group.cases() {
-        case.check()?;
+        case.check().map_err(Failure::Failed)?;
         let measurement = measure(&clock, budget, |rounds| case.run(rounds));
-        case.check()?;
+        case.check().map_err(Failure::Failed)?;
         rows.push(Row::new(operation, &measurement));
     }
     Ok(Report::new(clock.source(), rows))
