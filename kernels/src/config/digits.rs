@@ -11,9 +11,23 @@ pub(super) const fn hex_of_u32(number: u32) -> [u8; 8] {
     (nibbles + EACH * b'0' as u64 + letters * (b'a' - b'0' - 10) as u64).to_le_bytes()
 }
 
+/// The two hex digits of a byte.
+#[inline]
+pub(super) const fn hex_of_u8(number: u8) -> [u8; 2] {
+    let [high, low, ..] = hex_of_u32((number as u32) << 24);
+    [high, low]
+}
+
 /// The number that eight hex digits of either case spell, the most significant first.
 #[inline]
 pub(super) const fn u32_of_hex(digits: &[u8; 8]) -> Option<u32> {
+    let (number, refused) = number_and_refused(digits);
+    if refused == 0 { Some(number) } else { None }
+}
+
+/// The number that eight hex digits spell, and a word that is 0 if all of them are hex digits.
+#[inline]
+pub(super) const fn number_and_refused(digits: &[u8; 8]) -> (u32, u64) {
     let word = u64::from_le_bytes(*digits);
     let low = word & (EACH * 0x7f);
     let folded = low | (EACH * 0x20);
@@ -21,13 +35,11 @@ pub(super) const fn u32_of_hex(digits: &[u8; 8]) -> Option<u32> {
     // cannot carry into their neighbour.
     let digit = (low + EACH * (0x80 - 0x30)) & !(low + EACH * (0x7f - 0x39));
     let letter = (folded + EACH * (0x80 - 0x61)) & !(folded + EACH * (0x7f - 0x66));
-    if (word | !(digit | letter)) & (EACH * 0x80) != 0 {
-        return None;
-    }
+    let refused = (word | !(digit | letter)) & (EACH * 0x80);
     let nibbles = (word & (EACH * 0x0f)) + (word >> 6 & EACH) * 9;
     let mut bytes = (nibbles << 4 | nibbles >> 8) & 0x00ff_00ff_00ff_00ff;
     bytes = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
-    Some(((bytes | bytes >> 16) as u32).swap_bytes())
+    (((bytes | bytes >> 16) as u32).swap_bytes(), refused)
 }
 
 /// The digits of a byte in decimal, padded with what must be overwritten, and how many count.
@@ -38,21 +50,23 @@ pub(super) const fn decimal_of_u8(number: u8) -> ([u8; 3], usize) {
 }
 
 /// The number that decimal digits spell: `None` unless there are digits, nothing else, and no
-/// zero in front. Numbers past `u32::MAX` read as `u32::MAX`, out of every range here.
+/// zero in front. Numbers of more than three digits read as 1000, out of every range here.
 #[inline]
-pub(super) fn u32_of_decimal(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || (digits[0] == b'0' && digits.len() > 1) {
-        return None;
-    }
-    let mut number: u32 = 0;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
+pub(super) fn number_of_decimal(digits: &[u8]) -> Option<u32> {
+    let value = |digit: u8| u32::from(digit.wrapping_sub(b'0'));
+    match *digits {
+        [ones] if value(ones) <= 9 => Some(value(ones)),
+        [tens, ones] if value(tens).wrapping_sub(1) <= 8 && value(ones) <= 9 => {
+            Some(value(tens) * 10 + value(ones))
         }
-        number = number.saturating_mul(10).saturating_add(u32::from(digit));
+        [hundreds, tens, ones]
+            if value(hundreds).wrapping_sub(1) <= 8 && value(tens) <= 9 && value(ones) <= 9 =>
+        {
+            Some(value(hundreds) * 100 + value(tens) * 10 + value(ones))
+        }
+        [b'1'..=b'9', _, _, _, ..] if digits.iter().all(u8::is_ascii_digit) => Some(1000),
+        [..] => None,
     }
-    Some(number)
 }
 
 const EACH: u64 = 0x0101_0101_0101_0101;
@@ -124,7 +138,7 @@ mod tests {
         for number in 0..=u8::MAX {
             let (digits, count) = decimal_of_u8(number);
             assert_eq!(&digits[..count], number.to_string().as_bytes());
-            assert_eq!(u32_of_decimal(&digits[..count]), Some(u32::from(number)));
+            assert_eq!(number_of_decimal(&digits[..count]), Some(u32::from(number)));
         }
     }
 
@@ -133,10 +147,22 @@ mod tests {
         for text in [
             "", " 1", "1 ", "+1", "-1", "01", "00", "1.", "0x1", "1a", "١",
         ] {
-            assert_eq!(u32_of_decimal(text.as_bytes()), None, "{text:?}");
+            assert_eq!(number_of_decimal(text.as_bytes()), None, "{text:?}");
         }
-        assert_eq!(u32_of_decimal(b"0"), Some(0));
-        assert_eq!(u32_of_decimal(b"4294967295"), Some(u32::MAX));
-        assert_eq!(u32_of_decimal(b"99999999999999999999999"), Some(u32::MAX));
+        for number in 0..2000_u32 {
+            let text = number.to_string();
+            assert_eq!(number_of_decimal(text.as_bytes()), Some(number.min(1000)));
+            assert_eq!(number_of_decimal(format!("0{text}").as_bytes()), None);
+        }
+        assert_eq!(number_of_decimal(b"99999999999999999999999"), Some(1000));
+        for place in 0..5 {
+            for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+                for length in place + 1..=5 {
+                    let mut text = b"12345"[..length].to_vec();
+                    text[place] = byte;
+                    assert_eq!(number_of_decimal(&text), None, "{}", text.escape_ascii());
+                }
+            }
+        }
     }
 }

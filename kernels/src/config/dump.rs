@@ -1,24 +1,14 @@
 //! The dump: the 13 bytes as one header value.
 
-use super::digits::{hex_of_u32, u32_of_hex};
+use super::digits::{hex_of_u8, hex_of_u32, number_and_refused};
 use super::headers::{HeaderFault, dump_fault};
+use super::packed::Packed;
 use super::state::{ConfigState, STATE_BYTES};
 
 /// The dump of a configuration: `0x` and 26 hex digits in lower case.
 #[inline]
 pub fn write_dump(state: &ConfigState) -> [u8; DUMP_BYTES] {
-    let bytes = state.to_bytes();
-    let mut dump = *b"0x00000000000000000000000000";
-    for (at, from) in WORDS {
-        let word = u32::from_be_bytes([
-            bytes[from],
-            bytes[from + 1],
-            bytes[from + 2],
-            bytes[from + 3],
-        ]);
-        dump[at..at + 8].copy_from_slice(&hex_of_u32(word));
-    }
-    dump
+    Digits::of(state).dump()
 }
 
 /// Reads a dump by itself: format, then byte 12, then the range of each field.
@@ -26,57 +16,91 @@ pub fn write_dump(state: &ConfigState) -> [u8; DUMP_BYTES] {
 /// The fault is the first one in that order. Byte 12 may be 0 or the XOR of the others; either
 /// way the configuration's reserved byte is 0. Older clients' little-endian dumps need the
 /// separate headers to confirm them, so only [`validate`](super::headers::validate) reads those.
+#[inline]
 pub fn parse_dump(text: &[u8]) -> Result<ConfigState, HeaderFault<'_>> {
-    let mut bytes = bytes_of_dump(text).ok_or_else(|| dump_fault::format(text))?;
-    if !checksum_holds(&bytes) {
-        return Err(dump_fault::checksum(text));
+    let packed = packed_of_dump(text).filter(|packed| packed.checksum_holds());
+    match packed.and_then(|packed| packed.without_reserved().state()) {
+        Some(state) => Ok(state),
+        None => Err(first_fault(text)),
     }
-    bytes[STATE_BYTES - 1] = 0;
-    ConfigState::from_bytes(&bytes).map_err(|fault| dump_fault::range(text, fault.field()))
+}
+
+/// The fault of a text that is no dump of a configuration.
+#[cold]
+fn first_fault(text: &[u8]) -> HeaderFault<'_> {
+    match packed_of_dump(text) {
+        None => dump_fault::format(text),
+        Some(packed) if !packed.checksum_holds() => dump_fault::checksum(text),
+        Some(packed) => {
+            let fault = packed.without_reserved().first_fault();
+            dump_fault::range(
+                text,
+                fault.expect("one of the fields refuses its value").field(),
+            )
+        }
+    }
+}
+
+/// The hex digits of a configuration. The two wide fields are headers of their own too, so who
+/// writes all headers makes their digits once.
+pub(super) struct Digits {
+    pub(super) version: [u8; 2],
+    pub(super) registry_hash: [u8; 8],
+    pub(super) feature_flags: [u8; 8],
+    pub(super) last_four: [u8; 8],
+}
+
+impl Digits {
+    #[inline]
+    pub(super) fn of(state: &ConfigState) -> Digits {
+        let last_four = [
+            state.terminal_mode() as u8,
+            state.rows(),
+            state.cols(),
+            state.reserved(),
+        ];
+        Digits {
+            version: hex_of_u8(state.version()),
+            registry_hash: hex_of_u32(state.registry_hash()),
+            feature_flags: hex_of_u32(state.feature_flags()),
+            last_four: hex_of_u32(u32::from_be_bytes(last_four)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn dump(&self) -> [u8; DUMP_BYTES] {
+        let mut dump = *b"0x00000000000000000000000000";
+        dump[2..4].copy_from_slice(&self.version);
+        dump[4..12].copy_from_slice(&self.registry_hash);
+        dump[12..20].copy_from_slice(&self.feature_flags);
+        dump[20..].copy_from_slice(&self.last_four);
+        dump
+    }
 }
 
 /// The 13 bytes that a dump spells, unchecked; `None` if it is not `0x` and 26 hex digits.
 #[inline]
-pub(super) fn bytes_of_dump(text: &[u8]) -> Option<[u8; STATE_BYTES]> {
+pub(super) fn packed_of_dump(text: &[u8]) -> Option<Packed> {
     let text: &[u8; DUMP_BYTES] = text.try_into().ok()?;
-    let (prefix, digits) = text.split_first_chunk::<2>()?;
-    let (first, digits) = digits.split_first_chunk::<8>()?;
-    let (second, digits) = digits.split_first_chunk::<8>()?;
-    let third = digits.first_chunk::<8>()?;
-    let last = digits.last_chunk::<8>()?;
-    let words = [
-        u32_of_hex(first),
-        u32_of_hex(second),
-        u32_of_hex(third),
-        u32_of_hex(last),
-    ];
-    let [Some(first), Some(second), Some(third), Some(last)] = words else {
+    let (first_four, rest) = text.split_first_chunk::<4>()?;
+    let [b'0', b'x', high, low] = *first_four else {
         return None;
     };
-    if prefix != b"0x" {
+    let (hash, rest) = rest.split_first_chunk::<8>()?;
+    let (flags, rest) = rest.split_first_chunk::<8>()?;
+    let (version, version_refused) =
+        number_and_refused(&[b'0', b'0', b'0', b'0', b'0', b'0', high, low]);
+    let (hash, hash_refused) = number_and_refused(hash);
+    let (flags, flags_refused) = number_and_refused(flags);
+    let (last_four, last_refused) = number_and_refused(rest.first_chunk::<8>()?);
+    if version_refused | hash_refused | flags_refused | last_refused != 0 {
         return None;
     }
-    let mut bytes = [0; STATE_BYTES];
-    bytes[..4].copy_from_slice(&first.to_be_bytes());
-    bytes[4..8].copy_from_slice(&second.to_be_bytes());
-    bytes[8..12].copy_from_slice(&third.to_be_bytes());
-    bytes[9..].copy_from_slice(&last.to_be_bytes());
-    Some(bytes)
-}
-
-/// Whether byte 12 is 0 or the XOR of the twelve before it.
-#[inline]
-pub(super) fn checksum_holds(bytes: &[u8; STATE_BYTES]) -> bool {
-    let (&last, others) = bytes.split_last().expect("there are 13 bytes");
-    last == 0 || last == others.iter().fold(0, |sum, byte| sum ^ byte)
+    Some(Packed::of_words(version as u8, hash, flags, last_four))
 }
 
 /// Bytes of a dump.
 pub const DUMP_BYTES: usize = 2 + 2 * STATE_BYTES;
-
-/// Where in the dump the hex of four bytes goes, and where in the state they begin. The last
-/// four overlap the ones before them, which saves a case for the odd byte.
-const WORDS: [(usize, usize); 4] = [(2, 0), (10, 4), (18, 8), (20, 9)];
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use super::faults::{FaultCode, FaultList, HeaderFault};
 use super::name::Header;
-use super::read::{Dump, Fields, Received, Stray, number_of_hex};
+use super::read::{Fields, Received, Stray, number_of_hex, read_dump};
 use super::token::ProxyToken;
 use crate::config::digits::u32_of_hex;
 use crate::config::field::Field;
@@ -81,9 +81,9 @@ pub fn validate_with_domains<'h>(
         faults.push(HeaderFault::of(header, code, value, message));
     };
     let fields = Fields::read(&received, &mut report);
-    let dump = Dump::read(&received, &fields, &mut report);
+    let dump = read_dump(&received, &fields, &mut report);
     let valid = ValidHeaders {
-        state: dump.map_or_else(|| fields.state(), |dump| dump.state()),
+        state: dump.or_else(|| fields.state()),
         fields,
         token: read(&received, Header::ProxyToken, ProxyToken::parse, faults),
         request_id: read(&received, Header::RequestId, number_of_request_id, faults),

@@ -84,7 +84,7 @@ impl Header {
 /// Tells what a header name is, whatever its case.
 #[inline]
 pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
-    // Eight bytes hold the prefix and the shortest of ours is longer.
+    // Every name of ours is longer than these eight bytes.
     let Some(first) = name.first_chunk::<8>() else {
         return if has_prefix(name) {
             NameKind::Unknown
@@ -92,8 +92,7 @@ pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
             NameKind::Foreign
         };
     };
-    let first = u64::from_le_bytes(*first);
-    if (first | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
+    if (u64::from_le_bytes(*first) | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
         return NameKind::Foreign;
     }
     let Some(words) = words_of_name(name) else {
@@ -102,7 +101,6 @@ pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
     let entry = &NAMES[slot_of_name(words, name.len())];
     let differs = (words[0] | entry.fold[0]) ^ entry.words[0]
         | (words[1] | entry.fold[1]) ^ entry.words[1]
-        | (words[2] | entry.fold[2]) ^ entry.words[2]
         | (name.len() ^ entry.length) as u64;
     if differs == 0 {
         NameKind::Known(entry.header)
@@ -111,43 +109,41 @@ pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
     }
 }
 
-/// A name in the table: three words that together cover it, its letters in lower case, and the
-/// bit to set in each byte that is a letter. Folding letters only keeps the match exact.
+/// A name in the table: two words that cover what follows the prefix, with letters in lower
+/// case, and the bit to set in each byte that is a letter. To fold nothing but letters keeps the
+/// match exact.
 struct Entry {
-    words: [u64; 3],
-    fold: [u64; 3],
+    words: [u64; 2],
+    fold: [u64; 2],
     length: usize,
     header: Header,
 }
 
-/// The first eight bytes, the eight that begin twelve before the end, and the last eight; names
-/// of 12 to 20 bytes have all of theirs in these.
+/// The eight bytes that begin fourteen before the end, or with the name, and the last eight. In
+/// names of 12 to 20 bytes they cover all that follows the prefix.
 #[inline]
-const fn words_of_name(name: &[u8]) -> Option<[u64; 3]> {
+const fn words_of_name(name: &[u8]) -> Option<[u64; 2]> {
     if name.len() < LENGTH_MIN || name.len() > LENGTH_MAX {
         return None;
     }
-    let (Some(first), Some(last_twelve)) = (name.first_chunk::<8>(), name.last_chunk::<12>())
-    else {
-        return None;
-    };
-    let (Some(middle), Some(last)) = (
-        last_twelve.first_chunk::<8>(),
-        last_twelve.last_chunk::<8>(),
-    ) else {
-        return None;
-    };
-    Some([
-        u64::from_le_bytes(*first),
-        u64::from_le_bytes(*middle),
-        u64::from_le_bytes(*last),
-    ])
+    let (_, from_middle) = name.split_at(name.len().saturating_sub(14));
+    match (from_middle.first_chunk(), name.last_chunk()) {
+        (Some(middle), Some(last)) => {
+            Some([u64::from_le_bytes(*middle), u64::from_le_bytes(*last)])
+        }
+        (_, None) | (None, _) => None,
+    }
 }
 
 #[inline]
-const fn slot_of_name(words: [u64; 3], length: usize) -> usize {
-    let ending = (words[2] >> 32) as u32 | 0x2020_2020;
-    (ending.wrapping_add(length as u32).wrapping_mul(MULTIPLIER) >> 28) as usize
+const fn slot_of_name(words: [u64; 2], length: usize) -> usize {
+    (key_of_name(words, length).wrapping_mul(MULTIPLIER) >> SLOT_SHIFT) as usize
+}
+
+/// What tells the names apart: the last four bytes and the length.
+#[inline]
+const fn key_of_name(words: [u64; 2], length: usize) -> u32 {
+    ((words[1] >> 32) as u32 | 0x2020_2020).wrapping_add(length as u32)
 }
 
 fn has_prefix(name: &[u8]) -> bool {
@@ -173,9 +169,9 @@ const fn entry_of(header: Header) -> Entry {
     let Some(words) = words_of_name(name) else {
         panic!("a name has 12 to 20 bytes")
     };
-    let fold = [fold_of(words[0]), fold_of(words[1]), fold_of(words[2])];
+    let fold = [fold_of(words[0]), fold_of(words[1])];
     Entry {
-        words: [words[0] | fold[0], words[1] | fold[1], words[2] | fold[2]],
+        words: [words[0] | fold[0], words[1] | fold[1]],
         fold,
         length: name.len(),
         header,
@@ -192,11 +188,7 @@ const fn multiplier_without_collisions() -> u32 {
             let Some(words) = words_of_name(name) else {
                 panic!("a name has 12 to 20 bytes")
             };
-            let ending = (words[2] >> 32) as u32 | 0x2020_2020;
-            let slot = ending
-                .wrapping_add(name.len() as u32)
-                .wrapping_mul(multiplier)
-                >> 28;
+            let slot = key_of_name(words, name.len()).wrapping_mul(multiplier) >> SLOT_SHIFT;
             if taken >> slot & 1 == 1 {
                 break;
             }
@@ -209,6 +201,9 @@ const fn multiplier_without_collisions() -> u32 {
         multiplier = multiplier.wrapping_add(2);
     }
 }
+
+/// Leaves four bits of a product: the table has 16 slots.
+const SLOT_SHIFT: u32 = 28;
 
 const LENGTH_MIN: usize = 12;
 const LENGTH_MAX: usize = 20;

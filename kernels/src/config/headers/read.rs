@@ -1,11 +1,12 @@
 //! Reading the configuration out of a head: the fields one by one, and the dump.
 
-use super::faults::{FaultCode, dump_fault};
+use super::faults::{FaultCode, HeaderFault, dump_fault};
 use super::name::{Header, NameKind, kind_of_name};
-use crate::config::digits::{u32_of_decimal, u32_of_hex};
-use crate::config::dump::{bytes_of_dump, checksum_holds};
+use crate::config::digits::{number_of_decimal, u32_of_hex};
+use crate::config::dump::packed_of_dump;
 use crate::config::field::Field;
-use crate::config::state::{ConfigState, STATE_BYTES};
+use crate::config::packed::{Packed, WIDE_FIELDS};
+use crate::config::state::ConfigState;
 
 /// The configuration that a head's headers state, from the dump or else from the six separate
 /// headers; `None` if it states none or is at fault, and then [`validate`](super::validate)
@@ -20,11 +21,11 @@ pub fn extract<'h>(headers: impl IntoIterator<Item = (&'h [u8], &'h [u8])>) -> O
     });
     let mut is_faulty = is_repeated;
     let fields = Fields::read(&received, |_, _, _, _| is_faulty = true);
-    let dump = Dump::read(&received, &fields, |_, _, _, _| is_faulty = true);
+    let dump = read_dump(&received, &fields, |_, _, _, _| is_faulty = true);
     if is_faulty {
         None
     } else {
-        dump.map_or_else(|| fields.state(), |dump| dump.state())
+        dump.or_else(|| fields.state())
     }
 }
 
@@ -42,17 +43,12 @@ pub(super) enum Stray<'h> {
     Unknown(&'h [u8], &'h [u8]),
 }
 
-/// What the separate headers say about the fields, as far as they are well-formed.
+/// What the separate headers say about the fields, as far as they are well-formed: bits outside
+/// of `known` are zero.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
-    values: [u32; 7],
-    known: u8,
-}
-
-/// A dump whose bytes could be read, in the byte order that the separate headers confirm.
-pub(super) struct Dump {
-    bytes: [u8; STATE_BYTES],
-    state: Option<ConfigState>,
+    values: Packed,
+    known: Packed,
 }
 
 impl<'h> Received<'h> {
@@ -105,48 +101,54 @@ impl Fields {
         mut fault: impl FnMut(Header, FaultCode, &'h [u8], &'static str),
     ) -> Fields {
         let mut fields = Fields {
-            values: [0; 7],
-            known: 0,
+            values: Packed::ZERO,
+            known: Packed::ZERO,
         };
-        for field in Field::ALL {
-            let header = Header::ALL[field as usize];
-            let Some(text) = received.value(header) else {
-                continue;
-            };
-            let Some(number) = number_of_field(field, text) else {
-                fault(header, FaultCode::InvalidFormat, text, format_text(field));
-                continue;
-            };
-            let accepts = match field {
-                Field::Reserved => number <= 0xff,
-                Field::Version
-                | Field::RegistryHash
-                | Field::FeatureFlags
-                | Field::TerminalMode
-                | Field::Rows
-                | Field::Cols => field.check(u64::from(number)).is_ok(),
-            };
-            if accepts {
-                fields.values[field as usize] = number;
-                fields.known |= 1 << field as u8;
-            } else if field == Field::Reserved {
-                fault(header, FaultCode::OutOfRange, text, "must be 0 to 255");
-            } else {
-                fault(
-                    header,
-                    dump_fault::range_code(field),
-                    text,
-                    field.range_text(),
-                );
-            }
-        }
+        // Written out, so that each header is read by the code of its own format.
+        fields.add(Field::Version, received, &mut fault);
+        fields.add(Field::RegistryHash, received, &mut fault);
+        fields.add(Field::FeatureFlags, received, &mut fault);
+        fields.add(Field::TerminalMode, received, &mut fault);
+        fields.add(Field::Rows, received, &mut fault);
+        fields.add(Field::Cols, received, &mut fault);
+        fields.add(Field::Reserved, received, &mut fault);
         fields
+    }
+
+    #[inline(always)]
+    fn add<'h>(
+        &mut self,
+        field: Field,
+        received: &Received<'h>,
+        fault: &mut impl FnMut(Header, FaultCode, &'h [u8], &'static str),
+    ) {
+        let header = header_of_field(field);
+        let Some(text) = received.value(header) else {
+            return;
+        };
+        let Some(number) = number_of_field(field, text) else {
+            fault(header, FaultCode::InvalidFormat, text, format_text(field));
+            return;
+        };
+        if field == Field::Reserved && number > 0xff {
+            fault(header, FaultCode::OutOfRange, text, "must be 0 to 255");
+        } else if field != Field::Reserved && field.check(u64::from(number)).is_err() {
+            fault(
+                header,
+                dump_fault::range_code(field),
+                text,
+                field.range_text(),
+            );
+        } else {
+            self.values = self.values.or(Packed::of_field(field, number));
+            self.known = self.known.or(Packed::mask(field));
+        }
     }
 
     #[inline]
     pub(super) const fn value(&self, field: Field) -> Option<u32> {
-        if self.known >> field as u8 & 1 == 1 {
-            Some(self.values[field as usize])
+        if self.known.covers(Packed::mask(field)) {
+            Some(self.values.value(field))
         } else {
             None
         }
@@ -154,111 +156,100 @@ impl Fields {
 
     /// The configuration, if the six fields that carry it are all known.
     #[inline]
-    pub(super) fn state(&self) -> Option<ConfigState> {
-        const CARRYING: u8 = 0x3f;
-        if self.known & CARRYING != CARRYING {
+    pub(super) const fn state(&self) -> Option<ConfigState> {
+        if !self.known.covers(CARRYING_FIELDS) {
             return None;
         }
-        let [version, hash, flags, mode, rows, cols, _] = self.values;
-        let [h0, h1, h2, h3] = hash.to_be_bytes();
-        let [f0, f1, f2, f3] = flags.to_be_bytes();
-        let [version, mode, rows, cols] = [version as u8, mode as u8, rows as u8, cols as u8];
-        let bytes = [version, h0, h1, h2, h3, f0, f1, f2, f3, mode, rows, cols, 0];
-        ConfigState::from_bytes(&bytes).ok()
+        self.values.without_reserved().state()
     }
 }
 
-impl Dump {
-    /// Reads the dump and holds the separate headers against it.
-    #[inline]
-    pub(super) fn read<'h>(
-        received: &Received<'h>,
-        fields: &Fields,
-        mut fault: impl FnMut(Header, FaultCode, &'h [u8], &'static str),
-    ) -> Option<Dump> {
-        let reserved = fields.value(Field::Reserved);
-        let text = received.value(Header::ConfigDump);
-        let bytes = text.and_then(bytes_of_dump);
-        let last = bytes.map_or(0, |bytes| bytes[STATE_BYTES - 1]);
-        if reserved.is_some_and(|byte| byte != 0 && byte != u32::from(last)) {
-            let text = received.value(Header::Reserved).unwrap_or_default();
-            let message = "reserved must be 0, or byte 12 of the dump";
-            fault(Header::Reserved, FaultCode::ReservedBitsSet, text, message);
-        }
-        let text = text?;
-        let Some(bytes) = bytes else {
-            let broken = dump_fault::format(text);
-            fault(Header::ConfigDump, broken.code(), text, broken.message());
-            return None;
-        };
-        let mut dump = Dump { bytes, state: None };
-        if !checksum_holds(&bytes) {
-            let broken = dump_fault::checksum(text);
-            fault(Header::ConfigDump, broken.code(), text, broken.message());
-        }
-        dump.bytes[STATE_BYTES - 1] = 0;
-        if dump.is_little_endian(fields) {
-            dump.bytes[1..5].reverse();
-            dump.bytes[5..9].reverse();
-        }
-        dump.state = ConfigState::from_bytes(&dump.bytes).ok();
-        for field in Field::ALL {
-            let number = dump.value(field);
-            if dump.state.is_none() && field.check(u64::from(number)).is_err() {
-                let broken = dump_fault::range(text, field);
-                fault(Header::ConfigDump, broken.code(), text, broken.message());
-            }
-            let separate = fields.value(field).filter(|_| field != Field::Reserved);
-            if separate.is_some_and(|separate| separate != number) {
-                let header = Header::ALL[field as usize];
-                let text = received.value(header).unwrap_or_default();
-                let message = "does not agree with X-Bun-Config-Dump";
-                fault(header, FaultCode::ChecksumMismatch, text, message);
-            }
-        }
-        Some(dump)
+/// Reads the dump, holds the separate headers against it, and gives its configuration if every
+/// field is within its range. Faults that do not touch the ranges leave the configuration, for
+/// the caller to refuse.
+#[inline]
+pub(super) fn read_dump<'h>(
+    received: &Received<'h>,
+    fields: &Fields,
+    mut fault: impl FnMut(Header, FaultCode, &'h [u8], &'static str),
+) -> Option<ConfigState> {
+    let text = received.value(Header::ConfigDump);
+    let packed = text.and_then(packed_of_dump);
+    let last = packed.map_or(0, |packed| packed.value(Field::Reserved));
+    if fields
+        .value(Field::Reserved)
+        .is_some_and(|byte| byte != 0 && byte != last)
+    {
+        let text = received.value(Header::Reserved).unwrap_or_default();
+        let message = "reserved must be 0, or byte 12 of the dump";
+        fault(Header::Reserved, FaultCode::ReservedBitsSet, text, message);
     }
-
-    /// The configuration, if every field is within its range.
-    #[inline]
-    pub(super) const fn state(&self) -> Option<ConfigState> {
-        self.state
+    let text = text?;
+    let mut report = |broken: HeaderFault<'_>| {
+        fault(Header::ConfigDump, broken.code(), text, broken.message());
+    };
+    let Some(packed) = packed else {
+        report(dump_fault::format(text));
+        return None;
+    };
+    if !packed.checksum_holds() {
+        report(dump_fault::checksum(text));
     }
-
-    /// Whether the separate headers for both wide fields came and both read the dump backwards.
-    #[inline]
-    fn is_little_endian(&self, fields: &Fields) -> bool {
-        let wide = [Field::RegistryHash, Field::FeatureFlags];
-        let said = wide.map(|field| fields.value(field));
-        let read = wide.map(|field| Some(self.value(field)));
-        said != read && said == read.map(|number| number.map(u32::swap_bytes))
+    let packed = in_confirmed_order(packed.without_reserved(), fields);
+    let state = packed.state();
+    if state.is_none() {
+        report_ranges(packed, text, &mut report);
     }
+    if packed.masked(fields.known) != fields.values.without_reserved() {
+        report_contradictions(packed, received, fields, fault);
+    }
+    state
+}
 
-    #[inline]
-    const fn value(&self, field: Field) -> u32 {
-        let [
-            version,
-            h0,
-            h1,
-            h2,
-            h3,
-            f0,
-            f1,
-            f2,
-            f3,
-            mode,
-            rows,
-            cols,
-            reserved,
-        ] = self.bytes;
-        match field {
-            Field::Version => version as u32,
-            Field::RegistryHash => u32::from_be_bytes([h0, h1, h2, h3]),
-            Field::FeatureFlags => u32::from_be_bytes([f0, f1, f2, f3]),
-            Field::TerminalMode => mode as u32,
-            Field::Rows => rows as u32,
-            Field::Cols => cols as u32,
-            Field::Reserved => reserved as u32,
+/// The dump in the byte order that the separate headers confirm: the other one only if both wide
+/// fields are known and both read the dump backwards.
+#[inline]
+fn in_confirmed_order(packed: Packed, fields: &Fields) -> Packed {
+    let said = fields.values.masked(WIDE_FIELDS);
+    if !fields.known.covers(WIDE_FIELDS) || packed.masked(WIDE_FIELDS) == said {
+        return packed;
+    }
+    let swapped = packed.wide_fields_swapped();
+    if swapped.masked(WIDE_FIELDS) == said {
+        swapped
+    } else {
+        packed
+    }
+}
+
+#[cold]
+fn report_ranges<'h>(packed: Packed, text: &'h [u8], report: &mut impl FnMut(HeaderFault<'h>)) {
+    for field in Field::ALL {
+        if field.check(u64::from(packed.value(field))).is_err() {
+            report(dump_fault::range(text, field));
+        }
+    }
+}
+
+#[cold]
+fn report_contradictions<'h>(
+    packed: Packed,
+    received: &Received<'h>,
+    fields: &Fields,
+    mut fault: impl FnMut(Header, FaultCode, &'h [u8], &'static str),
+) {
+    for field in Field::ALL
+        .into_iter()
+        .filter(|field| *field != Field::Reserved)
+    {
+        if fields
+            .value(field)
+            .is_some_and(|said| said != packed.value(field))
+        {
+            let header = header_of_field(field);
+            let text = received.value(header).unwrap_or_default();
+            let message = "does not agree with X-Bun-Config-Dump";
+            fault(header, FaultCode::ChecksumMismatch, text, message);
         }
     }
 }
@@ -274,15 +265,20 @@ pub(super) fn number_of_hex(text: &[u8]) -> Option<u32> {
     u32_of_hex(digits.first_chunk()?)
 }
 
-#[inline]
+#[inline(always)]
 fn number_of_field(field: Field, text: &[u8]) -> Option<u32> {
     match field {
         Field::RegistryHash | Field::FeatureFlags => number_of_hex(text),
         Field::TerminalMode if text.len() != 1 => None,
         Field::Version | Field::TerminalMode | Field::Rows | Field::Cols | Field::Reserved => {
-            u32_of_decimal(text)
+            number_of_decimal(text)
         }
     }
+}
+
+/// The first headers are the fields, in their order.
+const fn header_of_field(field: Field) -> Header {
+    Header::ALL[field as usize]
 }
 
 const fn format_text(field: Field) -> &'static str {
@@ -293,6 +289,13 @@ const fn format_text(field: Field) -> &'static str {
         Field::Rows | Field::Cols => "must be 1 to 255 in decimal",
     }
 }
+
+/// All fields but the reserved byte.
+const CARRYING_FIELDS: Packed = Packed::mask(Field::Version)
+    .or(WIDE_FIELDS)
+    .or(Packed::mask(Field::TerminalMode))
+    .or(Packed::mask(Field::Rows))
+    .or(Packed::mask(Field::Cols));
 
 #[cfg(test)]
 mod tests {

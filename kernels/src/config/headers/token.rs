@@ -45,7 +45,25 @@ impl core::fmt::Debug for ProxyToken<'_> {
 /// Whether there are only characters of base64url and dots.
 #[inline]
 fn is_alphabet_and_dots(text: &[u8]) -> bool {
-    text.iter().fold(true, |all, &byte| all & is_allowed(byte))
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let are_blocks = blocks
+        .iter()
+        .fold(true, |all, block| all & is_allowed_block(block));
+    // The last block overlaps the one before, so that only short texts go byte by byte.
+    match text.last_chunk::<BLOCK>() {
+        Some(last) => are_blocks & is_allowed_block(last),
+        None => rest.iter().all(|&byte| is_allowed(byte)),
+    }
+}
+
+/// No branch and one accumulator for each byte, so that it compiles to vector instructions.
+#[inline]
+fn is_allowed_block(block: &[u8; BLOCK]) -> bool {
+    let mut allowed = [0; BLOCK];
+    for (slot, &byte) in allowed.iter_mut().zip(block) {
+        *slot = u8::from(is_allowed(byte));
+    }
+    allowed == [1; BLOCK]
 }
 
 #[inline]
@@ -54,6 +72,8 @@ const fn is_allowed(byte: u8) -> bool {
     let digit = byte.wrapping_sub(b'0') < 10;
     letter | digit | (byte == b'-') | (byte == b'_') | (byte == b'.')
 }
+
+const BLOCK: usize = 32;
 
 /// The longest token, several times what ours need.
 pub const TOKEN_BYTES_MAX: usize = 2048;

@@ -2,7 +2,7 @@
 
 use super::token::{ProxyToken, TOKEN_BYTES_MAX};
 use crate::config::digits::{decimal_of_u8, hex_of_u32};
-use crate::config::dump::{DUMP_BYTES, write_dump};
+use crate::config::dump::{DUMP_BYTES, Digits};
 use crate::config::state::ConfigState;
 
 /// Writes the configuration's headers, each line with its CRLF, and returns the bytes written.
@@ -35,18 +35,19 @@ pub fn write_headers(
 
 #[inline(always)]
 fn write_lines(state: &ConfigState, request_id: u64, out: &mut Lines) -> usize {
+    let digits = Digits::of(state);
     let mut at = put(out, 0, VERSION);
     at += put_decimal(out, at, state.version());
     put(out, at, FIELDS);
-    put(out, at + HASH_AT, &hex_of_u32(state.registry_hash()));
-    put(out, at + FLAGS_AT, &hex_of_u32(state.feature_flags()));
+    put(out, at + HASH_AT, &digits.registry_hash);
+    put(out, at + FLAGS_AT, &digits.feature_flags);
     put(out, at + MODE_AT, &[b'0' + state.terminal_mode() as u8]);
     at += FIELDS.len();
     at += put_decimal(out, at, state.rows());
     at += put(out, at, COLS);
     at += put_decimal(out, at, state.cols());
     put(out, at, DUMP);
-    put(out, at + DUMP_AT, &write_dump(state));
+    put(out, at + DUMP_AT, &digits.dump());
     put(out, at + ID_AT, &hex_of_u32((request_id >> 32) as u32));
     put(out, at + ID_AT + 8, &hex_of_u32(request_id as u32));
     at + DUMP.len()
