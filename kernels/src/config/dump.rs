@@ -1,6 +1,6 @@
 //! The dump: the 13 bytes as one header value.
 
-use super::digits::{hex_of_u8, hex_of_u32, number_and_refused};
+use super::digits::{hex_of_u8, hex_of_u32, u64_of_hex};
 use super::headers::{HeaderFault, dump_fault};
 use super::packed::Packed;
 use super::state::{ConfigState, STATE_BYTES};
@@ -82,21 +82,14 @@ impl Digits {
 #[inline]
 pub(super) fn packed_of_dump(text: &[u8]) -> Option<Packed> {
     let text: &[u8; DUMP_BYTES] = text.try_into().ok()?;
-    let (first_four, rest) = text.split_first_chunk::<4>()?;
-    let [b'0', b'x', high, low] = *first_four else {
-        return None;
-    };
-    let (hash, rest) = rest.split_first_chunk::<8>()?;
-    let (flags, rest) = rest.split_first_chunk::<8>()?;
-    let (version, version_refused) =
-        number_and_refused(&[b'0', b'0', b'0', b'0', b'0', b'0', high, low]);
-    let (hash, hash_refused) = number_and_refused(hash);
-    let (flags, flags_refused) = number_and_refused(flags);
-    let (last_four, last_refused) = number_and_refused(rest.first_chunk::<8>()?);
-    if version_refused | hash_refused | flags_refused | last_refused != 0 {
-        return None;
+    let (prefix, digits) = text.split_first_chunk::<2>()?;
+    let first_eight = u64_of_hex(digits.first_chunk()?)?;
+    let last_eight = u64_of_hex(digits.last_chunk()?)?;
+    if prefix == b"0x" {
+        Some(Packed::of_halves(first_eight, last_eight))
+    } else {
+        None
     }
-    Some(Packed::of_words(version as u8, hash, flags, last_four))
 }
 
 /// Bytes of a dump.

@@ -22,6 +22,14 @@ impl Packed {
         }
     }
 
+    /// A configuration from its first and its last eight bytes, which share three.
+    #[inline]
+    pub(super) const fn of_halves(first_eight: u64, last_eight: u64) -> Packed {
+        Packed {
+            bits: (first_eight as u128) << 40 | last_eight as u128,
+        }
+    }
+
     /// All bits of one field, and nothing else.
     #[inline]
     pub(super) const fn mask(field: Field) -> Packed {
@@ -58,6 +66,11 @@ impl Packed {
     #[inline]
     pub(super) const fn value(self, field: Field) -> u32 {
         ((self.bits >> SHIFT[field as usize]) & WIDTH_MASK[field as usize]) as u32
+    }
+
+    #[inline]
+    pub(super) const fn equals(self, other: Packed) -> bool {
+        self.bits == other.bits
     }
 
     /// Whether all bits of a mask are set.
@@ -175,6 +188,9 @@ mod tests {
         #[test]
         fn bytes_and_fields_are_where_the_state_has_them(bytes in any::<[u8; 13]>()) {
             let packed = packed(&bytes);
+            let first_eight = u64::from_be_bytes(*bytes.first_chunk().unwrap());
+            let last_eight = u64::from_be_bytes(*bytes.last_chunk().unwrap());
+            prop_assert_eq!(Packed::of_halves(first_eight, last_eight), packed);
             prop_assert_eq!(&packed.to_padded_bytes()[3..], &bytes);
             prop_assert_eq!(packed.state(), ConfigState::from_bytes(&bytes).ok());
             prop_assert_eq!(packed.state().is_none(), packed.first_fault().is_some());

@@ -1,10 +1,11 @@
 //! The check of a whole set of headers, which reports every fault at once.
 
-use super::faults::{FaultCode, FaultList, HeaderFault};
-use super::name::Header;
-use super::read::{Fields, Received, Stray, number_of_hex, read_dump};
+use super::explain::explain;
+use super::faults::FaultList;
+use super::name::{Header, NameKind, kind_of_name};
+use super::read::{Fields, Reading, number_of_hex};
 use super::token::ProxyToken;
-use crate::config::digits::u32_of_hex;
+use crate::config::digits::u64_of_hex;
 use crate::config::field::Field;
 use crate::config::state::ConfigState;
 
@@ -54,10 +55,11 @@ pub struct ValidHeaders<'h> {
 /// with `X-Bun-` are passed over. Domains are not judged: see [`validate_with_domains`].
 ///
 /// Faults come in this order: unknown and repeated headers as they stand in the head, missing
-/// ones, the separate fields, the dump and what contradicts it, then the other headers.
+/// ones, the separate fields, the dump and what contradicts it, then the other headers. A good
+/// set is read in one pass; a bad one is walked again to explain it.
 #[inline]
 pub fn validate<'h>(
-    headers: impl IntoIterator<Item = (&'h [u8], &'h [u8])>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     required: Required,
     faults: &mut FaultList<'h>,
 ) -> Option<ValidHeaders<'h>> {
@@ -69,37 +71,83 @@ pub fn validate<'h>(
 /// a name is for the caller to know.
 #[inline]
 pub fn validate_with_domains<'h>(
-    headers: impl IntoIterator<Item = (&'h [u8], &'h [u8])>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     required: Required,
     domains: impl FnOnce(Domain<'h>) -> DomainStatus,
     faults: &mut FaultList<'h>,
 ) -> Option<ValidHeaders<'h>> {
-    let count_before = faults.count();
-    let received = Received::collect(headers, |stray| faults.push(fault_of_stray(stray)));
-    report_missing(&received, required, faults);
-    let mut report = |header, code, value: &'h [u8], message| {
-        faults.push(HeaderFault::of(header, code, value, message));
+    let Some(valid) = ValidHeaders::read(headers.clone(), required) else {
+        explain(headers, required, domains, faults);
+        return None;
     };
-    let fields = Fields::read(&received, &mut report);
-    let dump = read_dump(&received, &fields, &mut report);
-    let valid = ValidHeaders {
-        state: dump.or_else(|| fields.state()),
-        fields,
-        token: read(&received, Header::ProxyToken, ProxyToken::parse, faults),
-        request_id: read(&received, Header::RequestId, number_of_request_id, faults),
-        package_scope: read(&received, Header::PackageScope, name_after_at, faults),
-        domain: read(&received, Header::Domain, name_after_at, faults),
-        domain_hash: read(&received, Header::DomainHash, number_of_hex, faults),
+    let domain = Domain {
+        name: valid.domain,
+        hash: valid.domain_hash,
     };
-    report_domain(&received, &valid, domains, faults);
-    if faults.count() == count_before {
-        Some(valid)
-    } else {
-        None
+    if domain.name.is_none() && domain.hash.is_none() {
+        return Some(valid);
+    }
+    match domains(domain) {
+        DomainStatus::Known => Some(valid),
+        DomainStatus::Unknown => {
+            explain(headers, required, |_| DomainStatus::Unknown, faults);
+            None
+        }
     }
 }
 
 impl<'h> ValidHeaders<'h> {
+    /// Reads a set in one pass and gives up at its first fault.
+    #[inline]
+    fn read(
+        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        required: Required,
+    ) -> Option<ValidHeaders<'h>> {
+        let mut reading = Reading::NOTHING;
+        let mut token = None;
+        let mut request_id = None;
+        let mut package_scope = None;
+        let mut domain = None;
+        let mut domain_hash = None;
+        for (name, text) in headers {
+            let header = match kind_of_name(name) {
+                NameKind::Foreign => continue,
+                NameKind::Unknown => return None,
+                NameKind::Known(header) => header,
+            };
+            match header {
+                Header::ProxyToken => set_once(&mut token, ProxyToken::parse(text))?,
+                Header::RequestId => set_once(&mut request_id, number_of_request_id(text))?,
+                Header::PackageScope => set_once(&mut package_scope, name_after_at(text))?,
+                Header::Domain => set_once(&mut domain, name_after_at(text))?,
+                Header::DomainHash => set_once(&mut domain_hash, number_of_hex(text))?,
+                Header::ConfigVersion
+                | Header::RegistryHash
+                | Header::FeatureFlags
+                | Header::TerminalMode
+                | Header::TerminalRows
+                | Header::TerminalCols
+                | Header::Reserved
+                | Header::ConfigDump => reading.take(header, text)?,
+            }
+        }
+        let is_complete = match required {
+            Required::None => true,
+            Required::Proxy => reading.fields().have_proxy_fields() && token.is_some(),
+        };
+        let state = reading.state().ok()?;
+        let fields = *reading.fields();
+        is_complete.then_some(ValidHeaders {
+            state,
+            fields,
+            token,
+            request_id,
+            package_scope,
+            domain,
+            domain_hash,
+        })
+    }
+
     /// The configuration, if the dump came or all six separate headers did.
     pub const fn state(&self) -> Option<ConfigState> {
         self.state
@@ -139,128 +187,25 @@ impl<'h> ValidHeaders<'h> {
     }
 }
 
-fn fault_of_stray(stray: Stray<'_>) -> HeaderFault<'_> {
-    match stray {
-        Stray::Unknown(name, value) => HeaderFault::unknown(name, value),
-        Stray::Repeated(header, value) => HeaderFault::of(
-            header,
-            FaultCode::InvalidFormat,
-            value,
-            "must come only once",
-        ),
+/// Fills a place that is empty with a value that is there.
+#[inline(always)]
+fn set_once<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
+    if place.is_some() || value.is_none() {
+        return None;
     }
+    *place = value;
+    Some(())
 }
 
 #[inline]
-fn report_missing<'h>(received: &Received<'h>, required: Required, faults: &mut FaultList<'h>) {
-    let needed: &[Header] = match required {
-        Required::None => &[],
-        Required::Proxy => &[
-            Header::ConfigVersion,
-            Header::RegistryHash,
-            Header::FeatureFlags,
-            Header::ProxyToken,
-        ],
-    };
-    for &header in needed {
-        if !received.has(header) {
-            let message = "is required";
-            faults.push(HeaderFault::of(
-                header,
-                FaultCode::MissingHeader,
-                b"",
-                message,
-            ));
-        }
-    }
-}
-
-#[inline]
-fn report_domain<'h>(
-    received: &Received<'h>,
-    valid: &ValidHeaders<'h>,
-    domains: impl FnOnce(Domain<'h>) -> DomainStatus,
-    faults: &mut FaultList<'h>,
-) {
-    let domain = Domain {
-        name: valid.domain,
-        hash: valid.domain_hash,
-    };
-    let is_whole = received.has(Header::Domain) == domain.name.is_some()
-        && received.has(Header::DomainHash) == domain.hash.is_some();
-    if !is_whole || (domain.name.is_none() && domain.hash.is_none()) {
-        return;
-    }
-    match domains(domain) {
-        DomainStatus::Known => {}
-        DomainStatus::Unknown => {
-            let header = if domain.name.is_some() {
-                Header::Domain
-            } else {
-                Header::DomainHash
-            };
-            let value = received.value(header).unwrap_or_default();
-            let message = "names no domain of this server";
-            faults.push(HeaderFault::of(
-                header,
-                FaultCode::UnknownDomain,
-                value,
-                message,
-            ));
-        }
-    }
-}
-
-/// Reads a header that came, or reports that it is not well-formed.
-#[inline]
-fn read<'h, T>(
-    received: &Received<'h>,
-    header: Header,
-    parse: impl FnOnce(&'h [u8]) -> Option<T>,
-    faults: &mut FaultList<'h>,
-) -> Option<T> {
-    let value = received.value(header)?;
-    let parsed = parse(value);
-    if parsed.is_none() {
-        let (code, message) = shape_fault(header);
-        faults.push(HeaderFault::of(header, code, value, message));
-    }
-    parsed
-}
-
-fn shape_fault(header: Header) -> (FaultCode, &'static str) {
-    match header {
-        Header::ProxyToken => (
-            FaultCode::InvalidToken,
-            "must be three base64url parts joined by dots",
-        ),
-        Header::RequestId => (FaultCode::InvalidFormat, "must be 16 hex digits"),
-        Header::PackageScope => (FaultCode::InvalidFormat, "must be @scope in lower case"),
-        Header::Domain => (FaultCode::InvalidFormat, "must be @name in lower case"),
-        Header::DomainHash
-        | Header::ConfigVersion
-        | Header::RegistryHash
-        | Header::FeatureFlags
-        | Header::TerminalMode
-        | Header::TerminalRows
-        | Header::TerminalCols
-        | Header::Reserved
-        | Header::ConfigDump => (FaultCode::InvalidFormat, "must be 0x and 8 hex digits"),
-    }
-}
-
-#[inline]
-fn number_of_request_id(text: &[u8]) -> Option<u64> {
-    let text: &[u8; 16] = text.try_into().ok()?;
-    let high = u32_of_hex(text.first_chunk()?)?;
-    let low = u32_of_hex(text.last_chunk()?)?;
-    Some(u64::from(high) << 32 | u64::from(low))
+pub(super) fn number_of_request_id(text: &[u8]) -> Option<u64> {
+    u64_of_hex(text.try_into().ok()?)
 }
 
 /// The name in `@name`, by the registry's rule for names: lower case letters, digits and `-._`,
 /// none of the three in front, at most 214 bytes with the `@`.
 #[inline]
-fn name_after_at(text: &[u8]) -> Option<&str> {
+pub(super) fn name_after_at(text: &[u8]) -> Option<&str> {
     let name = text.strip_prefix(b"@")?;
     let first = name.first()?;
     let is_allowed = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');
@@ -278,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::headers::FAULTS_MAX;
+    use crate::config::headers::{FAULTS_MAX, FaultCode, HeaderFault};
 
     const DUMP: &str = "0x01a1b2c3d40000000702185000";
 
@@ -307,7 +252,7 @@ mod tests {
 
     type Pairs<'p> = &'p [(&'p str, &'p str)];
 
-    fn bytes<'p>(pairs: Pairs<'p>) -> impl Iterator<Item = (&'p [u8], &'p [u8])> {
+    fn bytes<'p>(pairs: Pairs<'p>) -> impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone {
         pairs
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
@@ -338,7 +283,7 @@ mod tests {
         let mut faults = FaultList::new();
         let valid = validate(bytes(&WHOLE), Required::Proxy, &mut faults).unwrap();
         assert_eq!(valid.state(), Some(ConfigState::DEFAULT));
-        assert_eq!(valid.token().unwrap().as_str(), "ab.cd.ef");
+        assert_eq!(valid.token().unwrap().as_bytes(), b"ab.cd.ef");
         assert_eq!(valid.request_id(), Some(0x0123_4567_89ab_cdef));
         assert_eq!(valid.package_scope(), Some("mycompany"));
         assert_eq!(valid.domain(), Some("shop.example"));

@@ -84,66 +84,95 @@ impl Header {
 /// Tells what a header name is, whatever its case.
 #[inline]
 pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
-    // Every name of ours is longer than these eight bytes.
-    let Some(first) = name.first_chunk::<8>() else {
-        return if has_prefix(name) {
-            NameKind::Unknown
-        } else {
-            NameKind::Foreign
-        };
+    let Some(words) = Words::of_name(name) else {
+        return kind_of_other_length(name);
     };
-    if (u64::from_le_bytes(*first) | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
+    if (words.first | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
         return NameKind::Foreign;
     }
-    let Some(words) = words_of_name(name) else {
-        return NameKind::Unknown;
-    };
-    let entry = &NAMES[slot_of_name(words, name.len())];
-    let differs = (words[0] | entry.fold[0]) ^ entry.words[0]
-        | (words[1] | entry.fold[1]) ^ entry.words[1]
-        | (name.len() ^ entry.length) as u64;
-    if differs == 0 {
+    let entry = &NAMES[words.slot(name.len(), MULTIPLIER)];
+    let is_same = words.middle | entry.fold.middle == entry.words.middle
+        && words.last | entry.fold.last == entry.words.last
+        && name.len() == entry.length;
+    if is_same {
         NameKind::Known(entry.header)
     } else {
         NameKind::Unknown
     }
 }
 
-/// A name in the table: two words that cover what follows the prefix, with letters in lower
-/// case, and the bit to set in each byte that is a letter. To fold nothing but letters keeps the
-/// match exact.
+/// A name in the table, in lower case, and the bit to set in each byte that is a letter: to fold
+/// nothing but letters keeps the match exact. A power of two in size, to be found by a shift.
+#[repr(align(64))]
 struct Entry {
-    words: [u64; 2],
-    fold: [u64; 2],
+    words: Words,
+    fold: Words,
     length: usize,
     header: Header,
 }
 
-/// The eight bytes that begin fourteen before the end, or with the name, and the last eight. In
-/// names of 12 to 20 bytes they cover all that follows the prefix.
-#[inline]
-const fn words_of_name(name: &[u8]) -> Option<[u64; 2]> {
-    if name.len() < LENGTH_MIN || name.len() > LENGTH_MAX {
-        return None;
-    }
-    let (_, from_middle) = name.split_at(name.len().saturating_sub(14));
-    match (from_middle.first_chunk(), name.last_chunk()) {
-        (Some(middle), Some(last)) => {
-            Some([u64::from_le_bytes(*middle), u64::from_le_bytes(*last)])
+/// Three words that cover a name of 14 to 20 bytes: its first eight bytes, the eight after the
+/// prefix, its last eight.
+#[derive(Clone, Copy)]
+struct Words {
+    first: u64,
+    middle: u64,
+    last: u64,
+}
+
+impl Words {
+    #[inline(always)]
+    const fn of_name(name: &[u8]) -> Option<Words> {
+        if name.len() > LENGTH_MAX {
+            return None;
         }
-        (_, None) | (None, _) => None,
+        let Some(front) = name.first_chunk::<LENGTH_MIN>() else {
+            return None;
+        };
+        match (front.first_chunk(), front.last_chunk(), name.last_chunk()) {
+            (Some(first), Some(middle), Some(last)) => Some(Words {
+                first: u64::from_le_bytes(*first),
+                middle: u64::from_le_bytes(*middle),
+                last: u64::from_le_bytes(*last),
+            }),
+            (None, _, _) | (_, None, _) | (_, _, None) => None,
+        }
+    }
+
+    /// The place in the table: the last four bytes and the length tell the names apart.
+    #[inline(always)]
+    const fn slot(self, length: usize, multiplier: u32) -> usize {
+        let key = ((self.last >> 32) as u32 | 0x2020_2020).wrapping_add(length as u32);
+        (key.wrapping_mul(multiplier) >> 28) as usize
+    }
+
+    /// The bit that tells upper from lower case, in each byte that is a letter.
+    const fn fold(self) -> Words {
+        Words {
+            first: fold_of(self.first),
+            middle: fold_of(self.middle),
+            last: fold_of(self.last),
+        }
+    }
+
+    const fn or(self, other: Words) -> Words {
+        Words {
+            first: self.first | other.first,
+            middle: self.middle | other.middle,
+            last: self.last | other.last,
+        }
     }
 }
 
-#[inline]
-const fn slot_of_name(words: [u64; 2], length: usize) -> usize {
-    (key_of_name(words, length).wrapping_mul(MULTIPLIER) >> SLOT_SHIFT) as usize
-}
-
-/// What tells the names apart: the last four bytes and the length.
-#[inline]
-const fn key_of_name(words: [u64; 2], length: usize) -> u32 {
-    ((words[1] >> 32) as u32 | 0x2020_2020).wrapping_add(length as u32)
+/// The one name of ours that is too short for the table, and names of others.
+fn kind_of_other_length(name: &[u8]) -> NameKind {
+    if name.eq_ignore_ascii_case(Header::Domain.as_str().as_bytes()) {
+        NameKind::Known(Header::Domain)
+    } else if has_prefix(name) {
+        NameKind::Unknown
+    } else {
+        NameKind::Foreign
+    }
 }
 
 fn has_prefix(name: &[u8]) -> bool {
@@ -164,17 +193,20 @@ const fn fold_of(word: u64) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-const fn entry_of(header: Header) -> Entry {
+/// The table's entry for a header, unless its name is too short for the table.
+const fn entry_of(header: Header) -> Option<Entry> {
     let name = header.as_str().as_bytes();
-    let Some(words) = words_of_name(name) else {
-        panic!("a name has 12 to 20 bytes")
-    };
-    let fold = [fold_of(words[0]), fold_of(words[1])];
-    Entry {
-        words: [words[0] | fold[0], words[1] | fold[1]],
-        fold,
-        length: name.len(),
-        header,
+    match Words::of_name(name) {
+        Some(words) => {
+            let fold = words.fold();
+            Some(Entry {
+                words: words.or(fold),
+                fold,
+                length: name.len(),
+                header,
+            })
+        }
+        None => None,
     }
 }
 
@@ -184,15 +216,13 @@ const fn multiplier_without_collisions() -> u32 {
         let mut taken: u16 = 0;
         let mut index = 0;
         while index < Header::ALL.len() {
-            let name = Header::ALL[index].as_str().as_bytes();
-            let Some(words) = words_of_name(name) else {
-                panic!("a name has 12 to 20 bytes")
-            };
-            let slot = key_of_name(words, name.len()).wrapping_mul(multiplier) >> SLOT_SHIFT;
-            if taken >> slot & 1 == 1 {
-                break;
+            if let Some(entry) = entry_of(Header::ALL[index]) {
+                let slot = entry.words.slot(entry.length, multiplier);
+                if taken >> slot & 1 == 1 {
+                    break;
+                }
+                taken |= 1 << slot;
             }
-            taken |= 1 << slot;
             index += 1;
         }
         if index == Header::ALL.len() {
@@ -202,10 +232,7 @@ const fn multiplier_without_collisions() -> u32 {
     }
 }
 
-/// Leaves four bits of a product: the table has 16 slots.
-const SLOT_SHIFT: u32 = 28;
-
-const LENGTH_MIN: usize = 12;
+const LENGTH_MIN: usize = 14;
 const LENGTH_MAX: usize = 20;
 
 const PREFIX: u64 = u64::from_le_bytes(*b"x-bun-\0\0");
@@ -214,17 +241,15 @@ const PREFIX_MASK: u64 = 0x0000_ffff_ffff_ffff;
 
 const MULTIPLIER: u32 = multiplier_without_collisions();
 
-/// Empty slots repeat the first name: a name that lands there differs from it.
+/// Empty slots hold a name that is found elsewhere: a name that lands there differs from it.
 static NAMES: [Entry; 16] = {
-    let mut names = [const { entry_of(Header::ConfigVersion) }; 16];
+    let mut names = [const { entry_of(Header::ConfigVersion).expect("it has 20 bytes") }; 16];
     let mut index = 0;
     while index < Header::ALL.len() {
-        let header = Header::ALL[index];
-        let name = header.as_str().as_bytes();
-        let Some(words) = words_of_name(name) else {
-            panic!("a name has 12 to 20 bytes")
-        };
-        names[slot_of_name(words, name.len())] = entry_of(header);
+        if let Some(entry) = entry_of(Header::ALL[index]) {
+            let slot = entry.words.slot(entry.length, MULTIPLIER);
+            names[slot] = entry;
+        }
         index += 1;
     }
     names

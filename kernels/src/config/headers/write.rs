@@ -26,11 +26,11 @@ pub fn write_headers(
         return lines_bytes;
     };
     let (name, rest) = out[lines_bytes..].split_at_mut(TOKEN.len());
-    let (text, rest) = rest.split_at_mut(token.as_str().len());
+    let (text, rest) = rest.split_at_mut(token.as_bytes().len());
     name.copy_from_slice(TOKEN);
-    text.copy_from_slice(token.as_str().as_bytes());
+    text.copy_from_slice(token.as_bytes());
     rest[..2].copy_from_slice(b"\r\n");
-    lines_bytes + TOKEN.len() + token.as_str().len() + 2
+    lines_bytes + TOKEN.len() + token.as_bytes().len() + 2
 }
 
 #[inline(always)]
