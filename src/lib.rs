@@ -1,10 +1,14 @@
 //! Thirteen: one binary that runs a shop's whole back end. This page is the map of the crate.
 
+pub mod auth;
 pub mod cli;
+pub mod doors;
 pub mod http;
 pub mod limits;
 pub mod ring;
+pub mod serve;
 pub mod settings;
 pub mod shard;
+pub mod startup;
 pub mod state;
 pub mod telemetry;

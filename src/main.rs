@@ -1,2 +1,5 @@
 //! Boot only.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    thirteen::cli::run()
+}
