@@ -2,10 +2,12 @@
 
 pub mod auth;
 pub mod cli;
+pub mod context;
 pub mod doors;
 pub mod http;
 pub mod limits;
 pub mod ring;
+pub mod routes;
 pub mod serve;
 pub mod settings;
 pub mod shard;

@@ -40,6 +40,11 @@ pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.
 pub const CONFIG_BODY_BYTES_MAX: u64 = 4 << 10;
 
+/// Changes of the configuration that wait for the disk; one more is refused.
+pub const STATE_CHANGES_WAITING_MAX: usize = 4096;
+/// Peers whose rates are told apart; more of them share counts.
+pub const RATE_KEYS_EXPECTED: usize = 16 << 10;
+
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());
     assert!(RING_COMPLETIONS_PER_TURN_MAX <= RING_ENTRIES as usize);

@@ -39,6 +39,9 @@ pub enum Verdict {
 /// The exit code for settings and machines that keep the server from running (`EX_CONFIG`).
 pub const EXIT_ENVIRONMENT: u8 = 78;
 
+/// Free space without which nothing can be stored.
+const DISK_BYTES_NEEDED: u64 = 16 << 20;
+
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {}", self.check, self.detail)?;
@@ -216,8 +219,13 @@ fn folder(data: &Path) -> Finding {
     }
 }
 
+/// Whether the disk of the data folder has room for what the server writes.
+pub fn has_disk_space(data: &Path) -> bool {
+    rustix::fs::statvfs(data)
+        .is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) >= DISK_BYTES_NEEDED)
+}
+
 fn disk(data: &Path) -> Finding {
-    const NEEDED: u64 = 16 << 20;
     const ADVISED: u64 = 1 << 30;
     let space = match rustix::fs::statvfs(existing_ancestor(data)) {
         Ok(space) => space,
@@ -233,8 +241,8 @@ fn disk(data: &Path) -> Finding {
     let detail = format!("{} MiB", free >> 20);
     let remedy = "free some space, or name a folder on another disk with --data";
     match free {
-        0..NEEDED => missing("free disk", detail, remedy),
-        NEEDED..ADVISED => Finding {
+        0..DISK_BYTES_NEEDED => missing("free disk", detail, remedy),
+        DISK_BYTES_NEEDED..ADVISED => Finding {
             check: "free disk",
             verdict: Verdict::Advice,
             detail,

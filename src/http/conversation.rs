@@ -7,8 +7,7 @@ use std::rc::Rc;
 
 use futures_lite::FutureExt;
 use thirteen_kernels::http::{
-    BodyLength, Connection, Expectation, Head, HeadFault, HeadStatus, HeadTable, Method,
-    TargetForm, Version,
+    BodyLength, Connection, Expectation, Head, HeadStatus, HeadTable, Method, TargetForm, Version,
 };
 
 use crate::limits::{DISCARD_BYTES_MAX, DRAIN_GRACE, PIPELINE_BYTES_MAX, PIPELINE_REQUESTS_MAX};
@@ -23,9 +22,10 @@ use super::live::Live;
 use super::problem::Problem;
 use super::reply::{Content, Frame, Reply, Stage};
 use super::request::{Parameters, Request};
-use super::route::{Handler, Route, Upgrade};
+use super::route::{Begin, Handler, Route};
 use super::router::Found;
 use super::server::{Application, Connected, Observation, Server};
+use super::websocket::Endpoint;
 
 /// Runs a connection to its end.
 pub(super) async fn converse<A: Application>(
@@ -108,8 +108,8 @@ struct Pending {
 
 /// A request that became a WebSocket.
 struct Turned {
-    route: usize,
-    subprotocol: Option<&'static str>,
+    message_bytes_max: u32,
+    begin: Begin,
 }
 
 /// What became of one request.
@@ -163,7 +163,10 @@ impl<A: Application> Conversation<A> {
             let head_bytes = match server.parser.parse(bytes, &mut table) {
                 Ok(HeadStatus::Complete { bytes }) => bytes,
                 Ok(HeadStatus::Partial) => return Next::Read,
-                Err(fault) => return self.refuse_head(fault, started),
+                Err(fault) => {
+                    let problem = Problem::new(fault.status(), fault.as_str()).closing();
+                    return Next::End(self.refuse_head(&problem, started));
+                }
             };
             self.reading = Reading::Idle;
             let head = table.view(bytes);
@@ -233,12 +236,21 @@ impl<A: Application> Conversation<A> {
         }
     }
 
-    fn refuse_head(&mut self, fault: HeadFault, started: u64) -> Next {
-        let mut frame = Frame::closing(Content::Sent);
-        let problem = Problem::new(fault.status(), fault.as_str()).closing();
-        Reply::new(&mut self.out, &mut frame, self.server.date.line()).problem(&problem);
-        self.caller().observe(None, None, problem.status, started);
-        Next::End(End::Lingering)
+    /// Answers a head that could not be read.
+    fn refuse_head(&mut self, problem: &Problem, started: u64) -> End {
+        let (mut frame, start) = (Frame::closing(Content::Sent), self.out.len());
+        Reply::new(&mut self.out, &mut frame, self.server.date.line()).problem(problem);
+        let bytes = (self.out.len() - start) as u64;
+        self.caller().observe(
+            None,
+            None,
+            Told {
+                status: problem.status,
+                bytes,
+                started,
+            },
+        );
+        End::Lingering
     }
 
     /// Runs a handler that waits. A connection does nothing else meanwhile.
@@ -280,12 +292,14 @@ impl<A: Application> Conversation<A> {
         let Exchange {
             mut body, frame, ..
         } = exchange;
-        self.caller().observe(
-            Some(pending.route),
-            Some(&head),
-            frame.status,
-            pending.started,
-        );
+        let bytes = frame.reply_bytes(self.out.len());
+        let told = Told {
+            status: frame.status,
+            bytes,
+            started: pending.started,
+        };
+        self.caller()
+            .observe(Some(pending.route), Some(&head), told);
         self.flush().await?;
         if let Some(end) = end {
             return Err(end);
@@ -346,13 +360,8 @@ impl<A: Application> Conversation<A> {
         match self.reading {
             Reading::Idle => End::Now,
             Reading::Head => {
-                let mut frame = Frame::closing(Content::Sent);
                 let problem = Problem::new(408, "The head did not arrive in time.").closing();
-                let date = self.server.date.line();
-                Reply::new(&mut self.out, &mut frame, date).problem(&problem);
-                let now = self.server.clock.ticks();
-                self.caller().observe(None, None, problem.status, now);
-                End::Lingering
+                self.refuse_head(&problem, self.server.clock.ticks())
             }
         }
     }
@@ -397,29 +406,22 @@ impl<A: Application> Conversation<A> {
     /// Hands the connection to the session of a WebSocket, in a task of its own: the memory of
     /// this one is freed.
     fn become_live(self, turned: Turned) {
-        let row = self.server.doors[self.door].route(turned.route);
-        let Handler::Live(Upgrade {
-            session,
-            message_bytes_max,
-            ..
-        }) = &row.handler
-        else {
-            unreachable!("only WebSocket routes turn");
-        };
-        let live = Live::new(
-            self.stream,
-            self.input,
-            self.peer,
-            turned.subprotocol,
-            *message_bytes_max,
-        );
+        let endpoint = Endpoint::new(self.server.level, turned.message_bytes_max);
+        let live = Live::new(self.stream, self.input, self.peer, endpoint);
         let connected = Connected::again(&self.server);
-        let session = session(self.server.application.clone(), live);
+        let session = (turned.begin)(live);
         shard::spawn(async move {
             session.await;
             drop(connected);
         });
     }
+}
+
+/// What a request was answered, and when that began.
+struct Told {
+    status: u16,
+    bytes: u64,
+    started: u64,
 }
 
 /// Who asks, and where.
@@ -447,26 +449,37 @@ impl<A: Application> Caller<'_, A> {
                 match begin(server, row, &request, &mut reply) {
                     Begun::Answered => {}
                     Begun::Waits => return Verdict::Waits { route, parameters },
-                    Begun::Turned(subprotocol) => {
-                        self.observe(matched, Some(head), 101, started);
-                        return Verdict::Turns(Turned { route, subprotocol });
+                    Begun::Turned(turned) => {
+                        let told = Told {
+                            status: 101,
+                            bytes: 0,
+                            started,
+                        };
+                        self.observe(matched, Some(head), told);
+                        return Verdict::Turns(turned);
                     }
                 }
             }
         }
         reply.finish();
-        self.observe(matched, Some(head), frame.status, started);
+        let told = Told {
+            status: frame.status,
+            bytes: frame.reply_bytes(out.len()),
+            started,
+        };
+        self.observe(matched, Some(head), told);
         Verdict::Answered(frame.connection)
     }
 
-    fn observe(&self, route: Option<usize>, head: Option<&Head<'_>>, status: u16, started: u64) {
+    fn observe(&self, route: Option<usize>, head: Option<&Head<'_>>, told: Told) {
         self.server.application.observe(&Observation {
             door: self.door,
             route,
             method: head.map_or(b"", |head| head.method_bytes()),
             path: head.map_or(b"", |head| head.path()),
-            status,
-            nanoseconds: self.server.clock.nanoseconds_since(started),
+            status: told.status,
+            reply_bytes: told.bytes,
+            nanoseconds: self.server.clock.nanoseconds_since(told.started),
             peer: self.peer,
         });
     }
@@ -512,7 +525,7 @@ fn options_reply(allow: &str) -> Problem {
 enum Begun {
     Answered,
     Waits,
-    Turned(Option<&'static str>),
+    Turned(Turned),
 }
 
 fn begin<A: Application>(
@@ -521,7 +534,7 @@ fn begin<A: Application>(
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Begun {
-    if let Err(problem) = server.application.admit(row, request.peer()) {
+    if let Err(problem) = server.application.admit(row, request) {
         reply.problem(&problem);
         return Begun::Answered;
     }
@@ -538,7 +551,13 @@ fn begin<A: Application>(
         Handler::Waiting(_) => Begun::Waits,
         Handler::Live(upgrade) => {
             match (upgrade.negotiate)(&server.application, request, reply.buffer()) {
-                Ok(subprotocol) => Begun::Turned(subprotocol),
+                Ok(begin) => {
+                    let message_bytes_max = upgrade.message_bytes_max;
+                    Begun::Turned(Turned {
+                        message_bytes_max,
+                        begin,
+                    })
+                }
                 Err(problem) => {
                     reply.problem(&problem);
                     Begun::Answered

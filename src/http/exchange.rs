@@ -87,6 +87,7 @@ impl<'x> Exchange<'x> {
 
     /// Hands what is written to the ring, once the send before it has gone.
     async fn flush(&mut self) -> Result<(), Problem> {
+        self.frame.leave(self.wire.out.len());
         let Wire {
             stream,
             out,
@@ -114,6 +115,9 @@ impl Stored {
         if exchange.frame.content == Content::Described || self.body.is_empty() {
             return Ok(());
         }
+        exchange
+            .frame
+            .leave(exchange.wire.out.len() + self.body.len());
         let Wire {
             stream,
             out,

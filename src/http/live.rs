@@ -25,7 +25,6 @@ pub struct Live {
     endpoint: Endpoint,
     out: Vec<u8>,
     peer: SocketAddr,
-    subprotocol: Option<&'static str>,
 }
 
 /// What came from the peer.
@@ -62,17 +61,15 @@ impl Live {
         stream: TcpStream,
         input: Input,
         peer: SocketAddr,
-        subprotocol: Option<&'static str>,
-        message_bytes_max: usize,
+        endpoint: Endpoint,
     ) -> Live {
         Live {
             stream: Rc::new(stream),
             input,
             handed_out: 0,
-            endpoint: Endpoint::new(message_bytes_max),
+            endpoint,
             out: Vec::new(),
             peer,
-            subprotocol,
         }
     }
 
@@ -84,11 +81,6 @@ impl Live {
     /// The address of the peer.
     pub fn peer(&self) -> SocketAddr {
         self.peer
-    }
-
-    /// The subprotocol that was negotiated.
-    pub fn subprotocol(&self) -> Option<&'static str> {
-        self.subprotocol
     }
 
     /// Whether nothing of ours waits to be sent or is being sent.

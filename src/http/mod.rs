@@ -28,7 +28,7 @@ pub use problem::{Afterwards, FieldFault, Problem};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
 pub use route::{
-    Access, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Upgrade,
+    Access, Begin, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Upgrade,
     WaitingHandler, get, method_name,
 };
 pub use router::{Found, Router};

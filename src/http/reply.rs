@@ -23,6 +23,8 @@ pub(super) struct Frame {
     pub(super) version: Version,
     pub(super) connection: Connection,
     pub(super) content: Content,
+    /// Bytes of the reply that have left the output buffer.
+    pub(super) sent_bytes: u64,
 }
 
 /// How far a reply is written.
@@ -52,7 +54,21 @@ impl Frame {
             version,
             connection,
             content,
+            sent_bytes: 0,
         }
+    }
+}
+
+impl Frame {
+    /// Notes that the output buffer, so many bytes long, leaves before the reply is whole.
+    pub(super) fn leave(&mut self, out_bytes: usize) {
+        self.sent_bytes += (out_bytes - self.start) as u64;
+        self.start = 0;
+    }
+
+    /// Bytes of the reply, of which the last are in an output buffer of this length.
+    pub(super) fn reply_bytes(&self, out_bytes: usize) -> u64 {
+        self.sent_bytes + (out_bytes - self.start) as u64
     }
 }
 

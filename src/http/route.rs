@@ -63,19 +63,19 @@ pub type WaitingHandler<A> = for<'x> fn(&'x A, &'x mut Exchange<'_>) -> Outcome<
 /// What a [`WaitingHandler`] gives back.
 pub type Outcome<'x> = Pin<Box<dyn Future<Output = Result<(), Problem>> + 'x>>;
 
-/// How a request becomes a WebSocket and what then runs.
+/// How a request becomes a WebSocket.
 pub struct Upgrade<A: 'static> {
-    /// Writes the 101 reply, or says why not. The subprotocol is what the session is told.
+    /// Judges the request, writes the 101 reply, and gives what runs from then on.
     pub negotiate: Negotiate<A>,
     /// The longest message that is taken.
-    pub message_bytes_max: usize,
-    /// Runs until the connection ends.
-    pub session: fn(Rc<A>, Live) -> Session,
+    pub message_bytes_max: u32,
 }
 
-/// Judges an upgrade and writes its 101 reply.
-pub type Negotiate<A> = fn(&A, &Request<'_>, &mut Vec<u8>) -> Result<Option<&'static str>, Problem>;
-/// A WebSocket's session, run as a task of its own.
+/// Judges an upgrade; what it writes is the whole 101 reply.
+pub type Negotiate<A> = fn(&Rc<A>, &Request<'_>, &mut Vec<u8>) -> Result<Begin, Problem>;
+/// Begins a WebSocket's session.
+pub type Begin = Box<dyn FnOnce(Live) -> Session>;
+/// A WebSocket's session, run as a task of its own until the connection ends.
 pub type Session = Pin<Box<dyn Future<Output = ()>>>;
 
 impl<A> Route<A> {

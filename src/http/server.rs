@@ -18,13 +18,14 @@ use super::date::DateLine;
 use super::lingering::linger;
 use super::problem::Problem;
 use super::reply::{Content, Frame, Reply};
+use super::request::Request;
 use super::route::Route;
 use super::router::Router;
 
 /// What the server asks of what it serves.
 pub trait Application: Sized + 'static {
-    /// Whether a peer may use a route at this moment: 401, 403 or 429 where not.
-    fn admit(&self, route: &Route<Self>, peer: SocketAddr) -> Result<(), Problem>;
+    /// Whether a request may use a route at this moment: 401, 403 or 429 where not.
+    fn admit(&self, route: &Route<Self>, request: &Request<'_>) -> Result<(), Problem>;
 
     /// Told of each reply.
     fn observe(&self, observation: &Observation<'_>);
@@ -46,6 +47,8 @@ pub struct Observation<'o> {
     pub path: &'o [u8],
     /// The status sent.
     pub status: u16,
+    /// Bytes of the reply, its head included.
+    pub reply_bytes: u64,
     /// From the head's parse to the reply's hand-over.
     pub nanoseconds: u64,
     /// Who asked.
@@ -83,6 +86,7 @@ pub struct Server<A: Application> {
     pub(super) application: Rc<A>,
     pub(super) doors: Vec<Router<A>>,
     pub(super) options: Cell<ServerOptions>,
+    pub(super) level: Level,
     pub(super) parser: HeadParser,
     /// Scratch for heads that are answered at once.
     pub(super) table: RefCell<HeadTable>,
@@ -91,6 +95,7 @@ pub struct Server<A: Application> {
     draining: Cell<bool>,
     connections: Cell<usize>,
     refusals: Cell<usize>,
+    pub(super) pending: Vec<Cell<u64>>,
 }
 
 impl<A: Application> Server<A> {
@@ -101,17 +106,20 @@ impl<A: Application> Server<A> {
         options: ServerOptions,
         clock: Clock,
     ) -> Rc<Server<A>> {
+        let level = Level::detect();
         Rc::new(Server {
             application,
-            doors,
             options: Cell::new(options),
-            parser: HeadParser::new(Level::detect()),
+            level,
+            parser: HeadParser::new(level),
             table: RefCell::new(HeadTable::new()),
             date: DateLine::new(Instant::now()),
             clock,
             draining: Cell::new(false),
             connections: Cell::new(0),
             refusals: Cell::new(0),
+            pending: doors.iter().map(|_| Cell::new(0)).collect(),
+            doors,
         })
     }
 
@@ -136,6 +144,11 @@ impl<A: Application> Server<A> {
     /// Whether the server drains.
     pub fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// Requests that wait for their reply, by door.
+    pub fn pending(&self) -> Vec<u64> {
+        self.pending.iter().map(Cell::get).collect()
     }
 
     /// Connections that are open.

@@ -32,6 +32,16 @@ pub enum Mode {
     Development,
 }
 
+impl Mode {
+    /// The word of `THIRTEEN_ENV`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Production => "production",
+            Mode::Development => "development",
+        }
+    }
+}
+
 /// The mode that the process's own variables choose; `.env` files have no say in it.
 pub(super) fn mode(variables: &[(String, String)]) -> Result<Mode, Fault> {
     match value_of(variables, MODE_VARIABLE) {

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,9 +23,15 @@ pub(super) async fn drive(shard: Rc<Shard>, spin: Duration) -> io::Result<()> {
     let bell = shard.bus.inbox(shard.index).bell().try_clone_to_owned()?;
     let bell = PollableFd::new(bell).map_err(io::Error::other)?;
     let mut idle_since = None;
+    let mut work_began: Option<Instant> = None;
     while !shard.ending.get() {
         let ran = run_jobs(&shard);
-        if ring.turn()? == Turn::Worked || ran > 0 {
+        let worked = ring.turn()? == Turn::Worked || ran > 0;
+        if let (Some(began), Some(observer)) = (work_began, shard.on_turn.get()) {
+            observer((ring.now() - began).as_nanos() as u64);
+        }
+        work_began = worked.then(|| ring.now());
+        if worked {
             idle_since = None;
             yield_now().await;
             continue;
@@ -66,7 +73,9 @@ fn run_jobs(shard: &Shard) -> usize {
     let inbox = shard.bus.inbox(shard.index);
     for count in 0..SHARD_JOBS_PER_TURN_MAX {
         match inbox.take() {
-            Some(job) => job(),
+            // A job that panics harms neither the shard nor the jobs behind it; the panic hook
+            // has told of it.
+            Some(job) => drop(catch_unwind(AssertUnwindSafe(job))),
             None => return count,
         }
     }

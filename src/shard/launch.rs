@@ -1,6 +1,6 @@
 //! Starts the shards, one pinned thread each, and waits for them.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -69,10 +69,12 @@ impl fmt::Display for LaunchFault {
 
 impl std::error::Error for LaunchFault {}
 
-/// Starts the shards. `main` runs once on each; the shard ends when its future does.
+/// Starts the shards. `main` runs once on each; the shard ends when its future does. `on_failure`
+/// is called on the thread of a shard whose ring fails; the others go on.
 pub fn launch<F>(
     options: &ShardOptions,
     main: impl Fn(Rc<Shard>) -> F + Clone + Send + 'static,
+    on_failure: impl Fn(&io::Error) + Clone + Send + 'static,
 ) -> Result<Shards, LaunchFault>
 where
     F: Future<Output = ()> + 'static,
@@ -88,13 +90,17 @@ where
             Some(core) => Placement::Fixed(*core),
             None => Placement::Unbound,
         };
-        let (bus, pool, main) = (bus.clone(), pool.clone(), main.clone());
+        let (bus, pool) = (bus.clone(), pool.clone());
+        let (main, on_failure) = (main.clone(), on_failure.clone());
         let (spin, buffers) = (options.spin, options.buffers);
         let thread = LocalExecutorBuilder::new(placement)
             .name("shard")
             .preempt_timer(PREEMPT)
             .io_memory(IO_MEMORY_BYTES)
-            .spawn(move || run_shard(index, bus, pool, spin, buffers, main));
+            .spawn(move || async move {
+                let ended = run_shard(index, bus, pool, spin, buffers, main).await;
+                ended.inspect_err(on_failure)
+            });
         threads.push(thread.map_err(|error| LaunchFault::Executor(error.to_string()))?);
     }
     Ok(Shards {
@@ -114,12 +120,7 @@ impl Shards {
     pub fn join(self) -> Result<(), LaunchFault> {
         let mut outcome = Ok(());
         for thread in self.threads {
-            let ended = match thread.join() {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(LaunchFault::Ring(error)),
-                Err(error) => Err(LaunchFault::Executor(error.to_string())),
-            };
-            outcome = outcome.and(ended);
+            outcome = outcome.and(outcome_of(thread));
         }
         drop(self.bus);
         for thread in self.offloaders {
@@ -129,6 +130,14 @@ impl Shards {
             outcome = outcome.and(ended);
         }
         outcome
+    }
+}
+
+fn outcome_of(thread: ExecutorJoinHandle<io::Result<()>>) -> Result<(), LaunchFault> {
+    match thread.join() {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(LaunchFault::Ring(error)),
+        Err(error) => Err(LaunchFault::Executor(error.to_string())),
     }
 }
 
@@ -162,6 +171,7 @@ where
         bus,
         pool,
         ending: Cell::new(false),
+        on_turn: OnceCell::new(),
     });
     let _entered = enter(shard.clone());
     let (future, told) = (main(shard.clone()), shard.clone());

@@ -1,6 +1,6 @@
 //! What a task can ask of the shard that it runs on.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -21,6 +21,21 @@ pub struct Shard {
     pub(super) pool: Pool,
     /// Whether the driver is told to end.
     pub(super) ending: Cell<bool>,
+    pub(super) on_turn: OnceCell<Box<dyn Fn(u64)>>,
+}
+
+impl Shard {
+    /// Tells `observer` the nanoseconds from the start of each turn that worked to the start of
+    /// the next: how long anything had to wait for this shard.
+    pub fn observe_turns(&self, observer: impl Fn(u64) + 'static) {
+        let set = self.on_turn.set(Box::new(observer));
+        assert!(set.is_ok(), "a shard's turns have one observer");
+    }
+
+    /// Jobs that wait for a thread of the offload pool.
+    pub fn offload_depth(&self) -> usize {
+        self.pool.depth()
+    }
 }
 
 /// The shard of this thread.

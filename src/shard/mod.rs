@@ -3,6 +3,7 @@
 
 mod bus;
 mod driver;
+mod flag;
 mod launch;
 mod local;
 mod offload;
@@ -11,6 +12,7 @@ mod offload;
 mod tests;
 
 pub use bus::{Bus, Gone};
+pub use flag::Flag;
 pub use launch::{LaunchFault, ShardOptions, Shards, launch, usable_cores};
 pub use local::{Shard, bus, count, current, index, sleep, spawn, turn_began, yield_now};
 pub use offload::{OffloadFault, Pool, offload};

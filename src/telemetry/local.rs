@@ -81,6 +81,11 @@ impl Local {
         &self.clock
     }
 
+    /// The rows of the route tables.
+    pub fn routes(&self) -> &[RouteLabel] {
+        &self.routes
+    }
+
     /// Records an answered request: its route's position or `UNMATCHED`, the status sent, and
     /// the time from its last head byte to its reply's hand-over to the ring.
     #[inline]

@@ -1,5 +1,6 @@
 //! What the server tells of itself: measurements, metrics, health, logs, traces and profiles.
 
+pub mod api;
 pub mod clock;
 pub mod counter;
 pub mod date;

@@ -44,8 +44,8 @@ pub struct AccessEntry<'r> {
     pub path: &'r [u8],
     /// The status sent.
     pub status: u16,
-    /// Bytes of the reply's body.
-    pub body_bytes: u64,
+    /// Bytes of the reply, its head included.
+    pub reply_bytes: u64,
     /// What the shard recorded.
     pub nanoseconds: u64,
     /// Who asked.
@@ -95,7 +95,7 @@ impl AccessLog {
         line.text("route", entry.route);
         line.text("path", without_secrets(entry.route, entry.path));
         line.integer("status", entry.status);
-        line.integer("body_bytes", entry.body_bytes);
+        line.integer("reply_bytes", entry.reply_bytes);
         line.integer("duration_ns", entry.nanoseconds);
         line.text("peer", entry.peer);
         if let Some(trace) = entry.trace {
@@ -150,7 +150,7 @@ mod tests {
         route: "/api/items/:id",
         path: b"/api/items/7\n\xff",
         status: 200,
-        body_bytes: 42,
+        reply_bytes: 42,
         nanoseconds: 1500,
         peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9),
         trace: None,
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(line["route"], "/api/items/:id");
         assert_eq!(line["path"], "/api/items/7\n\u{fffd}");
         assert_eq!(line["status"], 200);
-        assert_eq!(line["body_bytes"], 42);
+        assert_eq!(line["reply_bytes"], 42);
         assert_eq!(line["duration_ns"], 1500);
         assert_eq!(line["peer"], "127.0.0.1:9");
         assert_eq!(line["request_id"], "00000000000000ff");
