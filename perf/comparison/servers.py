@@ -32,6 +32,8 @@ class Server:
         self.setup = setup
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="thirteen-perf-"))
         self.process = None
+        # Every door that it printed, and the one that is measured.
+        self.doors = {}
         self.address = None
 
     def command(self):
@@ -77,8 +79,9 @@ class Server:
             words = line.decode().split()
             if words == ["ready"]:
                 return
-            if len(words) == 2 and words[0] == self.door() and words[1].startswith("http://"):
-                self.address = words[1].removeprefix("http://").rstrip("/")
+            if len(words) == 2 and words[1].startswith("http://"):
+                self.doors[words[0]] = words[1].removeprefix("http://").rstrip("/")
+                self.address = self.doors.get(self.door())
         raise Fault(f"{self.name} ended before it was ready:\n{self.log_text()}")
 
     def door(self):
