@@ -16,7 +16,7 @@ use crate::routes::DOORS;
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::access::{Arrival, Caller, Principal};
-use crate::telemetry::logs::{AccessEntry, AccessLog, AccessPolicy, Sink};
+use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
 use crate::telemetry::{Counter, Fault, Local, RingCounters, Snapshot, Started, UNMATCHED};
 
 /// What one shard's handlers work with.
@@ -32,7 +32,7 @@ pub struct Context {
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
-    access_log: RefCell<AccessLog>,
+    access_log: RefCell<AccessLines>,
     access_policy: Cell<AccessSetting>,
     routes_before: [usize; DOORS.len()],
     ring_bytes: Cell<(u64, u64)>,
@@ -80,7 +80,7 @@ impl Context {
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
-        let access_log = AccessLog::new(access_policy(access), house.log.clone());
+        let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             house,
             telemetry,
@@ -99,7 +99,7 @@ impl Context {
     pub fn adopt(&self, settings: Arc<Settings>) {
         let access = settings.log.access;
         self.access_policy.set(access);
-        let log = AccessLog::new(access_policy(access), self.house.log.clone());
+        let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
         *self.settings.borrow_mut() = settings;
     }

@@ -192,7 +192,7 @@ impl<'a> Head<'a> {
 
     /// The header lines in order: the name as it was sent, the value without the whitespace
     /// around it.
-    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone + use<'a> {
         let head = *self;
         self.table.lines[..self.table.line_count]
             .iter()
