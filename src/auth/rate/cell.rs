@@ -162,11 +162,10 @@ impl Cell {
     /// How many entries bear a tag, live or not.
     #[inline]
     pub(super) fn copies(&self, tag: u64) -> usize {
-        let bears = |entry: &AtomicU64| {
-            let word = Word(entry.load(SeqCst));
-            usize::from(word.tag() == tag && word.0 != 0)
-        };
-        self.ways.iter().map(bears).sum()
+        self.ways
+            .iter()
+            .map(|entry| usize::from(Word(entry.load(SeqCst)).tag() == tag))
+            .sum()
     }
 }
 
