@@ -1,6 +1,9 @@
 //! The configuration by itself: reads from a shard's cell, bytes, dumps, slots.
 
+#[path = "support/answer.rs"]
 mod answer;
+#[path = "support/flamegraph.rs"]
+mod flamegraph;
 
 use std::hint::black_box;
 
@@ -11,7 +14,11 @@ use thirteen_kernels::config::{
     write_dump,
 };
 
-criterion_group!(benches, read, bytes, dump, slot, registry_hash);
+criterion_group! {
+    name = benches;
+    config = flamegraph::criterion();
+    targets = read, bytes, dump, slot, registry_hash
+}
 criterion_main!(benches);
 
 /// One plain load: a thousand reads at a time, since one is shorter than the clock's step.

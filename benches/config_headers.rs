@@ -1,6 +1,9 @@
 //! The `X-Bun-*` headers: written into a head, extracted, validated as a whole set.
 
+#[path = "support/answer.rs"]
 mod answer;
+#[path = "support/flamegraph.rs"]
+mod flamegraph;
 
 use std::hint::black_box;
 
@@ -11,7 +14,11 @@ use thirteen_kernels::config::headers::{
     FaultList, HEADERS_BYTES_MAX, ProxyToken, Required, extract, validate, write_headers,
 };
 
-criterion_group!(benches, inject, extraction, validation);
+criterion_group! {
+    name = benches;
+    config = flamegraph::criterion();
+    targets = inject, extraction, validation
+}
 criterion_main!(benches);
 
 type Pair<'h> = (&'h [u8], &'h [u8]);

@@ -1,6 +1,9 @@
 //! The frames of the configuration's WebSocket, and the same update as JSON.
 
+#[path = "support/answer.rs"]
 mod answer;
+#[path = "support/flamegraph.rs"]
+mod flamegraph;
 
 use std::hint::black_box;
 
@@ -12,7 +15,11 @@ use thirteen_kernels::config::frame::{
 };
 use thirteen_kernels::config::{ConfigState, Field, OffsetBase};
 
-criterion_group!(benches, update, bulk, json);
+criterion_group! {
+    name = benches;
+    config = flamegraph::criterion();
+    targets = update, bulk, json
+}
 criterion_main!(benches);
 
 const HASH: u64 = 0xa1b2_c3d4;
