@@ -52,12 +52,19 @@ fn is_base64url(text: &[u8]) -> bool {
     // The last block overlaps the one before, so that only short texts go byte by byte.
     let (blocks, _) = text.as_chunks::<BLOCK>();
     let mut allowed = [1; BLOCK];
-    for block in blocks.iter().chain([last]) {
-        for (allowed, &byte) in allowed.iter_mut().zip(block) {
-            *allowed &= is_allowed(byte) as u8;
-        }
+    for block in blocks {
+        keep_allowed(&mut allowed, block);
     }
+    keep_allowed(&mut allowed, last);
     allowed == [1; BLOCK]
+}
+
+/// Clears the marks of bytes that are not of base64url.
+#[inline(always)]
+fn keep_allowed(allowed: &mut [u8; BLOCK], block: &[u8; BLOCK]) {
+    for (allowed, &byte) in allowed.iter_mut().zip(block) {
+        *allowed &= is_allowed(byte) as u8;
+    }
 }
 
 /// Whether a byte is of base64url. Without branches and with one signed comparison for each
