@@ -143,7 +143,7 @@ class Thirteen(Server):
     name = "thirteen"
 
     def command(self):
-        doors = [word for door in ("api", "ops", "registry") for word in (f"--{door}", "127.0.0.1:0")]
+        doors = [f"--{door}=127.0.0.1:0" for door in ("api", "ops", "registry")]
         return [self.setup.thirteen, "serve", "--shards", "1", "--data", "data", *doors]
 
     def door(self):
@@ -203,8 +203,9 @@ class Nginx(Server):
         raise Fault(f"nginx ended before it was ready:\n{self.log_text()}")
 
     def version(self):
-        output = subprocess.run([program("nginx"), "-v"], capture_output=True, text=True, check=True)
-        return output.stderr.strip().removeprefix("nginx version: ")
+        command = [program("nginx"), "-v"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        return output.strip().removeprefix("nginx version: ")
 
 
 class Bun(Server):
