@@ -12,16 +12,6 @@ pub(super) struct Packed {
 impl Packed {
     pub(super) const ZERO: Packed = Packed { bits: 0 };
 
-    /// A configuration from its version, its two wide fields and its last four bytes.
-    #[inline]
-    pub(super) const fn of_words(version: u8, hash: u32, flags: u32, last_four: u32) -> Packed {
-        let high = (version as u64) << 32 | hash as u64;
-        let low = (flags as u64) << 32 | last_four as u64;
-        Packed {
-            bits: (high as u128) << 64 | low as u128,
-        }
-    }
-
     /// A configuration from its first and its last eight bytes, which share three.
     #[inline]
     pub(super) const fn of_halves(first_eight: u64, last_eight: u64) -> Packed {
@@ -154,27 +144,10 @@ mod tests {
     use super::*;
 
     fn packed(bytes: &[u8; 13]) -> Packed {
-        let [
-            version,
-            h0,
-            h1,
-            h2,
-            h3,
-            f0,
-            f1,
-            f2,
-            f3,
-            mode,
-            rows,
-            cols,
-            reserved,
-        ] = *bytes;
-        Packed::of_words(
-            version,
-            u32::from_be_bytes([h0, h1, h2, h3]),
-            u32::from_be_bytes([f0, f1, f2, f3]),
-            u32::from_be_bytes([mode, rows, cols, reserved]),
-        )
+        let bits = bytes
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | u128::from(*byte));
+        Packed { bits }
     }
 
     #[test]

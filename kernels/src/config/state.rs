@@ -131,27 +131,8 @@ impl ConfigState {
     /// Reads the 13 bytes; the fault names the first field that is out of range.
     #[inline]
     pub fn from_bytes(bytes: &[u8; STATE_BYTES]) -> Result<ConfigState, RangeFault> {
-        let [
-            version,
-            h0,
-            h1,
-            h2,
-            h3,
-            f0,
-            f1,
-            f2,
-            f3,
-            mode,
-            rows,
-            cols,
-            reserved,
-        ] = *bytes;
-        let packed = Packed::of_words(
-            version,
-            u32::from_be_bytes([h0, h1, h2, h3]),
-            u32::from_be_bytes([f0, f1, f2, f3]),
-            u32::from_be_bytes([mode, rows, cols, reserved]),
-        );
+        let word = |eight: &[u8]| u64::from_be_bytes(eight.try_into().expect("eight bytes"));
+        let packed = Packed::of_halves(word(&bytes[..8]), word(&bytes[STATE_BYTES - 8..]));
         match packed.state() {
             Some(state) => Ok(state),
             None => Err(packed

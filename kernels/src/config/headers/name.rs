@@ -85,7 +85,12 @@ impl Header {
 #[inline]
 pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
     let Some(words) = Words::of_name(name) else {
-        return kind_of_other_length(name);
+        let is_foreign = name.first().is_none_or(|first| first | 0x20 != b'x');
+        return if is_foreign {
+            NameKind::Foreign
+        } else {
+            kind_of_other_length(name)
+        };
     };
     if (words.first | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
         return NameKind::Foreign;
@@ -165,6 +170,7 @@ impl Words {
 }
 
 /// The one name of ours that is too short for the table, and names of others.
+#[cold]
 fn kind_of_other_length(name: &[u8]) -> NameKind {
     if name.eq_ignore_ascii_case(Header::Domain.as_str().as_bytes()) {
         NameKind::Known(Header::Domain)
