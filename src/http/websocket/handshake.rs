@@ -353,9 +353,8 @@ mod tests {
     }
 
     fn terms(subprotocols: Subprotocols<'static>) -> Terms<'static> {
-        static SERVER_PAGES: std::sync::LazyLock<OriginPolicy> = std::sync::LazyLock::new(|| {
-            OriginPolicy::new(["http://server.example.com"]).unwrap()
-        });
+        static SERVER_PAGES: std::sync::LazyLock<OriginPolicy> =
+            std::sync::LazyLock::new(|| OriginPolicy::new(["http://server.example.com"]).unwrap());
         Terms {
             subprotocols,
             origins: &SERVER_PAGES,
