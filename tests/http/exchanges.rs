@@ -1,0 +1,1 @@
+//! Tests of exchanges, to come.
