@@ -165,8 +165,7 @@ impl<A: Application> Server<A> {
         self.connections.set(self.connections.get() + 1);
         self.application.connection(ConnectionChange::Opened);
         shard::spawn(async move {
-            let connected = Connected { server };
-            converse(connected.server.clone(), door, stream, peer).await;
+            converse(Connected { server }, door, stream, peer).await;
         });
     }
 
@@ -199,11 +198,8 @@ pub(super) struct Connected<A: Application> {
 }
 
 impl<A: Application> Connected<A> {
-    pub(super) fn again(server: &Rc<Server<A>>) -> Connected<A> {
-        server.connections.set(server.connections.get() + 1);
-        Connected {
-            server: server.clone(),
-        }
+    pub(super) fn server(&self) -> &Rc<Server<A>> {
+        &self.server
     }
 }
 

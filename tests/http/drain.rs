@@ -1,0 +1,1 @@
+//! Tests of drain, to come.
