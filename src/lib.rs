@@ -1,10 +1,16 @@
 //! Thirteen: one binary that runs a shop's whole back end. This page is the map of the crate.
 
+pub mod auth;
 pub mod cli;
+pub mod context;
+pub mod doors;
 pub mod http;
 pub mod limits;
 pub mod ring;
+pub mod routes;
+pub mod serve;
 pub mod settings;
 pub mod shard;
+pub mod startup;
 pub mod state;
 pub mod telemetry;

@@ -2,6 +2,7 @@
 //! allocation and without a runtime.
 #![cfg_attr(not(test), no_std)]
 
+pub mod clock;
 pub mod config;
 pub mod http;
 pub mod level;

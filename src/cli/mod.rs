@@ -1,1 +1,76 @@
 //! The command line: one file per subcommand.
+
+mod benchmark;
+mod client;
+mod config;
+mod docs;
+mod doctor;
+mod env;
+mod failure;
+mod flags;
+mod metrics;
+mod output;
+mod serve;
+mod settings;
+mod status;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Outcome;
+use flags::SettingFlags;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "thirteen", version, about)]
+struct CommandLine {
+    #[command(flatten)]
+    flags: SettingFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (also without a command)
+    Serve,
+    /// Show or change the 13 bytes of the running server
+    Config(config::Args),
+    /// Tell how the running server is
+    Status(status::Args),
+    /// Print the metrics of the running server
+    Metrics(metrics::Args),
+    /// Export the configuration of the running server as variables
+    Env(env::Args),
+    /// Check protocol input without a server
+    Validate(validate::Args),
+    /// Show the settings, or check a settings file
+    Settings(settings::Args),
+    /// Check what this machine lacks for the server to run
+    Doctor(doctor::Args),
+    /// Search the manual
+    Docs(docs::Args),
+    /// Measure the kernels against the documented targets
+    Benchmark(benchmark::Args),
+}
+
+/// Reads the command line of the process and runs it. Exit codes: 0 done, 1 failed, 2 wrong
+/// usage, 78 something about the environment (settings, machine) is missing or wrong.
+pub fn run() -> ExitCode {
+    let CommandLine { flags, command } = CommandLine::parse();
+    let outcome: Outcome = match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(flags),
+        Command::Config(args) => config::run(args, flags),
+        Command::Status(args) => status::run(args, flags),
+        Command::Metrics(args) => metrics::run(args, flags),
+        Command::Env(args) => env::run(args, flags),
+        Command::Validate(args) => validate::run(args),
+        Command::Settings(args) => settings::run(args, flags),
+        Command::Doctor(args) => doctor::run(args, flags),
+        Command::Docs(args) => docs::run(args),
+        Command::Benchmark(args) => benchmark::run(args),
+    };
+    outcome.unwrap_or_else(|failure| failure.report())
+}

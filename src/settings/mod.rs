@@ -1,1 +1,33 @@
-//! Settings: flags, environment, file, defaults.
+//! Settings: flags over environment over file over defaults; each value knows its origin.
+//!
+//! Start at [`keys::KEYS`]: one row describes a key once, and the file reader, the environment,
+//! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
+//! field of [`Settings`] and a row of the table.
+
+mod choices;
+mod environment;
+mod fault;
+mod file;
+pub mod keys;
+mod load;
+#[cfg(test)]
+mod manual;
+mod model;
+mod nearest;
+mod origin;
+mod relations;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod upstream;
+
+pub use choices::{AccessLog, LogLevel, WritePolicy};
+pub use environment::Mode;
+pub use fault::{Fault, Faults};
+pub use keys::{Change, KEYS, Key};
+pub use load::{ChangedKey, Effect, Sources};
+pub use model::{Api, ConfigStart, Door, Http, Log, Proxy, Rate, Ring, Settings, State, WebSocket};
+pub(crate) use nearest::nearest;
+pub use origin::{Origin, Setting};
+pub(crate) use slots::{base_url, whole};
+pub use upstream::{HostPort, Reach, Transport, Upstream};

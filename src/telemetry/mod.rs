@@ -1,1 +1,26 @@
-//! What the server tells of itself.
+//! What the server tells of itself: measurements, metrics, health, logs, traces and profiles.
+
+pub mod api;
+pub mod clock;
+pub mod counter;
+pub mod date;
+pub mod durations;
+pub mod flamegraph;
+pub mod health;
+pub mod local;
+pub mod logs;
+pub mod measure;
+pub mod metrics;
+pub mod operation;
+pub mod process;
+pub mod profile;
+pub mod snapshot;
+pub mod trace_id;
+
+pub use clock::{Clock, ClockSource};
+pub use counter::{Counter, Fault};
+pub use durations::Durations;
+pub use local::{Local, RingCounters, RouteLabel, UNMATCHED};
+pub use operation::{Operation, Target, Verdict};
+pub use process::{ProcessUsage, Started};
+pub use snapshot::{OperationRecord, RouteRecord, ShardLine, Snapshot, Totals};

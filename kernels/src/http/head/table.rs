@@ -5,6 +5,7 @@ use super::{HEADERS_MAX, HeadFault};
 /// Offsets of one request head, reused from request to request.
 ///
 /// About 900 bytes; a shard keeps one and parses every head into it.
+#[derive(Clone)]
 pub struct HeadTable {
     pub(super) lines: [HeaderLine; HEADERS_MAX],
     pub(super) line_count: usize,
@@ -191,7 +192,7 @@ impl<'a> Head<'a> {
 
     /// The header lines in order: the name as it was sent, the value without the whitespace
     /// around it.
-    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone + use<'a> {
         let head = *self;
         self.table.lines[..self.table.line_count]
             .iter()

@@ -1,0 +1,1 @@
+"""Measures Thirteen beside other servers; perf/compare is the command."""

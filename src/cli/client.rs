@@ -1,0 +1,300 @@
+//! The HTTP client of the commands that talk to the running server, and how it finds it.
+
+use std::env;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::doors::{self, Doors};
+use crate::settings::{Settings, base_url};
+
+/// `--server URL`, for commands that talk to the running server.
+#[derive(Debug, Args)]
+pub(super) struct ServerFlag {
+    /// The door to ask, e.g. http://127.0.0.1:3000: the api door, for metrics the ops door
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// A connection to the running server.
+pub(super) struct Client {
+    agent: ureq::Agent,
+    place: Place,
+}
+
+/// Where the server is sought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The URL of the api door.
+    pub api: String,
+    /// The URL of the ops door.
+    pub ops: String,
+    /// What named them, to be told when nothing answers.
+    pub named_by: String,
+}
+
+/// The door to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    Api,
+    Ops,
+}
+
+/// Whether `LOCAL=1` turns `api.base` off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Local {
+    On,
+    Off,
+}
+
+impl Client {
+    /// Finds the server: `--server`; else `api.base`, unless `LOCAL=1`; else what the server wrote
+    /// into the data folder; else the addresses of the settings.
+    pub(super) fn find(flag: ServerFlag, settings: &Settings) -> Result<Client, Failure> {
+        let local = match env::var("LOCAL").as_deref() {
+            Ok("1") => Local::On,
+            Ok(_) | Err(_) => Local::Off,
+        };
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(10)))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .build();
+        Ok(Client {
+            agent: config.into(),
+            place: find(flag, local, settings)?,
+        })
+    }
+
+    /// Where the server was found.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// `GET`, for text.
+    pub(super) fn read_text(&self, door: Door, path: &str) -> Result<String, Failure> {
+        let url = self.url(door, path);
+        self.answer(&url, self.agent.get(&url).call())
+    }
+
+    /// `GET`, for JSON.
+    pub(super) fn read(&self, door: Door, path: &str) -> Result<Value, Failure> {
+        parse(&self.url(door, path), &self.read_text(door, path)?)
+    }
+
+    /// `POST` of JSON, for JSON.
+    pub(super) fn post(&self, door: Door, path: &str, body: &Value) -> Result<Value, Failure> {
+        let url = self.url(door, path);
+        let request = self
+            .agent
+            .post(&url)
+            .header("content-type", "application/json");
+        parse(&url, &self.answer(&url, request.send(body.to_string()))?)
+    }
+
+    fn url(&self, door: Door, path: &str) -> String {
+        match door {
+            Door::Api => format!("{}{path}", self.place.api),
+            Door::Ops => format!("{}{path}", self.place.ops),
+        }
+    }
+
+    fn answer(
+        &self,
+        url: &str,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<String, Failure> {
+        let mut response = answer.map_err(|fault| self.unreachable(url, &fault))?;
+        let body = response.body_mut().read_to_string();
+        let body = body.map_err(|fault| self.unreachable(url, &fault))?;
+        if response.status().is_success() {
+            return Ok(body);
+        }
+        Err(Failure::Failed(refusal(
+            url,
+            response.status().as_u16(),
+            &body,
+        )))
+    }
+
+    fn unreachable(&self, url: &str, fault: &ureq::Error) -> Failure {
+        let named_by = &self.place.named_by;
+        let refused =
+            matches!(fault, ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused);
+        Failure::Failed(if refused {
+            format!(
+                "no server answers at {url} ({named_by}); start it with `thirteen serve`, or name \
+                 it with --server URL"
+            )
+        } else {
+            format!(
+                "{url} ({named_by}) gave no answer: {fault}; check that it is a thirteen server"
+            )
+        })
+    }
+}
+
+fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Failure> {
+    if let Some(url) = flag.server {
+        let url = base_url(&url).map_err(|fault| {
+            Failure::Usage(format!(
+                "--server: {fault}; give a URL like http://127.0.0.1:3000"
+            ))
+        })?;
+        return Ok(Place {
+            api: url.clone(),
+            ops: url,
+            named_by: "from --server".to_owned(),
+        });
+    }
+    if let Some(base) = settings.api.base.as_ref().filter(|_| local == Local::Off) {
+        let named_by = "from the setting api.base".to_owned();
+        return Ok(Place {
+            api: base.clone(),
+            ops: base.clone(),
+            named_by,
+        });
+    }
+    let file = doors::path(&settings.data);
+    match Doors::read(&settings.data) {
+        Ok(Some(doors)) => Ok(Place {
+            named_by: format!("from {} of pid {}", file.display(), doors.pid),
+            api: doors.api,
+            ops: doors.ops,
+        }),
+        Ok(None) => Ok(Place {
+            api: doors::url_of(settings.api.listen),
+            ops: doors::url_of(settings.ops.listen),
+            named_by: format!("from the settings; there is no {}", file.display()),
+        }),
+        Err(fault) => {
+            let file = file.display();
+            let message = format!("{file}: {fault}; restart the server, or name it with --server");
+            Err(Failure::Environment(message))
+        }
+    }
+}
+
+fn parse(url: &str, body: &str) -> Result<Value, Failure> {
+    serde_json::from_str(body).map_err(|fault| {
+        let message = format!("{url} did not answer in JSON: {fault}; is it a thirteen server?");
+        Failure::Failed(message)
+    })
+}
+
+/// The line, or lines, of a reply that is no success: a problem document, or the first line.
+fn refusal(url: &str, status: u16, body: &str) -> String {
+    let problem: Value = serde_json::from_str(body).unwrap_or_default();
+    let text = |key: &str| problem.get(key).and_then(Value::as_str);
+    let title = text("title").or_else(|| text("error"));
+    let title = title.or_else(|| body.lines().next()).unwrap_or_default();
+    let mut message = format!("{url} answered {status} {title}");
+    if let Some(detail) = text("detail") {
+        message.push_str(": ");
+        message.push_str(detail);
+    }
+    for fault in problem
+        .get("errors")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let part = |key: &str| fault.get(key).and_then(Value::as_str).unwrap_or_default();
+        let place = if part("pointer").is_empty() {
+            part("field")
+        } else {
+            part("pointer")
+        };
+        let detail = if part("detail").is_empty() {
+            part("message")
+        } else {
+            part("detail")
+        };
+        message.push_str(&format!("\n{place}: {detail}"));
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Sources;
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let environment = variables.collect();
+        Settings::load(Sources {
+            environment,
+            ..Sources::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn the_server_is_found_in_order() {
+        let data = env::temp_dir().join(format!("thirteen-client-{}", std::process::id()));
+        std::fs::create_dir_all(&data).unwrap();
+        let base = [
+            ("THIRTEEN_DATA", data.to_str().unwrap()),
+            ("THIRTEEN_API_BASE", "http://base:1"),
+            ("THIRTEEN_OPS_LISTEN", "0.0.0.0:3108"),
+        ];
+        let find = |server: Option<&str>, local| {
+            let flag = ServerFlag {
+                server: server.map(str::to_owned),
+            };
+            find(flag, local, &settings(&base))
+        };
+        let named = find(Some("http://flag:1/"), Local::Off).unwrap();
+        assert_eq!(
+            (named.api.as_str(), named.ops.as_str()),
+            ("http://flag:1", "http://flag:1")
+        );
+        assert!(matches!(
+            find(Some("flag:1"), Local::Off),
+            Err(Failure::Usage(_))
+        ));
+        assert_eq!(find(None, Local::Off).unwrap().api, "http://base:1");
+        let place = find(None, Local::On).unwrap();
+        assert_eq!(place.api, "http://127.0.0.1:3000");
+        assert_eq!(place.ops, "http://127.0.0.1:3108");
+        let address = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        Doors::new(address(41), address(42), address(43))
+            .write(&data)
+            .unwrap();
+        let place = find(None, Local::On).unwrap();
+        assert_eq!(
+            (&*place.api, &*place.ops),
+            ("http://127.0.0.1:41", "http://127.0.0.1:42")
+        );
+        std::fs::write(doors::path(&data), "no JSON").unwrap();
+        assert!(matches!(
+            find(None, Local::On),
+            Err(Failure::Environment(_))
+        ));
+        std::fs::remove_dir_all(&data).unwrap();
+    }
+
+    #[test]
+    fn refusals_tell_the_problem() {
+        let problem = r#"{"title":"Invalid","detail":"two fields","errors":[
+            {"pointer":"/rows","detail":"rows must be 1 to 255"},
+            {"field":"cols","message":"cols must be 1 to 255"}]}"#;
+        assert_eq!(
+            refusal("http://h/x", 422, problem),
+            "http://h/x answered 422 Invalid: two fields\n/rows: rows must be 1 to 255\n\
+             cols: cols must be 1 to 255"
+        );
+        assert_eq!(
+            refusal("u", 404, "Not here\nat all"),
+            "u answered 404 Not here"
+        );
+        assert_eq!(refusal("u", 500, ""), "u answered 500 ");
+    }
+}

@@ -1,0 +1,288 @@
+//! What a handler can reach: the shard's own things, and the few that all shards share.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::auth::rate::{RateKeys, RateTable, Verdict};
+use crate::http::websocket::OriginPolicy;
+use crate::http::{
+    Access, Application, ConnectionChange, Observation, Prepared, Problem, RateClass, Request,
+    Route,
+};
+use crate::routes::DOORS;
+use crate::settings::{AccessLog as AccessSetting, Settings};
+use crate::shard;
+use crate::state::access::{Arrival, Caller, Principal};
+use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
+use crate::telemetry::{Counter, Fault, Local, RingCounters, Snapshot, Started, UNMATCHED};
+
+/// What one shard's handlers work with.
+pub struct Context {
+    /// What all shards share.
+    pub house: Arc<House>,
+    /// What this shard records.
+    pub telemetry: Local,
+    /// This shard's copy of the configuration and its clients.
+    pub state: crate::state::Local,
+    /// The settings in force.
+    pub settings: RefCell<Arc<Settings>>,
+    /// The web pages that may come.
+    pub origins: RefCell<OriginPolicy>,
+    /// Raised when the server drains.
+    pub draining: shard::Flag,
+    pub(crate) health: RefCell<CachedHealth>,
+    access_log: RefCell<AccessLines>,
+    access_policy: Cell<AccessSetting>,
+    routes_before: [usize; DOORS.len()],
+    ring_bytes: Cell<(u64, u64)>,
+}
+
+/// What all shards share.
+pub struct House {
+    /// When the process started.
+    pub started: Started,
+    /// Where the doors listen, in the order of [`DOORS`].
+    pub doors: [SocketAddr; DOORS.len()],
+    /// The data folder.
+    pub data: PathBuf,
+    /// The log.
+    pub log: Sink,
+    /// Changes of the configuration, counted by peer.
+    pub writes: RateTable,
+    /// The secret of the keys that rates are counted by.
+    pub rate_keys: RateKeys,
+    /// Open WebSocket sessions of all shards.
+    pub websockets: AtomicU64,
+}
+
+/// The reply of `/health` and what it was rendered from.
+#[derive(Default)]
+pub(crate) struct CachedHealth {
+    pub(crate) prepared: Prepared,
+    pub(crate) rendered: Option<(Instant, u64, u64)>,
+}
+
+/// The context of this shard.
+///
+/// # Panics
+/// On a thread that serves nothing.
+pub fn here() -> Rc<Context> {
+    HERE.with(|here| here.get().cloned())
+        .expect("this shard serves")
+}
+
+/// Makes `context` the one of this shard.
+pub(crate) fn enter(context: Rc<Context>) {
+    HERE.with(|here| assert!(here.set(context).is_ok(), "a shard serves once"));
+}
+
+thread_local! {
+    static HERE: OnceCell<Rc<Context>> = const { OnceCell::new() };
+}
+
+impl House {
+    /// Milliseconds since the start; never goes back.
+    pub fn steady_ms(&self) -> u64 {
+        self.started.uptime_ms()
+    }
+}
+
+impl Context {
+    /// The context of a shard that starts.
+    pub fn new(
+        house: Arc<House>,
+        telemetry: Local,
+        state: crate::state::Local,
+        settings: Arc<Settings>,
+        routes_before: [usize; DOORS.len()],
+    ) -> Context {
+        let access = settings.log.access;
+        let origins = origins_of(&settings);
+        let access_log = AccessLines::new(access_policy(access), house.log.clone());
+        Context {
+            house,
+            telemetry,
+            state,
+            settings: RefCell::new(settings),
+            origins: RefCell::new(origins),
+            draining: shard::Flag::default(),
+            health: RefCell::default(),
+            access_log: RefCell::new(access_log),
+            access_policy: Cell::new(access),
+            routes_before,
+            ring_bytes: Cell::default(),
+        }
+    }
+
+    /// Takes settings that were reloaded.
+    pub fn adopt(&self, settings: Arc<Settings>) {
+        let access = settings.log.access;
+        self.access_policy.set(access);
+        let log = AccessLines::new(access_policy(access), self.house.log.clone());
+        *self.access_log.borrow_mut() = log;
+        *self.origins.borrow_mut() = origins_of(&settings);
+        *self.settings.borrow_mut() = settings;
+    }
+
+    /// What this shard recorded, with what its ring counted.
+    pub fn snapshot(&self) -> Snapshot {
+        let counters = shard::current().ring.counters();
+        let (received, sent) = self.ring_bytes.get();
+        self.telemetry
+            .add(Counter::BytesIn, counters.received_bytes - received);
+        self.telemetry
+            .add(Counter::BytesOut, counters.sent_bytes - sent);
+        self.ring_bytes
+            .set((counters.received_bytes, counters.sent_bytes));
+        let mut snapshot = self.telemetry.snapshot();
+        snapshot.ring = RingCounters {
+            completions_overflowed: counters.overflows,
+            buffers_exhausted: counters.starvations,
+            accept_pauses: counters.accept_failures,
+        };
+        snapshot
+    }
+
+    /// Who a request comes from, as far as that decides what it may do.
+    pub fn caller(&self, request: &Request<'_>) -> Caller {
+        Caller {
+            peer: request.peer().ip(),
+            arrival: Arrival::of_headers(request.head().headers().map(|(name, _)| name)),
+            principal: Principal::Anyone,
+        }
+    }
+
+    /// Counts a WebSocket session for as long as the guard lives.
+    pub fn count_websocket(&self) -> WebSocketGuard<'_> {
+        self.telemetry.count(Counter::WebSocketsOpened);
+        self.house.websockets.fetch_add(1, Ordering::Relaxed);
+        WebSocketGuard { context: self }
+    }
+
+    fn log_access(&self, observation: &Observation<'_>) {
+        let position = observation.route;
+        let route = position.map_or("", |position| self.path_of(observation.door, position));
+        self.access_log.borrow().record(&AccessEntry {
+            unix_ms: crate::telemetry::process::unix_ms(),
+            door: DOORS[observation.door],
+            method: observation.method,
+            route,
+            path: observation.path,
+            status: observation.status,
+            reply_bytes: observation.reply_bytes,
+            nanoseconds: observation.nanoseconds,
+            peer: observation.peer,
+            trace: None,
+            request_id: None,
+        });
+    }
+
+    fn path_of(&self, door: usize, position: usize) -> &'static str {
+        self.telemetry.routes()[self.routes_before[door] + position].path
+    }
+}
+
+/// A WebSocket session that is open.
+pub struct WebSocketGuard<'c> {
+    context: &'c Context,
+}
+
+impl Drop for WebSocketGuard<'_> {
+    fn drop(&mut self) {
+        self.context.telemetry.count(Counter::WebSocketsClosed);
+        self.context
+            .house
+            .websockets
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Application for Context {
+    fn admit(&self, route: &Route<Context>, request: &Request<'_>) -> Result<(), Problem> {
+        match route.access {
+            Access::Anyone => {}
+            Access::Operator if self.caller(request).is_on_this_machine() => {}
+            Access::Operator => {
+                return Err(Problem::new(
+                    403,
+                    "Only from the machine that the server runs on.",
+                ));
+            }
+        }
+        match route.rate {
+            RateClass::Free => Ok(()),
+            RateClass::Write => self.admit_write(request.peer()),
+        }
+    }
+
+    fn observe(&self, observation: &Observation<'_>) {
+        let route = match observation.route {
+            Some(position) => self.routes_before[observation.door] + position,
+            None => UNMATCHED,
+        };
+        self.telemetry
+            .record(route, observation.status, observation.nanoseconds);
+        if observation.status >= 400
+            && let Some(fault) = fault_of(observation)
+        {
+            self.telemetry.fault(fault);
+        }
+        if self.access_policy.get() != AccessSetting::Off {
+            self.log_access(observation);
+        }
+    }
+
+    fn connection(&self, change: ConnectionChange) {
+        self.telemetry.count(match change {
+            ConnectionChange::Opened => Counter::ConnectionsOpened,
+            ConnectionChange::Ended => Counter::ConnectionsClosed,
+            ConnectionChange::Refused => Counter::ConnectionsRefused,
+        });
+    }
+}
+
+impl Context {
+    fn admit_write(&self, peer: SocketAddr) -> Result<(), Problem> {
+        let key = self.house.rate_keys.peer(peer.ip());
+        match self.house.writes.check(key, self.house.steady_ms()) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Limited { retry_after_ms } => {
+                let seconds = retry_after_ms.div_ceil(1000).to_string();
+                let problem = Problem::new(429, "Too many changes from this address.");
+                Err(problem.header("Retry-After", seconds))
+            }
+        }
+    }
+}
+
+/// The kind of fault of the peer that a refusal stands for.
+fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
+    let is_headless = observation.method.is_empty();
+    match observation.status {
+        408 if is_headless => Some(Fault::HeadTimeout),
+        408 => Some(Fault::BodyTimeout),
+        414 | 431 => Some(Fault::HeadTooLarge),
+        413 => Some(Fault::BodyTooLarge),
+        429 => Some(Fault::RateLimited),
+        500 => Some(Fault::Internal),
+        _ if is_headless => Some(Fault::HeadMalformed),
+        _ => None,
+    }
+}
+
+fn origins_of(settings: &Settings) -> OriginPolicy {
+    OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
+}
+
+fn access_policy(setting: AccessSetting) -> AccessPolicy {
+    match setting {
+        AccessSetting::Off => AccessPolicy::Off,
+        AccessSetting::Sampled => AccessPolicy::Sampled,
+        AccessSetting::Full => AccessPolicy::Full,
+    }
+}

@@ -1,0 +1,619 @@
+//! One connection: requests in, replies out, in order, until either side ends it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use futures_lite::FutureExt;
+use thirteen_kernels::http::{
+    BodyLength, Connection, Expectation, Head, HeadStatus, HeadTable, Method, TargetForm, Version,
+};
+
+use crate::limits::{DISCARD_BYTES_MAX, DRAIN_GRACE, PIPELINE_BYTES_MAX, PIPELINE_REQUESTS_MAX};
+use crate::ring::{Outgoing, TcpStream};
+use crate::shard;
+
+use super::body::{Body, BodyFault, Greeting};
+use super::exchange::{Exchange, Wire};
+use super::input::{Filled, Input};
+use super::lingering::linger;
+use super::live::Live;
+use super::problem::Problem;
+use super::reply::{Content, Frame, Reply, Stage};
+use super::request::{Parameters, Request};
+use super::route::{Begin, Handler, Route};
+use super::router::Found;
+use super::server::{Application, Connected, Observation, Server};
+use super::websocket::Endpoint;
+
+/// Runs a connection to its end.
+pub(super) async fn converse<A: Application>(
+    server: Rc<Server<A>>,
+    door: usize,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let (input, out) = (Input::default(), Vec::new());
+    let mut conversation = Conversation {
+        server,
+        door,
+        stream,
+        peer,
+        input,
+        out,
+        reading: Reading::Idle,
+    };
+    let end = loop {
+        match conversation.step().await {
+            Ok(()) => {}
+            Err(end) => break end,
+        }
+    };
+    match end {
+        End::Now => {}
+        End::Politely => conversation.close().await,
+        End::Lingering => conversation.close_lingering().await,
+        End::Live(upgrade) => conversation.become_live(upgrade),
+    }
+}
+
+struct Conversation<A: Application> {
+    server: Rc<Server<A>>,
+    door: usize,
+    stream: TcpStream,
+    peer: SocketAddr,
+    input: Input,
+    out: Vec<u8>,
+    reading: Reading,
+}
+
+/// Which deadline runs while bytes are awaited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reading {
+    Idle,
+    Head,
+}
+
+/// What the requests at hand call for, once those that could be answered at once are.
+enum Next {
+    Read,
+    /// Others get their turn first.
+    Yield,
+    Skip(Body),
+    Wait(Box<Pending>),
+    End(End),
+}
+
+/// How a connection ends.
+enum End {
+    /// There is nobody to talk to.
+    Now,
+    /// After the reply has gone.
+    Politely,
+    /// As above, and what the peer still sends is read so that it sees the reply.
+    Lingering,
+    /// As a connection of another kind.
+    Live(Turned),
+}
+
+/// A request whose handler waits: its head, copied, since the input moves on.
+struct Pending {
+    route: usize,
+    parameters: Parameters,
+    head: Vec<u8>,
+    table: HeadTable,
+    started: u64,
+}
+
+/// A request that became a WebSocket.
+struct Turned {
+    message_bytes_max: u32,
+    begin: Begin,
+}
+
+/// What became of one request.
+enum Verdict {
+    Answered(Connection),
+    Waits {
+        route: usize,
+        parameters: Parameters,
+    },
+    Turns(Turned),
+}
+
+impl<A: Application> Conversation<A> {
+    async fn step(&mut self) -> Result<(), End> {
+        let next = self.answer_ready();
+        self.flush().await?;
+        match next {
+            Next::Read => self.wait().await,
+            Next::Yield => {
+                shard::yield_now().await;
+                Ok(())
+            }
+            Next::Skip(body) => self.skip(body).await,
+            Next::Wait(pending) => {
+                // Boxed, so that an idle connection does not hold room for it.
+                let answered: std::pin::Pin<Box<dyn Future<Output = _> + '_>> =
+                    Box::pin(self.answer_waiting(*pending));
+                answered.await
+            }
+            Next::End(end) => Err(end),
+        }
+    }
+
+    /// Answers every request at hand whose handler does not wait, up to the connection's budget.
+    fn answer_ready(&mut self) -> Next {
+        if self.input.is_empty() {
+            return Next::Read;
+        }
+        let server = self.server.clone();
+        server.date.refresh(shard::turn_began());
+        if self.out.capacity() == 0 {
+            self.out = self.stream.spare_buffer();
+        }
+        let mut table = server.table.borrow_mut();
+        let mut started = server.clock.ticks();
+        for _ in 0..PIPELINE_REQUESTS_MAX {
+            let bytes = self.input.bytes();
+            if bytes.is_empty() {
+                return Next::Read;
+            }
+            let head_bytes = match server.parser.parse(bytes, &mut table) {
+                Ok(HeadStatus::Complete { bytes }) => bytes,
+                Ok(HeadStatus::Partial) => return Next::Read,
+                Err(fault) => {
+                    let problem = Problem::new(fault.status(), fault.as_str()).closing();
+                    return Next::End(self.refuse_head(&problem, started));
+                }
+            };
+            self.reading = Reading::Idle;
+            let head = table.view(bytes);
+            let caller = Caller {
+                server: &server,
+                door: self.door,
+                peer: self.peer,
+            };
+            let verdict = caller.answer(&head, &mut self.out, started);
+            match self.settle(&table, head_bytes, verdict, started) {
+                None if self.out.len() >= PIPELINE_BYTES_MAX => return Next::Yield,
+                None => started = server.clock.ticks(),
+                Some(next) => return next,
+            }
+        }
+        Next::Yield
+    }
+
+    /// Moves past a request that was looked at; says what comes next unless that is the next
+    /// request.
+    fn settle(
+        &mut self,
+        table: &HeadTable,
+        head_bytes: usize,
+        verdict: Verdict,
+        started: u64,
+    ) -> Option<Next> {
+        let head = table.view(self.input.bytes());
+        let (length, expectation) = (head.body(), head.expectation());
+        match verdict {
+            Verdict::Answered(connection) => {
+                self.input.consume(head_bytes);
+                match (connection, length) {
+                    (Connection::Close, BodyLength::None) => Some(Next::End(End::Politely)),
+                    (Connection::Close, _) => Some(Next::End(End::Lingering)),
+                    (Connection::KeepAlive, BodyLength::None) => None,
+                    (Connection::KeepAlive, _) => {
+                        let greeting = greeting_of(expectation);
+                        Some(Next::Skip(Body::new(length, DISCARD_BYTES_MAX, greeting)))
+                    }
+                }
+            }
+            Verdict::Waits { route, parameters } => {
+                let (head, table) = (self.input.bytes()[..head_bytes].to_vec(), table.clone());
+                self.input.consume(head_bytes);
+                let pending = Pending {
+                    route,
+                    parameters,
+                    head,
+                    table,
+                    started,
+                };
+                Some(Next::Wait(Box::new(pending)))
+            }
+            Verdict::Turns(turned) => {
+                self.input.consume(head_bytes);
+                Some(Next::End(End::Live(turned)))
+            }
+        }
+    }
+
+    fn caller(&self) -> Caller<'_, A> {
+        Caller {
+            server: &self.server,
+            door: self.door,
+            peer: self.peer,
+        }
+    }
+
+    /// Answers a head that could not be read.
+    fn refuse_head(&mut self, problem: &Problem, started: u64) -> End {
+        let (mut frame, start) = (Frame::closing(Content::Sent), self.out.len());
+        Reply::new(&mut self.out, &mut frame, self.server.date.line()).problem(problem);
+        let bytes = (self.out.len() - start) as u64;
+        self.caller().observe(
+            None,
+            None,
+            Told {
+                status: problem.status,
+                bytes,
+                started,
+            },
+        );
+        End::Lingering
+    }
+
+    /// Runs a handler that waits. A connection does nothing else meanwhile.
+    async fn answer_waiting(&mut self, pending: Pending) -> Result<(), End> {
+        let server = self.server.clone();
+        let row = server.doors[self.door].route(pending.route);
+        let Handler::Waiting(handler) = &row.handler else {
+            unreachable!("only handlers that wait are put off");
+        };
+        let head = pending.table.view(&pending.head);
+        let options = server.options.get();
+        self.stream.set_deadline(None);
+        let mut exchange = Exchange {
+            request: Request::new(head, &pending.parameters, self.peer),
+            body: Body::new(
+                head.body(),
+                row.body_bytes_max,
+                greeting_of(head.expectation()),
+            ),
+            frame: frame_of(&head, server.is_draining()),
+            wire: Wire {
+                stream: &self.stream,
+                input: &mut self.input,
+                out: &mut self.out,
+                date: &server.date,
+                body_timeout: options.body_timeout,
+                write_timeout: options.write_timeout,
+            },
+        };
+        let handled = if exchange.body.is_too_long() {
+            Ok(Err(Problem::from(BodyFault::TooLong)))
+        } else {
+            AssertUnwindSafe(handler(&server.application, &mut exchange))
+                .catch_unwind()
+                .await
+        };
+        let outcome = handled.unwrap_or_else(|_| Err(panicked(row.path)));
+        let end = conclude(&mut exchange, outcome);
+        let Exchange {
+            mut body, frame, ..
+        } = exchange;
+        let bytes = frame.reply_bytes(self.out.len());
+        let told = Told {
+            status: frame.status,
+            bytes,
+            started: pending.started,
+        };
+        self.caller()
+            .observe(Some(pending.route), Some(&head), told);
+        self.flush().await?;
+        if let Some(end) = end {
+            return Err(end);
+        }
+        body.finish(&mut self.input);
+        if body.is_read() {
+            Ok(())
+        } else {
+            self.skip(body.rest()).await
+        }
+    }
+
+    /// Reads past a body that nobody wanted, so that the connection can be kept.
+    async fn skip(&mut self, mut body: Body) -> Result<(), End> {
+        if body.is_awaiting_greeting() || body.is_too_long() {
+            // The client was not told to send, or sends more than it is worth to read.
+            return Err(End::Lingering);
+        }
+        let patience = self.server.options.get().body_timeout;
+        loop {
+            match body.next(&self.stream, &mut self.input, patience).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(BodyFault::Lost) => return Err(End::Now),
+                Err(BodyFault::TooLong | BodyFault::Chunk(_) | BodyFault::Stalled) => {
+                    return Err(End::Lingering);
+                }
+            }
+        }
+    }
+
+    /// Waits for more bytes under the deadline of what is awaited.
+    async fn wait(&mut self) -> Result<(), End> {
+        let options = self.server.options.get();
+        if self.input.is_empty() {
+            self.reading = Reading::Idle;
+            let patience = if self.server.is_draining() {
+                DRAIN_GRACE
+            } else {
+                options.idle_timeout
+            };
+            self.stream.set_deadline(Some(patience));
+        } else if self.reading == Reading::Idle {
+            self.reading = Reading::Head;
+            self.stream.set_deadline(Some(options.head_timeout));
+        }
+        match self.input.fill(&self.stream).await {
+            Ok(Filled::Bytes) => Ok(()),
+            Ok(Filled::End) => Err(End::Politely),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(self.give_up()),
+            Err(_) => Err(End::Now),
+        }
+    }
+
+    /// The deadline has passed: who was in the middle of a head is told.
+    fn give_up(&mut self) -> End {
+        match self.reading {
+            Reading::Idle => End::Now,
+            Reading::Head => {
+                let problem = Problem::new(408, "The head did not arrive in time.").closing();
+                self.refuse_head(&problem, self.server.clock.ticks())
+            }
+        }
+    }
+
+    /// Hands what is written to the ring; waits only for a send that is still in flight.
+    async fn flush(&mut self) -> Result<(), End> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let outgoing = Outgoing::Owned(std::mem::take(&mut self.out));
+        let Err(busy) = self.stream.start_send(outgoing) else {
+            return Ok(());
+        };
+        self.stream
+            .set_deadline(Some(self.server.options.get().write_timeout));
+        self.reading = Reading::Idle;
+        self.stream.enqueue(busy.0).await.map_err(|_| End::Now)
+    }
+
+    /// Lets the last reply go out, then closes.
+    async fn close(mut self) {
+        if self.flush().await.is_ok() {
+            self.stream
+                .set_deadline(Some(self.server.options.get().write_timeout));
+            // A failure means that the peer is gone, which ends the connection as well.
+            let _gone_or_sent = self.stream.sent().await;
+        }
+    }
+
+    async fn close_lingering(mut self) {
+        if self.flush().await.is_err() {
+            return;
+        }
+        self.input = Input::default();
+        self.stream
+            .set_deadline(Some(self.server.options.get().write_timeout));
+        if self.stream.sent().await.is_ok() {
+            linger(&self.stream).await;
+        }
+    }
+
+    /// Hands the connection to the session of a WebSocket, in a task of its own: the memory of
+    /// this one is freed.
+    fn become_live(self, turned: Turned) {
+        let endpoint = Endpoint::new(self.server.level, turned.message_bytes_max);
+        let live = Live::new(self.stream, self.input, self.peer, endpoint);
+        let connected = Connected::again(&self.server);
+        let session = (turned.begin)(live);
+        shard::spawn(async move {
+            session.await;
+            drop(connected);
+        });
+    }
+}
+
+/// What a request was answered, and when that began.
+struct Told {
+    status: u16,
+    bytes: u64,
+    started: u64,
+}
+
+/// Who asks, and where.
+#[derive(Clone, Copy)]
+struct Caller<'c, A: Application> {
+    server: &'c Server<A>,
+    door: usize,
+    peer: SocketAddr,
+}
+
+impl<A: Application> Caller<'_, A> {
+    /// Routes one request and answers it if its handler does not wait.
+    fn answer(&self, head: &Head<'_>, out: &mut Vec<u8>, started: u64) -> Verdict {
+        let server = self.server;
+        let mut frame = frame_of(head, server.is_draining());
+        let mut parameters = Parameters::default();
+        let mut reply = Reply::new(out, &mut frame, server.date.line());
+        let found = find(server, self.door, head, &mut parameters);
+        let matched = found.as_ref().ok().copied();
+        match found {
+            Err(problem) => reply.problem(&problem),
+            Ok(route) => {
+                let row = server.doors[self.door].route(route);
+                let request = Request::new(*head, &parameters, self.peer);
+                match begin(server, row, &request, &mut reply) {
+                    Begun::Answered => {}
+                    Begun::Waits => return Verdict::Waits { route, parameters },
+                    Begun::Turned(turned) => {
+                        let told = Told {
+                            status: 101,
+                            bytes: 0,
+                            started,
+                        };
+                        self.observe(matched, Some(head), told);
+                        return Verdict::Turns(turned);
+                    }
+                }
+            }
+        }
+        reply.finish();
+        let told = Told {
+            status: frame.status,
+            bytes: frame.reply_bytes(out.len()),
+            started,
+        };
+        self.observe(matched, Some(head), told);
+        Verdict::Answered(frame.connection)
+    }
+
+    fn observe(&self, route: Option<usize>, head: Option<&Head<'_>>, told: Told) {
+        self.server.application.observe(&Observation {
+            door: self.door,
+            route,
+            method: head.map_or(b"", |head| head.method_bytes()),
+            path: head.map_or(b"", |head| head.path()),
+            status: told.status,
+            reply_bytes: told.bytes,
+            nanoseconds: self.server.clock.nanoseconds_since(told.started),
+            peer: self.peer,
+        });
+    }
+}
+
+/// The route of a request, or why there is none.
+fn find<A: Application>(
+    server: &Server<A>,
+    door: usize,
+    head: &Head<'_>,
+    parameters: &mut Parameters,
+) -> Result<usize, Problem> {
+    if head.expectation() == Expectation::Unknown {
+        return Err(Problem::new(417, "Only 100-continue can be expected.").closing());
+    }
+    match head.target_form() {
+        TargetForm::Origin | TargetForm::Absolute => {}
+        TargetForm::Asterisk => return Err(options_reply("GET, HEAD, POST, OPTIONS")),
+        TargetForm::Authority => {
+            return Err(Problem::new(405, "This door opens no tunnels.").closing());
+        }
+    }
+    let method = head.method();
+    match server.doors[door].find(method, head.path(), head.path_escapes(), parameters) {
+        Found::Route(route) => Ok(route),
+        Found::OtherMethods(allow) if method == Method::Options => Err(options_reply(allow)),
+        Found::OtherMethods(allow) => {
+            let detail = format!("This resource takes {allow}.");
+            Err(Problem::new(405, detail).header("Allow", allow))
+        }
+        Found::Nothing => Err(Problem::new(404, "There is nothing at this path.")),
+    }
+}
+
+/// `OPTIONS` says which methods there are; it is no failure, but is written like one.
+fn options_reply(allow: &str) -> Problem {
+    Problem::new(204, "")
+        .header("Allow", allow)
+        .with_body("", "")
+}
+
+/// What became of a request whose route is known.
+enum Begun {
+    Answered,
+    Waits,
+    Turned(Turned),
+}
+
+fn begin<A: Application>(
+    server: &Server<A>,
+    row: &Route<A>,
+    request: &Request<'_>,
+    reply: &mut Reply<'_>,
+) -> Begun {
+    if let Err(problem) = server.application.admit(row, request) {
+        reply.problem(&problem);
+        return Begun::Answered;
+    }
+    match &row.handler {
+        Handler::Plain(handler) => {
+            let application = &*server.application;
+            let handled = catch_unwind(AssertUnwindSafe(|| handler(application, request, reply)));
+            match handled.unwrap_or_else(|_| Err(panicked(row.path))) {
+                Ok(()) => {}
+                Err(problem) => reply.problem(&problem),
+            }
+            Begun::Answered
+        }
+        Handler::Waiting(_) => Begun::Waits,
+        Handler::Live(upgrade) => {
+            match (upgrade.negotiate)(&server.application, request, reply.buffer()) {
+                Ok(begin) => {
+                    let message_bytes_max = upgrade.message_bytes_max;
+                    Begun::Turned(Turned {
+                        message_bytes_max,
+                        begin,
+                    })
+                }
+                Err(problem) => {
+                    reply.problem(&problem);
+                    Begun::Answered
+                }
+            }
+        }
+    }
+}
+
+/// Ends the reply of a handler that waited; says how the connection ends, if it does.
+fn conclude(exchange: &mut Exchange<'_>, outcome: Result<(), Problem>) -> Option<End> {
+    match (outcome, exchange.frame.stage) {
+        // A stream that was begun and not finished: the client must see that it is cut.
+        (_, Stage::Streaming) => return Some(End::Now),
+        (Ok(()), _) => exchange.resume_reply().finish(),
+        (Err(problem), Stage::Nothing | Stage::Head) => exchange.resume_reply().problem(&problem),
+        // The reply was whole already, and has gone or will go.
+        (Err(_), Stage::Whole) => exchange.frame.connection = Connection::Close,
+    }
+    let unread = !exchange.body.is_read();
+    match exchange.frame.connection {
+        Connection::Close if unread => Some(End::Lingering),
+        Connection::Close => Some(End::Politely),
+        Connection::KeepAlive => None,
+    }
+}
+
+fn panicked(path: &str) -> Problem {
+    tracing::error!(target: "http", path, "a handler panicked");
+    Problem::new(500, "The server failed to answer this request.").closing()
+}
+
+fn greeting_of(expectation: Expectation) -> Greeting {
+    match expectation {
+        Expectation::Continue => Greeting::Awaited,
+        Expectation::None | Expectation::Unknown => Greeting::Unasked,
+    }
+}
+
+fn frame_of(head: &Head<'_>, draining: bool) -> Frame {
+    let connection = if draining {
+        Connection::Close
+    } else {
+        head.connection()
+    };
+    let content = if head.method() == Method::Head {
+        Content::Described
+    } else {
+        Content::Sent
+    };
+    Frame::new(head.version(), connection, content)
+}
+
+impl Frame {
+    /// The frame of a reply to a request that could not be read.
+    pub(super) fn closing(content: Content) -> Frame {
+        Frame::new(Version::Http11, Connection::Close, content)
+    }
+}

@@ -1,0 +1,196 @@
+//! A request and its reply for handlers that wait: the body as it comes, the reply as it goes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use thirteen_kernels::http::{Connection, Version};
+
+use crate::limits::STREAM_BYTES_MAX;
+use crate::ring::{Outgoing, TcpStream};
+
+use super::body::{Body, BodyFault};
+use super::date::DateLine;
+use super::input::Input;
+use super::problem::Problem;
+use super::reply::{Content, Frame, Reply, Stage};
+use super::request::Request;
+
+/// One request in the making of its reply.
+pub struct Exchange<'x> {
+    pub(super) request: Request<'x>,
+    pub(super) body: Body,
+    pub(super) frame: Frame,
+    pub(super) wire: Wire<'x>,
+}
+
+/// The parts of a connection that an exchange works with.
+pub(super) struct Wire<'x> {
+    pub(super) stream: &'x TcpStream,
+    pub(super) input: &'x mut Input,
+    pub(super) out: &'x mut Vec<u8>,
+    pub(super) date: &'x DateLine,
+    pub(super) body_timeout: Duration,
+    pub(super) write_timeout: Duration,
+}
+
+impl<'x> Exchange<'x> {
+    /// The request.
+    pub fn request(&self) -> Request<'x> {
+        self.request
+    }
+
+    /// The next piece of the body, `None` at its end. 413, 408 or 400 where it is too long, comes
+    /// too slowly or is malformed; the connection ends with the reply then.
+    pub async fn read(&mut self) -> Result<Option<&[u8]>, Problem> {
+        let Wire {
+            stream,
+            input,
+            body_timeout,
+            ..
+        } = &mut self.wire;
+        Ok(self.body.next(stream, input, *body_timeout).await?)
+    }
+
+    /// The whole body; its length is bounded by the route.
+    pub async fn collect(&mut self) -> Result<Vec<u8>, Problem> {
+        let mut whole = Vec::new();
+        while let Some(piece) = self.read().await? {
+            whole.extend_from_slice(piece);
+        }
+        Ok(whole)
+    }
+
+    /// The reply, to be written at once.
+    pub fn reply(&mut self) -> Reply<'_> {
+        Reply::new(self.wire.out, &mut self.frame, self.wire.date.line())
+    }
+
+    /// Replies with stored bytes, which are sent from where they are.
+    pub fn stored(&mut self, status: u16, content_type: &str, body: Bytes) -> Stored {
+        self.reply()
+            .status(status)
+            .header("Content-Type", content_type);
+        Stored { body }
+    }
+
+    /// Starts a reply whose length is not known; what it has sent cannot be taken back.
+    pub fn stream(&mut self, status: u16, content_type: &str) -> Streaming<'_, 'x> {
+        if self.frame.version == Version::Http10 {
+            // Without chunks only the end of the connection ends the body.
+            self.frame.connection = Connection::Close;
+        }
+        let mut reply = self.reply();
+        reply.status(status);
+        reply.begin_stream(content_type);
+        Streaming { exchange: self }
+    }
+
+    /// Hands what is written to the ring, once the send before it has gone.
+    async fn flush(&mut self) -> Result<(), Problem> {
+        self.frame.leave(self.wire.out.len());
+        let Wire {
+            stream,
+            out,
+            write_timeout,
+            ..
+        } = &mut self.wire;
+        let bytes = std::mem::replace(*out, stream.spare_buffer());
+        stream.set_deadline(Some(*write_timeout));
+        stream
+            .enqueue(Outgoing::Owned(bytes))
+            .await
+            .map_err(|_| lost())
+    }
+}
+
+/// A reply with stored bytes as its body.
+pub struct Stored {
+    body: Bytes,
+}
+
+impl Stored {
+    /// Sends it.
+    pub async fn send(self, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
+        exchange.reply_head_of(&self.body);
+        if exchange.frame.content == Content::Described || self.body.is_empty() {
+            return Ok(());
+        }
+        exchange
+            .frame
+            .leave(exchange.wire.out.len() + self.body.len());
+        let Wire {
+            stream,
+            out,
+            write_timeout,
+            ..
+        } = &mut exchange.wire;
+        let head = std::mem::replace(*out, stream.spare_buffer());
+        stream.set_deadline(Some(*write_timeout));
+        stream
+            .enqueue(Outgoing::HeadAndBody(head, self.body))
+            .await
+            .map_err(|_| lost())
+    }
+}
+
+/// A reply that is sent piece by piece.
+pub struct Streaming<'e, 'x> {
+    exchange: &'e mut Exchange<'x>,
+}
+
+impl Streaming<'_, '_> {
+    /// Adds a piece. It waits while the peer does not keep up.
+    pub async fn write(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        if self.exchange.frame.content == Content::Described || piece.is_empty() {
+            return Ok(());
+        }
+        let out = &mut *self.exchange.wire.out;
+        match self.exchange.frame.version {
+            Version::Http10 => out.extend_from_slice(piece),
+            Version::Http11 => {
+                out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                out.extend_from_slice(piece);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        if out.len() >= STREAM_BYTES_MAX {
+            self.exchange.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sends what is written so far instead of waiting for more.
+    pub async fn flush(&mut self) -> Result<(), Problem> {
+        self.exchange.flush().await
+    }
+
+    /// Ends the reply. One that is not ended is cut off, so that the client sees that it is not
+    /// whole.
+    pub fn finish(self) {
+        let frame = &mut self.exchange.frame;
+        if frame.content == Content::Sent && frame.version == Version::Http11 {
+            self.exchange.wire.out.extend_from_slice(b"0\r\n\r\n");
+        }
+        frame.stage = Stage::Whole;
+    }
+}
+
+impl Exchange<'_> {
+    pub(super) fn resume_reply(&mut self) -> Reply<'_> {
+        Reply::resume(self.wire.out, &mut self.frame, self.wire.date.line())
+    }
+
+    fn reply_head_of(&mut self, body: &Bytes) {
+        let out = &mut *self.wire.out;
+        out.extend_from_slice(b"Content-Length: ");
+        super::reply::write_decimal(body.len() as u64, out);
+        out.extend_from_slice(b"\r\n\r\n");
+        self.frame.stage = Stage::Whole;
+    }
+}
+
+/// The peer went away or stopped reading; nobody will see this.
+fn lost() -> Problem {
+    Problem::from(BodyFault::Lost)
+}

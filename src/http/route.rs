@@ -1,0 +1,142 @@
+//! The rows of a route table: what a URL is, who may use it, how much, and what answers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use thirteen_kernels::http::Method;
+
+use super::exchange::Exchange;
+use super::live::Live;
+use super::problem::Problem;
+use super::reply::Reply;
+use super::request::Request;
+
+/// One row. `A` is what handlers can reach on their shard.
+pub struct Route<A: 'static> {
+    /// The method; a GET row answers HEAD as well.
+    pub method: Method,
+    /// `/plain`, `/items/:id` or `/files/*rest`.
+    pub path: &'static str,
+    /// Who may come.
+    pub access: Access,
+    /// How often.
+    pub rate: RateClass,
+    /// How long a body may be; 0 for a route that takes none.
+    pub body_bytes_max: u64,
+    /// What answers.
+    pub handler: Handler<A>,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone who reaches the door.
+    Anyone,
+    /// Peers on the loopback interface: the operator of this machine.
+    Operator,
+}
+
+/// Which budget a request is counted against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateClass {
+    /// None: what costs less to answer than to count.
+    Free,
+    /// Changes of the configuration.
+    Write,
+}
+
+/// What answers a request.
+pub enum Handler<A: 'static> {
+    /// Answers at once from what the shard has in memory.
+    Plain(PlainHandler<A>),
+    /// May read a body, wait for other threads or stream its reply.
+    Waiting(WaitingHandler<A>),
+    /// Becomes a WebSocket.
+    Live(Upgrade<A>),
+}
+
+/// A function that answers at once.
+pub type PlainHandler<A> = fn(&A, &Request<'_>, &mut Reply<'_>) -> Result<(), Problem>;
+/// A function that may wait; `async fn`s are wrapped by [`waiting!`](crate::waiting).
+pub type WaitingHandler<A> = for<'x> fn(&'x A, &'x mut Exchange<'_>) -> Outcome<'x>;
+/// What a [`WaitingHandler`] gives back.
+pub type Outcome<'x> = Pin<Box<dyn Future<Output = Result<(), Problem>> + 'x>>;
+
+/// How a request becomes a WebSocket.
+pub struct Upgrade<A: 'static> {
+    /// Judges the request, writes the 101 reply, and gives what runs from then on.
+    pub negotiate: Negotiate<A>,
+    /// The longest message that is taken.
+    pub message_bytes_max: u32,
+}
+
+/// Judges an upgrade; what it writes is the whole 101 reply.
+pub type Negotiate<A> = fn(&Rc<A>, &Request<'_>, &mut Vec<u8>) -> Result<Begin, Problem>;
+/// Begins a WebSocket's session.
+pub type Begin = Box<dyn FnOnce(Live) -> Session>;
+/// A WebSocket's session, run as a task of its own until the connection ends.
+pub type Session = Pin<Box<dyn Future<Output = ()>>>;
+
+impl<A> Route<A> {
+    /// A row for everyone, free and without a body.
+    pub const fn new(method: Method, path: &'static str, handler: Handler<A>) -> Route<A> {
+        Route {
+            method,
+            path,
+            access: Access::Anyone,
+            rate: RateClass::Free,
+            body_bytes_max: 0,
+            handler,
+        }
+    }
+
+    /// Restricts who may come.
+    pub const fn access(mut self, access: Access) -> Route<A> {
+        self.access = access;
+        self
+    }
+
+    /// Counts requests against a budget.
+    pub const fn rate(mut self, rate: RateClass) -> Route<A> {
+        self.rate = rate;
+        self
+    }
+
+    /// Takes a body of at most so many bytes.
+    pub const fn body(mut self, bytes_max: u64) -> Route<A> {
+        self.body_bytes_max = bytes_max;
+        self
+    }
+}
+
+/// A GET row that answers at once.
+pub const fn get<A>(path: &'static str, handler: PlainHandler<A>) -> Route<A> {
+    Route::new(Method::Get, path, Handler::Plain(handler))
+}
+
+/// Wraps an `async fn(&A, &mut Exchange<'_>) -> Result<(), Problem>` for a route table.
+#[macro_export]
+macro_rules! waiting {
+    ($handler:path) => {
+        $crate::http::Handler::Waiting(|application, exchange| {
+            ::std::boxed::Box::pin($handler(application, exchange))
+        })
+    };
+}
+
+/// The method as metrics and `Allow` name it.
+pub const fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+        Method::Options => "OPTIONS",
+        Method::Connect => "CONNECT",
+        Method::Trace => "TRACE",
+        Method::Other => "other",
+    }
+}

@@ -1,0 +1,439 @@
+//! Finds the route of a path: static segments before parameters before a wildcard.
+//!
+//! A path without parameters is found by one look into a hash table. Others walk a tree of
+//! segments, which goes back where a more exact branch led nowhere.
+
+use std::collections::HashMap;
+
+use thirteen_kernels::http::{Escapes, Method};
+
+use crate::limits::PATH_SEGMENTS_MAX;
+
+use super::request::{PARAMETERS_MAX, Parameters, decoded};
+use super::route::{Route, method_name};
+
+/// The routes of one door.
+pub struct Router<A: 'static> {
+    routes: Vec<Route<A>>,
+    fixed: HashMap<&'static [u8], usize, Spread>,
+    nodes: Vec<Node>,
+    places: Vec<Place>,
+}
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found<'r> {
+    /// The position of a route in its table.
+    Route(usize),
+    /// The path exists, but not with this method.
+    OtherMethods(&'r str),
+    /// Nothing.
+    Nothing,
+}
+
+/// One path of the table: the routes of its methods.
+struct Place {
+    path: &'static str,
+    routes: [Option<u16>; METHODS.len()],
+    allow: String,
+}
+
+#[derive(Default)]
+struct Node {
+    children: Vec<(&'static str, usize)>,
+    parameter: Option<(&'static str, usize)>,
+    wildcard: Option<(&'static str, usize)>,
+    place: Option<usize>,
+}
+
+impl<A> Router<A> {
+    /// Builds the tree of a table.
+    ///
+    /// # Panics
+    /// When two rows have one method and path, or a path is malformed: a mistake in the table.
+    pub fn new(routes: Vec<Route<A>>) -> Router<A> {
+        let mut router = Router {
+            routes,
+            fixed: HashMap::default(),
+            nodes: vec![Node::default()],
+            places: Vec::new(),
+        };
+        for position in 0..router.routes.len() {
+            router.add(position);
+        }
+        for place in &mut router.places {
+            place.allow = place.describe();
+        }
+        router
+    }
+
+    /// The row at a position.
+    pub fn route(&self, position: usize) -> &Route<A> {
+        &self.routes[position]
+    }
+
+    /// The table.
+    pub fn routes(&self) -> &[Route<A>] {
+        &self.routes
+    }
+
+    /// Finds the route of a method and a path, which starts with `/`; its parameters are noted.
+    pub fn find(
+        &self,
+        method: Method,
+        path: &[u8],
+        escapes: Escapes,
+        parameters: &mut Parameters,
+    ) -> Found<'_> {
+        let place = match self.fixed.get(path) {
+            Some(place) => Some(*place),
+            None => self.walk(
+                0,
+                path,
+                Segments {
+                    path,
+                    at: 1,
+                    escapes,
+                    depth: 0,
+                },
+                parameters,
+            ),
+        };
+        let Some(place) = place else {
+            return Found::Nothing;
+        };
+        let place = &self.places[place];
+        let position = METHODS.iter().position(|known| *known == method);
+        let asked = position.and_then(|position| place.routes[position]);
+        // What GET has HEAD has, without the body (RFC 9110, section 9.3.2).
+        let route = asked.or(if method == Method::Head {
+            place.routes[GET]
+        } else {
+            None
+        });
+        match route {
+            Some(route) => Found::Route(usize::from(route)),
+            None => Found::OtherMethods(&place.allow),
+        }
+    }
+
+    fn add(&mut self, position: usize) {
+        let route = &self.routes[position];
+        let (method, path) = (route.method, route.path);
+        let place = self.place_of(path);
+        let known = METHODS.iter().position(|known| *known == method);
+        let slot = &mut self.places[place].routes[known.expect("a route has a known method")];
+        assert!(
+            slot.is_none(),
+            "{} {path} is in the table twice",
+            method_name(method)
+        );
+        *slot = Some(u16::try_from(position).expect("a table has fewer than 65536 rows"));
+    }
+
+    fn place_of(&mut self, path: &'static str) -> usize {
+        assert!(path.starts_with('/'), "{path} starts with no slash");
+        let mut node = 0;
+        let mut parameters = 0;
+        for segment in path[1..].split('/') {
+            parameters += usize::from(segment.starts_with([':', '*']));
+            node = self.child_of(node, segment);
+        }
+        assert!(
+            parameters <= PARAMETERS_MAX,
+            "{path} has too many parameters"
+        );
+        if let Some(place) = self.nodes[node].place {
+            return place;
+        }
+        let place = self.places.len();
+        let routes = [None; METHODS.len()];
+        self.places.push(Place {
+            path,
+            routes,
+            allow: String::new(),
+        });
+        self.nodes[node].place = Some(place);
+        if parameters == 0 {
+            self.fixed.insert(path.as_bytes(), place);
+        }
+        place
+    }
+
+    fn child_of(&mut self, node: usize, segment: &'static str) -> usize {
+        let next = self.nodes.len();
+        let here = &mut self.nodes[node];
+        let (found, name) = match segment.as_bytes().first() {
+            Some(b':') => (&mut here.parameter, &segment[1..]),
+            Some(b'*') => (&mut here.wildcard, &segment[1..]),
+            _ => {
+                if let Some((_, child)) = here.children.iter().find(|(known, _)| *known == segment)
+                {
+                    return *child;
+                }
+                here.children.push((segment, next));
+                self.nodes.push(Node::default());
+                return next;
+            }
+        };
+        if let Some((known, child)) = found {
+            assert!(*known == name, "{known} and {name} name the same parameter");
+            return *child;
+        }
+        *found = Some((name, next));
+        self.nodes.push(Node::default());
+        next
+    }
+
+    fn walk(
+        &self,
+        node: usize,
+        path: &[u8],
+        segments: Segments<'_>,
+        parameters: &mut Parameters,
+    ) -> Option<usize> {
+        let node = &self.nodes[node];
+        let Some((segment, rest)) = segments.next() else {
+            return node.place;
+        };
+        for (name, child) in &node.children {
+            if segment.equals(name)
+                && let Some(place) = self.walk(*child, path, rest, parameters)
+            {
+                return Some(place);
+            }
+        }
+        let count = parameters.count();
+        if let Some((name, child)) = node.parameter
+            && !segment.bytes.is_empty()
+        {
+            parameters.push(name, segment.start, segment.start + segment.bytes.len());
+            if let Some(place) = self.walk(child, path, rest, parameters) {
+                return Some(place);
+            }
+            parameters.truncate(count);
+        }
+        let (name, child) = node.wildcard?;
+        parameters.push(name, segment.start, path.len());
+        self.nodes[child].place
+    }
+}
+
+impl Place {
+    fn describe(&self) -> String {
+        let mut methods = Vec::new();
+        for (method, route) in METHODS.iter().zip(&self.routes) {
+            if route.is_some() {
+                methods.push(method_name(*method));
+            }
+            if *method == Method::Get && route.is_some() && self.routes[HEAD].is_none() {
+                methods.push("HEAD");
+            }
+        }
+        assert!(!methods.is_empty(), "{} has no route", self.path);
+        methods.push("OPTIONS");
+        methods.join(", ")
+    }
+}
+
+/// What is left of a path.
+#[derive(Clone, Copy)]
+struct Segments<'p> {
+    path: &'p [u8],
+    at: usize,
+    escapes: Escapes,
+    depth: usize,
+}
+
+struct Segment<'p> {
+    bytes: &'p [u8],
+    start: usize,
+    escapes: Escapes,
+}
+
+impl<'p> Segments<'p> {
+    fn next(self) -> Option<(Segment<'p>, Segments<'p>)> {
+        if self.at > self.path.len() || self.depth == PATH_SEGMENTS_MAX {
+            return None;
+        }
+        let left = &self.path[self.at..];
+        let length = left
+            .iter()
+            .position(|byte| *byte == b'/')
+            .unwrap_or(left.len());
+        let segment = Segment {
+            bytes: &left[..length],
+            start: self.at,
+            escapes: self.escapes,
+        };
+        Some((
+            segment,
+            Segments {
+                at: self.at + length + 1,
+                depth: self.depth + 1,
+                ..self
+            },
+        ))
+    }
+}
+
+impl Segment<'_> {
+    /// Compares by what the escapes stand for (RFC 3986, section 6.2.2.2).
+    fn equals(&self, name: &str) -> bool {
+        match self.escapes {
+            Escapes::Absent => self.bytes == name.as_bytes(),
+            Escapes::Present => decoded(self.bytes, self.escapes).is_ok_and(|text| text == name),
+        }
+    }
+}
+
+/// Hashes a path by its length and a few words of it; the tables are ours, so nobody can choose
+/// paths that collide.
+#[derive(Clone, Copy, Default)]
+struct Spread;
+
+struct Spreading(u64);
+
+impl std::hash::BuildHasher for Spread {
+    type Hasher = Spreading;
+
+    fn build_hasher(&self) -> Spreading {
+        Spreading(0)
+    }
+}
+
+impl std::hash::Hasher for Spreading {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.write_u64(u64::from_le_bytes(last));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        self.write_u64(length as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
+/// Methods that a route can have, in the order of `Allow`.
+const METHODS: [Method; 7] = [
+    Method::Get,
+    Method::Head,
+    Method::Post,
+    Method::Put,
+    Method::Patch,
+    Method::Delete,
+    Method::Options,
+];
+const GET: usize = 0;
+const HEAD: usize = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::super::route::Handler;
+    use super::*;
+
+    fn router(rows: &[(Method, &'static str)]) -> Router<()> {
+        let handler = || Handler::Plain::<()>(|_, _, _| Ok(()));
+        Router::new(
+            rows.iter()
+                .map(|(method, path)| Route::new(*method, path, handler()))
+                .collect(),
+        )
+    }
+
+    fn find<'r>(router: &'r Router<()>, path: &str) -> Found<'r> {
+        let escapes = if path.contains('%') {
+            Escapes::Present
+        } else {
+            Escapes::Absent
+        };
+        router.find(
+            Method::Get,
+            path.as_bytes(),
+            escapes,
+            &mut Parameters::default(),
+        )
+    }
+
+    #[test]
+    fn exact_beats_parameter_beats_wildcard() {
+        let rows = [
+            "/a/b",
+            "/a/:x",
+            "/a/*rest",
+            "/a/:x/c",
+            "/a/b/d",
+            "/",
+            "/files/*path",
+        ];
+        let router = router(&rows.map(|path| (Method::Get, path)));
+        let cases = [
+            ("/a/b", 0),
+            ("/a/z", 1),
+            ("/a/z/q", 2),
+            ("/a/z/c", 3),
+            ("/a/b/c", 3),
+            ("/a/b/d", 4),
+            ("/a/b/e", 2),
+            ("/", 5),
+            ("/files/", 6),
+            ("/files/x/y/z", 6),
+            ("/%61/b", 0),
+            ("/a/%62/d", 4),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(find(&router, path), Found::Route(expected), "{path}");
+        }
+        for path in ["/a", "/b", "/A/b", "/files", "//", "/a%2Fb"] {
+            assert_eq!(find(&router, path), Found::Nothing, "{path}");
+        }
+    }
+
+    #[test]
+    fn methods_are_told_apart_and_listed() {
+        let router = router(&[
+            (Method::Get, "/x"),
+            (Method::Post, "/x"),
+            (Method::Delete, "/x/:id"),
+        ]);
+        let mut parameters = Parameters::default();
+        let mut ask = |method, path: &str| {
+            let found = router.find(method, path.as_bytes(), Escapes::Absent, &mut parameters);
+            match found {
+                Found::Route(position) => position.to_string(),
+                Found::OtherMethods(allow) => allow.to_owned(),
+                Found::Nothing => "nothing".to_owned(),
+            }
+        };
+        assert_eq!(ask(Method::Head, "/x"), "0");
+        assert_eq!(ask(Method::Post, "/x"), "1");
+        assert_eq!(ask(Method::Put, "/x"), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(ask(Method::Get, "/x/7"), "DELETE, OPTIONS");
+        assert_eq!(ask(Method::Other, "/x/7"), "DELETE, OPTIONS");
+    }
+
+    #[test]
+    fn a_path_of_too_many_segments_matches_nothing() {
+        let router = router(&[(Method::Get, "/:a")]);
+        let path = "/x".repeat(PATH_SEGMENTS_MAX + 5);
+        assert_eq!(find(&router, &path), Found::Nothing);
+    }
+
+    #[test]
+    #[should_panic(expected = "in the table twice")]
+    fn a_row_cannot_be_there_twice() {
+        router(&[(Method::Get, "/x"), (Method::Get, "/x")]);
+    }
+}

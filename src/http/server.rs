@@ -1,0 +1,217 @@
+//! The server of one shard: its doors, its limits, and how it drains.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use thirteen_kernels::http::{HeadParser, HeadTable};
+use thirteen_kernels::level::Level;
+
+use crate::limits::REFUSALS_MAX;
+use crate::ring::{Listener, Outgoing, TcpStream};
+use crate::shard;
+use crate::telemetry::Clock;
+
+use super::conversation::converse;
+use super::date::DateLine;
+use super::lingering::linger;
+use super::problem::Problem;
+use super::reply::{Content, Frame, Reply};
+use super::request::Request;
+use super::route::Route;
+use super::router::Router;
+
+/// What the server asks of what it serves.
+pub trait Application: Sized + 'static {
+    /// Whether a request may use a route at this moment: 401, 403 or 429 where not.
+    fn admit(&self, route: &Route<Self>, request: &Request<'_>) -> Result<(), Problem>;
+
+    /// Told of each reply.
+    fn observe(&self, observation: &Observation<'_>);
+
+    /// Told of each connection that opens or ends.
+    fn connection(&self, change: ConnectionChange);
+}
+
+/// One answered request.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'o> {
+    /// The position of the door.
+    pub door: usize,
+    /// The position of the route in the door's table; `None` where none matched.
+    pub route: Option<usize>,
+    /// The method as it was sent; empty where the head was refused.
+    pub method: &'o [u8],
+    /// The path as it was sent; empty where the head was refused.
+    pub path: &'o [u8],
+    /// The status sent.
+    pub status: u16,
+    /// Bytes of the reply, its head included.
+    pub reply_bytes: u64,
+    /// From the head's parse to the reply's hand-over.
+    pub nanoseconds: u64,
+    /// Who asked.
+    pub peer: SocketAddr,
+}
+
+/// What happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionChange {
+    /// It was accepted.
+    Opened,
+    /// It ended.
+    Ended,
+    /// It was over the limit and is answered 503.
+    Refused,
+}
+
+/// How long the server is patient, and with how many.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerOptions {
+    /// From a head's first byte to its last.
+    pub head_timeout: Duration,
+    /// Between two pieces of a body.
+    pub body_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// While a send makes no progress.
+    pub write_timeout: Duration,
+    /// Connections of this shard.
+    pub connections_max: usize,
+}
+
+/// All doors of one shard.
+pub struct Server<A: Application> {
+    pub(super) application: Rc<A>,
+    pub(super) doors: Vec<Router<A>>,
+    pub(super) options: Cell<ServerOptions>,
+    pub(super) level: Level,
+    pub(super) parser: HeadParser,
+    /// Scratch for heads that are answered at once.
+    pub(super) table: RefCell<HeadTable>,
+    pub(super) date: DateLine,
+    pub(super) clock: Clock,
+    draining: Cell<bool>,
+    connections: Cell<usize>,
+    refusals: Cell<usize>,
+    pub(super) pending: Vec<Cell<u64>>,
+}
+
+impl<A: Application> Server<A> {
+    /// A server with these doors, for the shard of this thread.
+    pub fn new(
+        application: Rc<A>,
+        doors: Vec<Router<A>>,
+        options: ServerOptions,
+        clock: Clock,
+    ) -> Rc<Server<A>> {
+        let level = Level::detect();
+        Rc::new(Server {
+            application,
+            options: Cell::new(options),
+            level,
+            parser: HeadParser::new(level),
+            table: RefCell::new(HeadTable::new()),
+            date: DateLine::new(Instant::now()),
+            clock,
+            draining: Cell::new(false),
+            connections: Cell::new(0),
+            refusals: Cell::new(0),
+            pending: doors.iter().map(|_| Cell::new(0)).collect(),
+            doors,
+        })
+    }
+
+    /// Serves one door until its listener is finished.
+    pub async fn serve(self: Rc<Self>, door: usize, listener: Rc<Listener>) {
+        while let Some(stream) = listener.accept().await {
+            self.welcome(door, stream);
+        }
+    }
+
+    /// Uses other options for everything that begins from here on.
+    pub fn set_options(&self, options: ServerOptions) {
+        self.options.set(options);
+    }
+
+    /// Tells every connection to finish: what has begun is answered, with `Connection: close`.
+    pub fn drain(&self) {
+        self.draining.set(true);
+        shard::current().ring.interrupt_streams();
+    }
+
+    /// Whether the server drains.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Requests that wait for their reply, by door.
+    pub fn pending(&self) -> Vec<u64> {
+        self.pending.iter().map(Cell::get).collect()
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    fn welcome(self: &Rc<Self>, door: usize, stream: TcpStream) {
+        let Ok(peer) = stream.peer() else { return }; // gone already
+        let server = self.clone();
+        if self.connections.get() >= self.options.get().connections_max {
+            return self.refuse(stream);
+        }
+        self.connections.set(self.connections.get() + 1);
+        self.application.connection(ConnectionChange::Opened);
+        shard::spawn(async move {
+            let connected = Connected { server };
+            converse(connected.server.clone(), door, stream, peer).await;
+        });
+    }
+
+    /// Answers 503 and closes; past so many at once, closes unread.
+    fn refuse(self: &Rc<Self>, stream: TcpStream) {
+        self.application.connection(ConnectionChange::Refused);
+        if self.refusals.get() == REFUSALS_MAX {
+            return;
+        }
+        self.refusals.set(self.refusals.get() + 1);
+        self.date.refresh(shard::current().ring.now());
+        let mut out = stream.spare_buffer();
+        let mut frame = Frame::closing(Content::Sent);
+        let problem = Problem::new(503, "Too many connections.").header("Retry-After", "1");
+        Reply::new(&mut out, &mut frame, self.date.line()).problem(&problem);
+        let server = self.clone();
+        shard::spawn(async move {
+            stream.set_deadline(Some(server.options.get().write_timeout));
+            if stream.send(Outgoing::Owned(out)).await.is_ok() {
+                linger(&stream).await;
+            }
+            server.refusals.set(server.refusals.get() - 1);
+        });
+    }
+}
+
+/// Counts a connection for as long as it lives, a WebSocket's session included.
+pub(super) struct Connected<A: Application> {
+    server: Rc<Server<A>>,
+}
+
+impl<A: Application> Connected<A> {
+    pub(super) fn again(server: &Rc<Server<A>>) -> Connected<A> {
+        server.connections.set(server.connections.get() + 1);
+        Connected {
+            server: server.clone(),
+        }
+    }
+}
+
+impl<A: Application> Drop for Connected<A> {
+    fn drop(&mut self) {
+        self.server
+            .connections
+            .set(self.server.connections.get() - 1);
+        self.server.application.connection(ConnectionChange::Ended);
+    }
+}

@@ -1,0 +1,204 @@
+//! Listeners: a multishot accept whose connections arrive as streams.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use io_uring::{cqueue, opcode, types};
+use socket2::SockRef;
+
+use super::core::Core;
+use super::deadline::Target;
+use super::stream::TcpStream;
+use super::token::{Key, Kind, pack};
+
+/// A listening socket of this shard.
+pub struct Listener {
+    core: Rc<RefCell<Core>>,
+    key: Key,
+}
+
+impl Listener {
+    pub(super) fn new(core: Rc<RefCell<Core>>, socket: OwnedFd) -> Listener {
+        let key = core.borrow_mut().listen(socket);
+        Listener { core, key }
+    }
+
+    /// The next connection; `None` after [`Listener::finish`], once those that the kernel had
+    /// completed by then were handed out.
+    pub async fn accept(&self) -> Option<TcpStream> {
+        let fd = poll_fn(|context| self.core.borrow_mut().poll_accept(self.key, context)).await?;
+        Some(TcpStream::new(self.core.clone(), fd))
+    }
+
+    /// Stops listening. Connections in the backlog are still accepted.
+    pub fn finish(&self) {
+        self.core.borrow_mut().finish_accepting(self.key);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let waker = self.core.borrow_mut().drop_listener(self.key);
+        drop(waker);
+    }
+}
+
+/// What the ring keeps for a listener.
+pub(super) struct ListenerSlot {
+    fd: OwnedFd,
+    generation: u32,
+    state: Accepting,
+    accepted: VecDeque<OwnedFd>,
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Accepting {
+    Armed,
+    /// Out of descriptors or memory: waits a moment.
+    Pausing,
+    /// Told to finish; the accept is being cancelled.
+    Finishing,
+    Finished,
+}
+
+impl Core {
+    fn listen(&mut self, fd: OwnedFd) -> Key {
+        let generation = self.next_generation();
+        let slot = ListenerSlot {
+            fd,
+            generation,
+            state: Accepting::Armed,
+            accepted: VecDeque::new(),
+            waker: None,
+        };
+        let index = self.listeners.insert(slot) as u32;
+        let key = Key { index, generation };
+        self.arm_accept(key);
+        key
+    }
+
+    fn arm_accept(&mut self, key: Key) {
+        let slot = &mut self.listeners[key.index as usize];
+        slot.state = Accepting::Armed;
+        let target = types::Fd(slot.fd.as_raw_fd());
+        let entry = opcode::AcceptMulti::new(target)
+            .flags(libc::SOCK_CLOEXEC)
+            .build();
+        self.push(entry.user_data(pack(Kind::Accept, key)));
+    }
+
+    fn live_listener(&mut self, key: Key) -> Option<&mut ListenerSlot> {
+        let slot = self.listeners.get_mut(key.index as usize)?;
+        (slot.generation == key.generation).then_some(slot)
+    }
+
+    /// Handles a completion of a multishot accept.
+    pub(super) fn accepted(&mut self, key: Key, result: i32, flags: u32) {
+        // SAFETY: a result of zero or more is a descriptor that the kernel made for us alone.
+        let fd = (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result) });
+        let more = cqueue::more(flags);
+        self.counters.accepted += u64::from(fd.is_some());
+        let Some(slot) = self.live_listener(key) else {
+            return; // the listener was dropped; so is the connection
+        };
+        slot.accepted.extend(fd);
+        if slot.state == Accepting::Finishing && !more {
+            slot.finish();
+        }
+        if let Some(waker) = slot.waker.take() {
+            waker.wake();
+        }
+        if more || slot.state != Accepting::Armed {
+            return;
+        }
+        if result < 0 && is_exhaustion(-result) {
+            slot.state = Accepting::Pausing;
+            self.counters.accept_failures += 1;
+            let tick = self.deadlines.tick_after(PAUSE_MS);
+            self.deadlines.insert(Target::Listener(key), tick);
+        } else {
+            self.arm_accept(key);
+        }
+    }
+
+    /// The pause of a listener is over.
+    pub(super) fn resume_accepting(&mut self, key: Key) {
+        if self
+            .live_listener(key)
+            .is_some_and(|slot| slot.state == Accepting::Pausing)
+        {
+            self.arm_accept(key);
+        }
+    }
+
+    fn poll_accept(&mut self, key: Key, context: &Context<'_>) -> Poll<Option<OwnedFd>> {
+        let slot = &mut self.listeners[key.index as usize];
+        if let Some(fd) = slot.accepted.pop_front() {
+            return Poll::Ready(Some(fd));
+        }
+        if slot.state == Accepting::Finished {
+            return Poll::Ready(None);
+        }
+        slot.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn finish_accepting(&mut self, key: Key) {
+        let slot = &mut self.listeners[key.index as usize];
+        match slot.state {
+            Accepting::Armed => {
+                slot.state = Accepting::Finishing;
+                self.cancel(Kind::Accept, key);
+            }
+            Accepting::Pausing => {
+                slot.finish();
+                if let Some(waker) = slot.waker.take() {
+                    waker.wake();
+                }
+            }
+            Accepting::Finishing | Accepting::Finished => {}
+        }
+    }
+
+    fn drop_listener(&mut self, key: Key) -> Option<Waker> {
+        let slot = self.listeners.remove(key.index as usize);
+        match slot.state {
+            Accepting::Armed => self.cancel(Kind::Accept, key),
+            Accepting::Pausing | Accepting::Finishing | Accepting::Finished => {}
+        }
+        slot.waker
+    }
+}
+
+impl ListenerSlot {
+    /// Takes what the kernel has completed and closes the door behind it.
+    fn finish(&mut self) {
+        self.state = Accepting::Finished;
+        let socket = SockRef::from(&self.fd);
+        if socket.set_nonblocking(true).is_ok() {
+            while let Ok((connection, _)) = socket.accept() {
+                self.accepted.push_back(connection.into());
+            }
+        }
+        // A listening socket that is shut down refuses connections from here on, although its
+        // descriptor lives until the listener is dropped.
+        let _refused_already: io::Result<()> = socket.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+/// Whether an accept failed for want of descriptors or memory, which a retry at once cannot mend.
+fn is_exhaustion(errno: i32) -> bool {
+    matches!(
+        errno,
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM
+    )
+}
+
+/// How long accepting rests when descriptors ran out.
+const PAUSE_MS: u32 = 100;

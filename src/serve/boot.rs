@@ -1,0 +1,250 @@
+//! From settings to shards that serve.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::auth::rate::{RateKeys, RateTable, Rule};
+use crate::context::House;
+use crate::doors::Doors;
+use crate::limits::RATE_KEYS_EXPECTED;
+use crate::ring::bind_shared;
+use crate::routes::{API, DOORS, OPS, REGISTRY};
+use crate::settings::{LogLevel, Settings};
+use crate::shard::{ShardOptions, Shards, launch};
+use crate::startup::{EXIT_ENVIRONMENT, Verdict, raise_open_files, startup_check};
+use crate::state::{Loaded, StateFile};
+use crate::telemetry::logs::{Filter, Logs};
+use crate::telemetry::{Clock, Started};
+
+use super::shard_main::{Boot, run_shard};
+use super::signals::{self, Signals};
+use super::watchdog;
+
+/// Runs the server until it is told to stop. Exit codes: 0 after a drain, 1 when it failed, 78
+/// when the machine or the settings do not allow it to run.
+pub fn run(settings: Settings) -> ExitCode {
+    match start(settings) {
+        Ok(running) => running.wait(),
+        Err(fault) => {
+            eprintln!("thirteen: {}", fault.message);
+            ExitCode::from(fault.exit_code)
+        }
+    }
+}
+
+/// Why the server did not start.
+struct StartFault {
+    message: String,
+    exit_code: u8,
+}
+
+/// A server that is up.
+struct Running {
+    settings: Settings,
+    logs: Logs,
+    signals: Signals,
+    shards: Shards,
+}
+
+fn start(settings: Settings) -> Result<Running, StartFault> {
+    let started = Started::mark();
+    let signals = Signals::take().map_err(failed("signals cannot be taken"))?;
+    let logs = Logs::install(filter_of(&settings)).map_err(failed("the log cannot be opened"))?;
+    raise_open_files(&settings).map_err(failed("the limit of open files cannot be raised"))?;
+    check(&settings)?;
+    let (file, loaded) = StateFile::open(&settings.data, settings.config.to_state())
+        .map_err(|fault| environment(fault.to_string()))?;
+    let (sockets, doors) = bind(&settings)?;
+    let house = Arc::new(house_of(&settings, started, doors, &logs)?);
+    let (ready, shards_ready) = bounded(settings.shards);
+    let boot = Arc::new(Boot {
+        house,
+        settings: Arc::new(settings.clone()),
+        state: (Arc::new(file), loaded),
+        clock: Clock::calibrate(),
+        sockets: Mutex::new(sockets),
+        ready,
+    });
+    let failed_shard = boot.ready.clone();
+    let main = move |shard| run_shard(shard, boot.clone());
+    let shards = launch(&shard_options(&settings), main, move |error| {
+        give_up(&failed_shard, error)
+    })
+    .map_err(|fault| environment(fault.to_string()))?;
+    await_shards(settings.shards, &shards_ready)?;
+    announce(&settings, doors).map_err(failed("the doors cannot be announced"))?;
+    watchdog::start(shards.bus().clone()).map_err(failed("the watchdog cannot run"))?;
+    Ok(Running {
+        settings,
+        logs,
+        signals,
+        shards,
+    })
+}
+
+impl Running {
+    fn wait(mut self) -> ExitCode {
+        let bus = self.shards.bus().clone();
+        self.signals.obey(&bus, &mut self.settings, &self.logs);
+        let ended = self.shards.join();
+        let forgotten = Doors::remove(&self.settings.data);
+        let outcome = match (&ended, &forgotten) {
+            (Ok(()), Ok(())) => ExitCode::SUCCESS,
+            (Err(fault), _) => {
+                tracing::error!(target: "serve", %fault, "a shard failed");
+                ExitCode::FAILURE
+            }
+            (Ok(()), Err(error)) => {
+                tracing::error!(target: "serve", %error, "doors.json cannot be removed");
+                ExitCode::FAILURE
+            }
+        };
+        tracing::info!(target: "serve", "stopped");
+        // Whoever reads our log may have gone before us.
+        let _read_or_not = self.logs.flush();
+        outcome
+    }
+}
+
+fn check(settings: &Settings) -> Result<(), StartFault> {
+    let findings = startup_check(settings);
+    let missing: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Missing)
+        .map(ToString::to_string)
+        .collect();
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Advice)
+    {
+        tracing::warn!(target: "serve", check = finding.check, "{finding}");
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(environment(missing.join("\nthirteen: ")))
+    }
+}
+
+/// The listening sockets of each shard, in the order of the doors, and the doors' addresses.
+type Bound = (Vec<Vec<OwnedFd>>, [SocketAddr; DOORS.len()]);
+
+fn bind(settings: &Settings) -> Result<Bound, StartFault> {
+    let wanted = [
+        settings.api.listen,
+        settings.ops.listen,
+        settings.registry.listen,
+    ];
+    let mut addresses = wanted;
+    let mut of_shards: Vec<Vec<OwnedFd>> = (0..settings.shards).map(|_| Vec::new()).collect();
+    for (door, address) in wanted.into_iter().enumerate() {
+        let (sockets, bound) = bind_shared(address, settings.shards).map_err(|error| {
+            environment(format!(
+                "the {} door cannot listen on {address}: {error}; name another with --{}",
+                DOORS[door], DOORS[door]
+            ))
+        })?;
+        addresses[door] = bound;
+        for (shard, socket) in of_shards.iter_mut().zip(sockets) {
+            shard.push(socket);
+        }
+    }
+    Ok((of_shards, addresses))
+}
+
+fn house_of(
+    settings: &Settings,
+    started: Started,
+    doors: [SocketAddr; DOORS.len()],
+    logs: &Logs,
+) -> Result<House, StartFault> {
+    let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
+        .ok_or_else(|| environment("rate.writes_per_minute is out of range".into()))?;
+    Ok(House {
+        started,
+        doors,
+        data: settings.data.clone(),
+        log: logs.sink().clone(),
+        writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
+        rate_keys: RateKeys::new(),
+        websockets: AtomicU64::new(0),
+    })
+}
+
+fn shard_options(settings: &Settings) -> ShardOptions {
+    ShardOptions {
+        spin: settings.ring.spin,
+        ..ShardOptions::new(settings.shards)
+    }
+}
+
+/// Waits until every shard serves.
+fn await_shards(count: usize, ready: &Receiver<Result<(), String>>) -> Result<(), StartFault> {
+    for _ in 0..count {
+        match ready.recv_timeout(START_PATIENCE) {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => return Err(environment(cause)),
+            Err(_) => return Err(environment("a shard did not start in time".into())),
+        }
+    }
+    Ok(())
+}
+
+/// A shard's ring failed: while starting the start is given up, later the server drains.
+fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
+    let cause = format!("a shard failed: {error}");
+    tracing::error!(target: "serve", "{cause}");
+    // Nobody listens any more once the server is up; the signal ends it then.
+    let _heard_or_up = ready.try_send(Err(cause));
+    if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGTERM) {
+        tracing::error!(target: "serve", %error, "the server cannot be told to stop");
+    }
+}
+
+/// Prints a line for each door and then `ready`, and leaves the doors where clients find them.
+fn announce(settings: &Settings, doors: [SocketAddr; DOORS.len()]) -> io::Result<()> {
+    Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
+    let mut out = io::stdout().lock();
+    for (name, address) in DOORS.iter().zip(doors) {
+        writeln!(out, "{name:<9} http://{address}")?;
+    }
+    writeln!(out, "ready")?;
+    out.flush()?;
+    signals::notify_ready()
+}
+
+pub(super) fn filter_of(settings: &Settings) -> Filter {
+    Filter::from_level(match settings.log.level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    })
+}
+
+fn environment(message: String) -> StartFault {
+    StartFault {
+        message,
+        exit_code: EXIT_ENVIRONMENT,
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> StartFault {
+    move |error| StartFault {
+        message: format!("{what}: {error}"),
+        exit_code: EXIT_ENVIRONMENT,
+    }
+}
+
+/// How long shards may take to start.
+const START_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What every shard gets to start with.
+pub(super) type State = (Arc<StateFile>, Loaded);

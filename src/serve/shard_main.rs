@@ -1,0 +1,193 @@
+//! What each shard runs: its context, its doors, its heartbeat, its drain.
+
+use std::cell::{Cell, OnceCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+
+use crate::context::{self, Context, House};
+use crate::http::{Router, Server, ServerOptions};
+use crate::ring::Listener;
+use crate::routes::{DOORS, labels, tables};
+use crate::settings::Settings;
+use crate::shard::{self, Bus, Shard};
+use crate::state;
+use crate::telemetry::{Clock, Local};
+
+use super::boot::State;
+
+/// What the shards start with.
+pub(super) struct Boot {
+    pub(super) house: Arc<House>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) state: State,
+    pub(super) clock: Clock,
+    /// The sockets of the shards that have not started, by shard and then by door.
+    pub(super) sockets: Mutex<Vec<Vec<OwnedFd>>>,
+    pub(super) ready: Sender<Result<(), String>>,
+}
+
+/// The serving side of this shard, for jobs that come over the bus.
+pub struct Here {
+    /// What its handlers work with.
+    pub context: Rc<Context>,
+    /// Its doors.
+    pub server: Rc<Server<Context>>,
+    listeners: Vec<Rc<Listener>>,
+    open_doors: Cell<usize>,
+}
+
+/// This shard's serving side.
+///
+/// # Panics
+/// On a thread that serves nothing.
+pub fn here() -> Rc<Here> {
+    HERE.with(|here| here.get().cloned())
+        .expect("this shard serves")
+}
+
+/// Serves until the drain is over.
+pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
+    let here = open(&shard, &boot);
+    for (door, listener) in here.listeners.iter().enumerate() {
+        let (here, listener) = (here.clone(), listener.clone());
+        shard::spawn(async move {
+            here.server.clone().serve(door, listener).await;
+            here.open_doors.set(here.open_doors.get() - 1);
+        });
+    }
+    shard::spawn(beat(here.context.clone()));
+    let waiting = boot.ready.send(Ok(()));
+    drop(boot);
+    if waiting.is_err() {
+        return; // the start was given up
+    }
+    here.context.draining.raised().await;
+    drain(&here).await;
+}
+
+/// Tells this shard to finish.
+pub(super) fn begin_drain() {
+    here().context.draining.raise();
+}
+
+/// Takes settings that were reloaded.
+pub(super) fn adopt(settings: &Arc<Settings>) {
+    let here = here();
+    here.server.set_options(server_options(settings));
+    here.context.adopt(settings.clone());
+}
+
+/// Whether every shard answers within a time.
+pub async fn all_shards_turn(bus: &Bus, patience: Duration) -> bool {
+    let asked = async { bus.ask_all(|| ()).await.len() == bus.count() };
+    let late = async {
+        shard::sleep(patience).await;
+        false
+    };
+    futures_lite::future::or(asked, late).await
+}
+
+/// Requests that wait for their reply, of all shards, by door.
+pub async fn pending_by_door(bus: &Bus) -> [u64; DOORS.len()] {
+    let counts = bus.ask_all(|| here().server.pending()).await;
+    std::array::from_fn(|door| counts.iter().map(|pending| pending[door]).sum())
+}
+
+fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
+    let (file, loaded) = &boot.state;
+    let tables = tables();
+    let routes_before = std::array::from_fn(|door| tables[..door].iter().map(Vec::len).sum());
+    let context = Rc::new(Context::new(
+        boot.house.clone(),
+        Local::new(shard.index, boot.clock, &labels()),
+        state::Local::new(loaded.state, loaded.sequence, boot.house.started),
+        boot.settings.clone(),
+        routes_before,
+    ));
+    context::enter(context.clone());
+    let turns = context.clone();
+    shard.observe_turns(move |nanoseconds| turns.telemetry.record_turn(nanoseconds));
+    let doors = tables.into_iter().map(Router::new).collect();
+    let server = Server::new(
+        context.clone(),
+        doors,
+        server_options(&boot.settings),
+        boot.clock,
+    );
+    let sockets = boot.sockets.lock().map(|mut of_shards| of_shards.pop());
+    let sockets = sockets
+        .ok()
+        .flatten()
+        .expect("there are sockets for every shard");
+    let listeners: Vec<_> = sockets
+        .into_iter()
+        .map(|socket| Rc::new(shard.ring.listen(socket)))
+        .collect();
+    let open_doors = Cell::new(listeners.len());
+    let here = Rc::new(Here {
+        context,
+        server,
+        listeners,
+        open_doors,
+    });
+    HERE.with(|place| assert!(place.set(here.clone()).is_ok(), "a shard serves once"));
+    if shard.index == state::OWNER_SHARD {
+        state::open_office(file.clone(), *loaded);
+    }
+    here
+}
+
+/// Finishes what has begun: the backlog is accepted, requests are answered, WebSockets are told,
+/// changes of the configuration reach the disk.
+async fn drain(here: &Here) {
+    for listener in &here.listeners {
+        listener.finish();
+    }
+    here.server.drain();
+    let patience = here.context.settings.borrow().drain_timeout;
+    let gives_up = Instant::now() + patience;
+    while here.open_doors.get() > 0 || here.server.connections() > 0 {
+        if Instant::now() >= gives_up {
+            let open = here.server.connections();
+            tracing::warn!(target: "serve", open, "connections were cut off by the drain's end");
+            break;
+        }
+        shard::sleep(DRAIN_INTERVAL).await;
+    }
+    while shard::index() == state::OWNER_SHARD && state::is_busy() {
+        shard::sleep(DRAIN_INTERVAL).await;
+    }
+}
+
+/// Sends the configuration's clients their heartbeat.
+async fn beat(context: Rc<Context>) {
+    loop {
+        let (interval, timeout) = {
+            let websocket = &context.settings.borrow().websocket;
+            (websocket.heartbeat_interval, websocket.client_timeout)
+        };
+        shard::sleep(interval).await;
+        context.state.beat(timeout.as_millis() as u64);
+    }
+}
+
+fn server_options(settings: &Settings) -> ServerOptions {
+    ServerOptions {
+        head_timeout: settings.http.head_timeout,
+        body_timeout: settings.http.body_timeout,
+        idle_timeout: settings.http.idle_timeout,
+        write_timeout: settings.http.write_timeout,
+        connections_max: settings.connections_max.div_ceil(settings.shards),
+    }
+}
+
+thread_local! {
+    static HERE: OnceCell<Rc<Here>> = const { OnceCell::new() };
+}
+
+/// How often a drain looks whether it is done.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(10);

@@ -1,0 +1,237 @@
+//! The settings as the rest of the program reads them: plain typed fields.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thirteen_kernels::config::{ConfigState, Field};
+
+use super::choices::{AccessLog, LogLevel, WritePolicy};
+use super::environment::Mode;
+use super::keys::{KEYS, Key};
+use super::load::Sources;
+use super::origin::{Origin, Setting};
+use super::upstream::{HostPort, Upstream};
+
+/// Every setting, resolved. The origins are kept aside: [`Settings::entries`].
+///
+/// `Settings::default()` holds the defaults of [`KEYS`].
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the program runs; only the process's own variable chooses it.
+    pub mode: Mode,
+    /// The folder of everything that outlives the process.
+    pub data: PathBuf,
+    /// How many shards to run; `auto` is resolved to the number of cores.
+    pub shards: usize,
+    /// Connections open at once, over all shards and doors.
+    pub connections_max: usize,
+    /// How long a drain waits for connections to finish.
+    pub drain_timeout: Duration,
+    /// The api door.
+    pub api: Api,
+    /// The ops door.
+    pub ops: Door,
+    /// The registry door.
+    pub registry: Door,
+    /// The 13 bytes of a data folder that has no state yet.
+    pub config: ConfigStart,
+    /// Who may change the 13 bytes.
+    pub state: State,
+    /// The configuration WebSocket.
+    pub websocket: WebSocket,
+    /// Deadlines of HTTP connections.
+    pub http: Http,
+    /// Rate limits.
+    pub rate: Rate,
+    /// Upstream registries.
+    pub proxy: Proxy,
+    /// What is logged.
+    pub log: Log,
+    /// The io_uring data plane.
+    pub ring: Ring,
+    pub(super) entries: Vec<Setting<String>>,
+    pub(super) sources: Sources,
+}
+
+/// The api door and where the command line finds it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The URL at which client commands find the api door, without a trailing slash.
+    pub base: Option<String>,
+}
+
+/// A door: a listener with its own routes.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+}
+
+/// The seven fields of the configuration state, within the ranges of PROTOCOL.md.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigStart {
+    /// Byte 0.
+    pub version: u8,
+    /// Bytes 1 to 4.
+    pub registry_hash: u32,
+    /// Bytes 5 to 8; bits 11 to 31 are zero.
+    pub feature_flags: u32,
+    /// Byte 9, 0 to 3.
+    pub terminal_mode: u8,
+    /// Byte 10, at least 1.
+    pub rows: u8,
+    /// Byte 11, at least 1.
+    pub cols: u8,
+    /// Byte 12, 0.
+    pub reserved: u8,
+}
+
+/// Who may change the 13 bytes.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// The rule for writes.
+    pub write: WritePolicy,
+    /// Origins, besides our own, whose pages may open the WebSocket: `scheme://host[:port]`.
+    pub origins: Vec<String>,
+}
+
+/// The configuration WebSocket.
+#[derive(Debug, Clone, Default)]
+pub struct WebSocket {
+    /// Between two heartbeats of the server.
+    pub heartbeat_interval: Duration,
+    /// A client silent for so long is closed.
+    pub client_timeout: Duration,
+}
+
+/// Deadlines of HTTP connections.
+#[derive(Debug, Clone, Default)]
+pub struct Http {
+    /// From the first byte of a head to its end (408 past it).
+    pub head_timeout: Duration,
+    /// Without a byte of a body that is awaited.
+    pub body_timeout: Duration,
+    /// Between two requests of a kept connection.
+    pub idle_timeout: Duration,
+    /// Without progress of a reply that the peer does not read.
+    pub write_timeout: Duration,
+}
+
+/// Rate limits.
+#[derive(Debug, Clone, Default)]
+pub struct Rate {
+    /// Configuration writes per minute and peer address.
+    pub writes_per_minute: u32,
+}
+
+/// Upstream registries.
+#[derive(Debug, Clone, Default)]
+pub struct Proxy {
+    /// How long an upstream may take to connect.
+    pub timeout: Duration,
+    /// The upstreams as listed; [`Settings::upstreams`] adds the two named ones.
+    pub upstreams: Vec<Upstream>,
+    /// The upstream of the configured registry hash.
+    pub upstream_primary: Option<HostPort>,
+    /// The upstream of registry hash 0.
+    pub upstream_fallback: Option<HostPort>,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    /// The least urgent level that is written.
+    pub level: LogLevel,
+    /// Which requests are written.
+    pub access: AccessLog,
+}
+
+/// The io_uring data plane.
+#[derive(Debug, Clone, Default)]
+pub struct Ring {
+    /// How long an idle shard polls before it sleeps.
+    pub spin: Duration,
+}
+
+/// One row of `thirteen settings show`.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'s> {
+    /// The key's row in the table.
+    pub key: &'static Key,
+    /// The value in its canonical text.
+    pub value: &'s str,
+    /// Where it came from.
+    pub origin: &'s Origin,
+}
+
+impl Settings {
+    /// Every key with its value as text and its origin, in the order of [`KEYS`].
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        KEYS.iter().zip(&self.entries).map(|(key, setting)| Entry {
+            key,
+            value: &setting.value,
+            origin: &setting.origin,
+        })
+    }
+
+    /// The entry of the key called `name`, e.g. `api.listen`.
+    pub fn entry(&self, name: &str) -> Option<Entry<'_>> {
+        self.entries().find(|entry| entry.key.name == name)
+    }
+
+    /// A value for every field, to be overwritten by the defaults of [`KEYS`].
+    pub(super) fn blank(sources: Sources) -> Settings {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Settings {
+            mode: Mode::default(),
+            data: PathBuf::new(),
+            shards: 1,
+            connections_max: 1,
+            drain_timeout: Duration::ZERO,
+            api: Api { listen, base: None },
+            ops: Door { listen },
+            registry: Door { listen },
+            config: ConfigStart::default(),
+            state: State::default(),
+            websocket: WebSocket::default(),
+            http: Http::default(),
+            rate: Rate::default(),
+            proxy: Proxy::default(),
+            log: Log::default(),
+            ring: Ring::default(),
+            entries: Vec::new(),
+            sources,
+        }
+    }
+}
+
+impl ConfigStart {
+    /// The state of a data folder that has none yet.
+    pub fn to_state(&self) -> ConfigState {
+        let fields = [
+            (Field::Version, u64::from(self.version)),
+            (Field::RegistryHash, u64::from(self.registry_hash)),
+            (Field::FeatureFlags, u64::from(self.feature_flags)),
+            (Field::TerminalMode, u64::from(self.terminal_mode)),
+            (Field::Rows, u64::from(self.rows)),
+            (Field::Cols, u64::from(self.cols)),
+            (Field::Reserved, u64::from(self.reserved)),
+        ];
+        fields
+            .into_iter()
+            .fold(ConfigState::DEFAULT, |state, (field, value)| {
+                state
+                    .with(field, value)
+                    .expect("the table of keys has the ranges of the fields")
+            })
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::load(Sources::default()).expect("the table's defaults are within its bounds")
+    }
+}

@@ -1,0 +1,253 @@
+//! Starts the shards, one pinned thread each, and waits for them.
+
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+
+use crate::limits::{RING_BUFFERS, RING_COMPLETIONS_PER_TURN_MAX, RING_ENTRIES};
+use crate::ring::wake::Inbox;
+use crate::ring::{Ring, RingOptions};
+
+use super::bus::Bus;
+use super::driver::drive;
+use super::local::{Shard, enter, spawn, yield_now};
+use super::offload::Pool;
+
+/// How shards are made.
+#[derive(Clone, Debug)]
+pub struct ShardOptions {
+    /// How many; each is pinned to a core of its own as long as there are enough.
+    pub count: usize,
+    /// How long a shard without work keeps looking before it sleeps.
+    pub spin: Duration,
+    /// Receive buffers of each shard.
+    pub buffers: u16,
+}
+
+impl ShardOptions {
+    /// `count` shards that sleep at once.
+    pub fn new(count: usize) -> ShardOptions {
+        ShardOptions {
+            count,
+            spin: Duration::ZERO,
+            buffers: RING_BUFFERS,
+        }
+    }
+}
+
+/// Shards that run.
+pub struct Shards {
+    threads: Vec<ExecutorJoinHandle<io::Result<()>>>,
+    offloaders: Vec<JoinHandle<()>>,
+    bus: Bus,
+}
+
+/// Why the shards could not be started, or ended badly.
+#[derive(Debug)]
+pub enum LaunchFault {
+    /// A thread could not be made or pinned.
+    Executor(String),
+    /// The kernel refused a ring, or a turn failed.
+    Ring(io::Error),
+}
+
+impl fmt::Display for LaunchFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LaunchFault::Executor(cause) => write!(formatter, "a shard could not run: {cause}"),
+            LaunchFault::Ring(error) => write!(formatter, "io_uring failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LaunchFault {}
+
+/// Starts the shards. `main` runs once on each; the shard ends when its future does. `on_failure`
+/// is called on the thread of a shard whose ring fails; the others go on.
+pub fn launch<F>(
+    options: &ShardOptions,
+    main: impl Fn(Rc<Shard>) -> F + Clone + Send + 'static,
+    on_failure: impl Fn(&io::Error) + Clone + Send + 'static,
+) -> Result<Shards, LaunchFault>
+where
+    F: Future<Output = ()> + 'static,
+{
+    assert!(options.count > 0, "at least one shard");
+    let inboxes: io::Result<Vec<_>> = (0..options.count).map(|_| Inbox::new()).collect();
+    let bus = Bus::new(inboxes.map_err(LaunchFault::Ring)?);
+    let (pool, offloaders) = Pool::start().map_err(LaunchFault::Ring)?;
+    let cores = usable_cores();
+    let mut threads = Vec::with_capacity(options.count);
+    for index in 0..options.count {
+        let placement = match cores.get(index) {
+            Some(core) => Placement::Fixed(*core),
+            None => Placement::Unbound,
+        };
+        let (bus, pool) = (bus.clone(), pool.clone());
+        let (main, on_failure) = (main.clone(), on_failure.clone());
+        let (spin, buffers) = (options.spin, options.buffers);
+        let thread = LocalExecutorBuilder::new(placement)
+            .name("shard")
+            .preempt_timer(PREEMPT)
+            .io_memory(IO_MEMORY_BYTES)
+            .spawn(move || async move {
+                let ended = run_shard(index, bus, pool, spin, buffers, main).await;
+                ended.inspect_err(on_failure)
+            });
+        threads.push(thread.map_err(|error| LaunchFault::Executor(error.to_string()))?);
+    }
+    Ok(Shards {
+        threads,
+        offloaders,
+        bus,
+    })
+}
+
+impl Shards {
+    /// The way to the shards from other threads.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Waits until every shard has ended; the first failure is reported.
+    pub fn join(self) -> Result<(), LaunchFault> {
+        let mut outcome = Ok(());
+        for thread in self.threads {
+            outcome = outcome.and(outcome_of(thread));
+        }
+        drop(self.bus);
+        for thread in self.offloaders {
+            let ended = thread
+                .join()
+                .map_err(|_| LaunchFault::Executor("panicked".into()));
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+}
+
+fn outcome_of(thread: ExecutorJoinHandle<io::Result<()>>) -> Result<(), LaunchFault> {
+    match thread.join() {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(LaunchFault::Ring(error)),
+        Err(error) => Err(LaunchFault::Executor(error.to_string())),
+    }
+}
+
+/// The cores that this process may use, by their number.
+pub fn usable_cores() -> Vec<usize> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    cores.into_iter().map(|core| core.id).collect()
+}
+
+async fn run_shard<F>(
+    index: usize,
+    bus: Bus,
+    pool: Pool,
+    spin: Duration,
+    buffers: u16,
+    main: impl Fn(Rc<Shard>) -> F,
+) -> io::Result<()>
+where
+    F: Future<Output = ()> + 'static,
+{
+    let inbox: Arc<Inbox> = bus.inbox(index).clone();
+    let options = RingOptions {
+        entries: RING_ENTRIES,
+        buffers,
+        completions_per_turn_max: RING_COMPLETIONS_PER_TURN_MAX,
+    };
+    let ring = Ring::new(&options, inbox)?;
+    let shard = Rc::new(Shard {
+        index,
+        ring,
+        bus,
+        pool,
+        ending: Cell::new(false),
+        on_turn: OnceCell::new(),
+    });
+    let _entered = enter(shard.clone());
+    let (future, told) = (main(shard.clone()), shard.clone());
+    spawn(async move {
+        future.await;
+        told.ending.set(true);
+        // The driver may sleep: a job makes it look.
+        told.bus.post(told.index, || {});
+    });
+    drive(shard, spin).await?;
+    yield_now().await;
+    Ok(())
+}
+
+/// How long tasks run before glommio looks at its own rings: forever, since those carry nothing
+/// but the bell of a shard that sleeps, and every turn of the driver looks at everything else.
+///
+/// A timer that fires does harm: glommio 0.12 arms it, and when it has passed before the first
+/// task ran, because the thread was kept off its core for so long, glommio takes that for a lack
+/// of tasks and sleeps although some are ready. No bell rings for a shard that is awake.
+const PREEMPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Registered file buffers of glommio, which we do not use: the smallest that it takes.
+const IO_MEMORY_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::shard::Flag;
+
+    thread_local! {
+        static ENDING: Rc<Flag> = Rc::default();
+    }
+
+    /// Threads that want the shard's core keep it away for milliseconds at any point.
+    #[test]
+    fn a_shard_that_is_kept_off_its_core_goes_on() {
+        let main = |_| async { ENDING.with(Rc::clone).raised().await };
+        let shards = launch(&ShardOptions::new(1), main, |error| panic!("{error}")).unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let cores = core_affinity::get_core_ids().unwrap();
+                    core_affinity::set_for_current(cores[0]);
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
+            }
+            let ends = Instant::now() + Duration::from_millis(2000);
+            while Instant::now() < ends {
+                let (answer, answered) = channel();
+                shards.bus().post(0, move || {
+                    spawn(async move {
+                        // Enough turns that the shard is taken off its core amid some of them.
+                        for _ in 0..20 {
+                            yield_now().await;
+                        }
+                        answer.send(()).expect("the test waits");
+                    });
+                });
+                let in_time = answered.recv_timeout(Duration::from_secs(10));
+                if in_time.is_err() {
+                    is_over.store(true, Ordering::Relaxed);
+                    panic!("the shard sleeps although it has work");
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        shards
+            .bus()
+            .post(0, || ENDING.with(|ending| ending.raise()));
+        shards.join().unwrap();
+    }
+}

@@ -1,0 +1,161 @@
+//! The configuration over HTTP and as a WebSocket.
+
+use std::rc::Rc;
+
+use crate::context::Context;
+use crate::http::websocket::{
+    Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
+};
+use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade};
+use crate::telemetry::Fault;
+
+use super::access::Writer;
+use super::change::Refusal;
+use super::document::{BodyFault, change_of_body, changed_body, config_body, config_etag};
+use super::follow::follow;
+use super::session::{MESSAGE_BYTES_MAX, SUBPROTOCOLS, base_of_subprotocol};
+
+/// `GET /api/config`; 304 where the client has it already.
+pub fn read(
+    context: &Context,
+    request: &Request<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Problem> {
+    let (state, sequence) = (context.state.read(), context.state.sequence());
+    let etag = config_etag(&state, sequence);
+    if request
+        .header("if-none-match")
+        .is_some_and(|tags| names_tag(tags, &etag))
+    {
+        reply.status(304).header("ETag", &etag).empty();
+        return Ok(());
+    }
+    let body = config_body(&state, sequence);
+    reply
+        .status(200)
+        .header("ETag", &etag)
+        .body("application/json", body.as_bytes());
+    Ok(())
+}
+
+/// `POST /api/config`: any of the fields, all or none; answered when they are on disk. With
+/// `If-Match` only if nobody changed them since.
+pub async fn update(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
+    let writer = writer(context, &exchange.request())?;
+    let change = change_of_body(&exchange.collect().await?).map_err(problem_of_body)?;
+    if let Some(tags) = exchange.request().header("if-match") {
+        let etag = config_etag(&context.state.read(), context.state.sequence());
+        if tags != b"*" && !names_tag(tags, &etag) {
+            return Err(Problem::new(412, "The configuration has changed since."));
+        }
+    }
+    let sequence = context
+        .state
+        .change(change, writer)
+        .await
+        .map_err(problem_of_refusal)?;
+    exchange
+        .reply()
+        .status(200)
+        .body("application/json", changed_body(sequence).as_bytes());
+    Ok(())
+}
+
+/// `/_ws/config`.
+pub const FOLLOW: Upgrade<Context> = Upgrade {
+    negotiate,
+    message_bytes_max: MESSAGE_BYTES_MAX as u32,
+};
+
+fn negotiate(
+    context: &Rc<Context>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<Begin, Problem> {
+    let origins = context.origins.borrow();
+    let terms = Terms {
+        subprotocols: Subprotocols::Required(&SUBPROTOCOLS),
+        origins: &origins,
+    };
+    let accepted = accept(request, terms).map_err(|refusal| {
+        context.telemetry.fault(Fault::HandshakeRefused);
+        problem_of_handshake(refusal)
+    })?;
+    // A client that offers only the variant does not speak the protocol that it is a variant of.
+    if !offers(request, SUBPROTOCOLS[0]) {
+        let refusal = HandshakeRefusal::SubprotocolRequired(SUBPROTOCOLS[0]);
+        return Err(problem_of_handshake(refusal));
+    }
+    let base = accepted.subprotocol().and_then(base_of_subprotocol);
+    let base = base.expect("the handshake chose one of ours");
+    let policy = context.settings.borrow().state.write;
+    let writer = context.caller(request).writer(policy);
+    accepted.write_reply(out);
+    let context = context.clone();
+    Ok(Box::new(move |live| {
+        Box::pin(follow(context, live, base, writer))
+    }))
+}
+
+fn offers(request: &Request<'_>, subprotocol: &str) -> bool {
+    let mut values = request.header_values("sec-websocket-protocol");
+    let is_it = |offer: &[u8]| offer.trim_ascii() == subprotocol.as_bytes();
+    values.any(|value| value.split(|byte| *byte == b',').any(is_it))
+}
+
+/// The proof that a request may change the configuration. A page of another origin may not, even
+/// on a machine whose programs all may.
+fn writer(context: &Context, request: &Request<'_>) -> Result<Writer, Problem> {
+    let (origins, host) = (request.header_values("origin"), request.header("host"));
+    if context.origins.borrow().check(origins, host).is_err() {
+        return Err(Problem::new(
+            403,
+            "Pages of this origin may not change the configuration.",
+        ));
+    }
+    let policy = context.settings.borrow().state.write;
+    context.caller(request).writer(policy).ok_or_else(|| {
+        Problem::new(
+            403,
+            "The configuration cannot be changed from here (setting state.write).",
+        )
+    })
+}
+
+fn problem_of_body(fault: BodyFault) -> Problem {
+    match fault {
+        BodyFault::Malformed(error) => Problem::new(400, format!("The body is no JSON: {error}")),
+        BodyFault::Fields(faults) => {
+            let problem = Problem::new(422, "Nothing was changed.");
+            faults.into_iter().fold(problem, |problem, fault| {
+                problem.fault(fault.field, fault.message)
+            })
+        }
+    }
+}
+
+fn problem_of_refusal(refusal: Refusal) -> Problem {
+    let detail = match refusal {
+        Refusal::Busy => "Too many changes wait for the disk.",
+        Refusal::DiskFailed => "The disk did not take the change.",
+    };
+    Problem::new(503, detail).header("Retry-After", "1")
+}
+
+fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
+    let body = refusal.to_string();
+    let mut problem = Problem::new(refusal.status(), "").with_body("text/plain", body);
+    for (name, value) in refusal.headers() {
+        problem = problem.header(name, value);
+    }
+    problem
+}
+
+/// Whether a list of entity tags names ours (RFC 9110, section 13.1).
+fn names_tag(tags: &[u8], etag: &str) -> bool {
+    let named = |tag: &[u8]| {
+        let tag = tag.trim_ascii();
+        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
+    };
+    tags.split(|byte| *byte == b',').any(named)
+}

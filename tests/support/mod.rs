@@ -1,0 +1,10 @@
+//! What every integration test needs: a server of its own, an HTTP client and a WebSocket client.
+#![allow(
+    dead_code,
+    reason = "each test crate compiles this module and uses its own part of it"
+)]
+
+pub(crate) mod config_client;
+pub(crate) mod folder;
+pub(crate) mod http;
+pub(crate) mod server;
