@@ -161,21 +161,21 @@ fn version(words: Words<'_>, start: usize) -> Result<(Version, usize), Halt> {
     const HTTP_1_0: u64 = u64::from_le_bytes(*b"HTTP/1.0");
     const HTTP_1_1: u64 = u64::from_le_bytes(*b"HTTP/1.1");
     let end = start + 10;
-    // Even the shortest head has four bytes after its version.
+    // All but the shortest heads have four bytes after the version.
     let line_end = words.u32_at(start + 8).map(|word| word & 0xffff);
     match (words.u64_at(start), line_end) {
         (Some(HTTP_1_1), Some(CRLF)) => Ok((Version::Http11, end)),
         (Some(HTTP_1_0), Some(CRLF)) => Ok((Version::Http10, end)),
-        (_, _) => Err(bad_version(words.bytes(), start)),
+        (_, _) => rare_version(words.bytes(), start),
     }
 }
 
-/// The first fault of a version that is not one of ours or is not whole.
+/// A version that is not one of ours, is not whole, or stands at the very end of the bytes.
 #[cold]
-fn bad_version(bytes: &[u8], start: usize) -> Halt {
+fn rare_version(bytes: &[u8], start: usize) -> Result<(Version, usize), Halt> {
     for (offset, &wanted) in b"HTTP/d.d\r\n".iter().enumerate() {
         let Some(&byte) = bytes.get(start + offset) else {
-            return Halt::Partial;
+            return Err(Halt::Partial);
         };
         let as_wanted = match wanted {
             b'd' => byte.is_ascii_digit(),
@@ -188,14 +188,18 @@ fn bad_version(bytes: &[u8], start: usize) -> Halt {
                 (_, 0) => HeadFault::NulByte,
                 (_, _) => HeadFault::BadVersion,
             };
-            return Halt::Fault(fault);
+            return Err(Halt::Fault(fault));
         }
         if offset == 7 && !matches!(&bytes[start + 5..start + 8], b"1.1" | b"1.0") {
-            return Halt::Fault(HeadFault::UnsupportedVersion);
+            return Err(Halt::Fault(HeadFault::UnsupportedVersion));
         }
     }
-    // A version of ours, at the very end of the bytes.
-    Halt::Partial
+    let version = if bytes[start + 7] == b'1' {
+        Version::Http11
+    } else {
+        Version::Http10
+    };
+    Ok((version, start + 10))
 }
 
 /// Where the request line starts: after at most [`EMPTY_LINES_MAX`] empty lines.

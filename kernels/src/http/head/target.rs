@@ -7,8 +7,8 @@ use crate::http::class::REGISTERED_NAME;
 use crate::http::scan::{PORT_BYTES_MAX, RequestMarks};
 
 impl Method {
-    /// The method whose name is the token from `start` to `end`. Names are case-sensitive (RFC 9110,
-    /// section 9.1), so that one load serves all comparisons.
+    /// The method whose name is the token from `start` to `end`. Names are case-sensitive
+    /// (RFC 9110, section 9.1), so that one load serves all comparisons.
     #[inline(always)]
     pub(super) fn of(words: Words<'_>, start: usize, end: usize) -> Method {
         let name_bytes = end - start;
@@ -34,16 +34,6 @@ impl Method {
         }
     }
 }
-
-const GET: u64 = name_word(b"GET");
-const HEAD: u64 = name_word(b"HEAD");
-const POST: u64 = name_word(b"POST");
-const PUT: u64 = name_word(b"PUT");
-const PATCH: u64 = name_word(b"PATCH");
-const DELETE: u64 = name_word(b"DELETE");
-const OPTIONS: u64 = name_word(b"OPTIONS");
-const CONNECT: u64 = name_word(b"CONNECT");
-const TRACE: u64 = name_word(b"TRACE");
 
 /// A name in the lower bytes of a word, as a little-endian load and a mask give it.
 const fn name_word(name: &[u8]) -> u64 {
@@ -74,14 +64,17 @@ pub(super) fn place_target(
     if bytes[start] == b'/' && summary.method != Method::Connect {
         summary.form = TargetForm::Origin;
         summary.path = Span::new(start, path_end);
+        if percent < path_end {
+            summary.escapes = Escapes::Present;
+        }
     } else {
         place_rare_target(summary, bytes, start, path_end, end)?;
+        if bytes[summary.path.range()].contains(&b'%') {
+            summary.escapes = Escapes::Present;
+        }
     }
     if path_end < end {
         summary.query = Some(Span::new(path_end + 1, end));
-    }
-    if percent < path_end {
-        summary.escapes = Escapes::Present;
     }
     Ok(())
 }
@@ -191,3 +184,13 @@ fn ipv6_literal_bytes(bytes: &[u8]) -> Option<usize> {
 
 /// Length of the longest textual IPv6 address, with an IPv4 tail.
 const IPV6_BYTES_MAX: usize = 45;
+
+const GET: u64 = name_word(b"GET");
+const HEAD: u64 = name_word(b"HEAD");
+const POST: u64 = name_word(b"POST");
+const PUT: u64 = name_word(b"PUT");
+const PATCH: u64 = name_word(b"PATCH");
+const DELETE: u64 = name_word(b"DELETE");
+const OPTIONS: u64 = name_word(b"OPTIONS");
+const CONNECT: u64 = name_word(b"CONNECT");
+const TRACE: u64 = name_word(b"TRACE");
