@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -19,7 +20,11 @@ use thirteen::state::{
 use thirteen_kernels::config::frame::encode_update;
 use thirteen_kernels::config::{ConfigState, Field, OffsetBase, StateCell};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SHARDS: usize = 4;
+const WRITES_PER_RUN: u64 = 64;
 
 /// A socket that takes everything and counts the bytes.
 struct Counting(Rc<Cell<u64>>);
@@ -35,45 +40,66 @@ impl Outlet for Counting {
     fn close(self, _: CloseCode, _: &'static str) {}
 }
 
-/// Applied, numbered, and queued to every shard, one change or many to a write.
+/// Applied, numbered, made durable by a disk that takes no time, and queued to every shard, one
+/// change or many to a write. What the shards then do with it is not in the figure.
 fn owner(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state");
     for changes in [1u64, 64] {
         group.throughput(Throughput::Elements(changes));
-        group.bench_function(
-            format!("update queued to 4 shards, {changes} to a write"),
-            |bencher| {
-                let mut owner = Owner::new(ConfigState::DEFAULT, 0, 1024);
-                let queues: [SegQueue<Batch>; SHARDS] = std::array::from_fn(|_| SegQueue::new());
-                let (mut submitted, mut queued) = (0u64, 0u64);
-                bencher.iter(|| {
-                    for _ in 0..changes {
-                        submitted += 1;
-                        let change = Change::update(Field::Rows, black_box(submitted % 255 + 1));
-                        let change = change.expect("within range");
-                        owner
-                            .submit(change, origin(submitted), writer())
-                            .expect("there is room");
+        let name = format!("update queued to {SHARDS} shards, {changes} to a write");
+        group.bench_function(name, |bencher| {
+            let mut owner = Owner::new(ConfigState::DEFAULT, 0, 1024);
+            let queues: [SegQueue<Batch>; SHARDS] = std::array::from_fn(|_| SegQueue::new());
+            let (mut submitted, mut queued) = (0u64, 0u64);
+            bencher.iter_custom(|writes| {
+                let mut elapsed = Duration::ZERO;
+                let mut left = writes;
+                while left > 0 {
+                    let run = left.min(WRITES_PER_RUN);
+                    left -= run;
+                    let start = Instant::now();
+                    for _ in 0..run {
+                        submitted += changes;
+                        write(&mut owner, submitted, changes, &queues);
                     }
-                    let write = owner.next_write().expect("changes wait");
-                    assert_eq!(write.sequence, submitted);
-                    let Settled::Published(batch) = owner.write_done(Written::Durable) else {
-                        panic!("the write succeeded")
-                    };
-                    queues
+                    elapsed += start.elapsed();
+                    for batch in queues
                         .iter()
-                        .for_each(|queue| queue.push(Batch::clone(&batch)));
-                    for queue in &queues {
-                        queued += queue.pop().map_or(0, |batch| batch.len() as u64);
+                        .flat_map(|queue| std::iter::from_fn(|| queue.pop()))
+                    {
+                        queued += batch.len() as u64;
                     }
-                });
-                assert_eq!(queued, submitted * SHARDS as u64);
-                let rows = submitted % 255 + 1;
-                assert_eq!(owner.durable().state.value(Field::Rows), rows);
-            },
-        );
+                }
+                elapsed
+            });
+            assert_eq!(queued, submitted * SHARDS as u64);
+            assert_eq!(owner.durable().sequence, submitted);
+            assert_eq!(
+                owner.durable().state.value(Field::Rows),
+                submitted % 255 + 1
+            );
+        });
     }
     group.finish();
+}
+
+/// One write of as many changes, the last of which has this number.
+fn write(owner: &mut Owner, last: u64, changes: u64, queues: &[SegQueue<Batch>]) {
+    for number in last - changes + 1..=last {
+        let change = Change::update(Field::Rows, black_box(number % 255 + 1));
+        let change = change.expect("within range");
+        owner
+            .submit(change, origin(number), writer())
+            .expect("there is room");
+    }
+    let write = owner.next_write().expect("changes wait");
+    assert_eq!(write.sequence, last);
+    let Settled::Published(batch) = owner.write_done(Written::Durable) else {
+        panic!("the write succeeded")
+    };
+    queues
+        .iter()
+        .for_each(|queue| queue.push(Batch::clone(&batch)));
 }
 
 /// One change told to a shard's clients, without their sockets.

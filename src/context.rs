@@ -1,13 +1,15 @@
 //! What a handler can reach: the shard's own things, and the few that all shards share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
+use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, ConnectionChange, Observation, Prepared, Problem, RateClass, Request,
     Route,
@@ -29,6 +31,8 @@ pub struct Context {
     pub state: crate::state::Local,
     /// The settings in force.
     pub settings: RefCell<Arc<Settings>>,
+    /// The web pages that may come.
+    pub origins: RefCell<OriginPolicy>,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -63,6 +67,24 @@ pub(crate) struct CachedHealth {
     pub(crate) rendered: Option<(Instant, u64, u64)>,
 }
 
+/// The context of this shard.
+///
+/// # Panics
+/// On a thread that serves nothing.
+pub fn here() -> Rc<Context> {
+    HERE.with(|here| here.get().cloned())
+        .expect("this shard serves")
+}
+
+/// Makes `context` the one of this shard.
+pub(crate) fn enter(context: Rc<Context>) {
+    HERE.with(|here| assert!(here.set(context).is_ok(), "a shard serves once"));
+}
+
+thread_local! {
+    static HERE: OnceCell<Rc<Context>> = const { OnceCell::new() };
+}
+
 impl House {
     /// Milliseconds since the start; never goes back.
     pub fn steady_ms(&self) -> u64 {
@@ -80,12 +102,14 @@ impl Context {
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
+        let origins = origins_of(&settings);
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             house,
             telemetry,
             state,
             settings: RefCell::new(settings),
+            origins: RefCell::new(origins),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             access_log: RefCell::new(access_log),
@@ -101,6 +125,7 @@ impl Context {
         self.access_policy.set(access);
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
+        *self.origins.borrow_mut() = origins_of(&settings);
         *self.settings.borrow_mut() = settings;
     }
 
@@ -248,6 +273,10 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
         _ if is_headless => Some(Fault::HeadMalformed),
         _ => None,
     }
+}
+
+fn origins_of(settings: &Settings) -> OriginPolicy {
+    OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
 }
 
 fn access_policy(setting: AccessSetting) -> AccessPolicy {

@@ -98,7 +98,8 @@ impl RateTable {
     #[inline]
     pub fn check(&self, key: RateKey, now_ms: u64) -> Verdict {
         let cell = &self.cells[key.0 as usize & (self.cells.len() - 1)];
-        let tag = key.0 >> TAG_SHIFT;
+        // An unused entry looks like one of tag 0.
+        let tag = (key.0 >> TAG_SHIFT).max(1);
         let rule = self.rule();
         loop {
             let moment = cell.advance(rule.moment(now_ms), rule.window_ms.into());
@@ -140,15 +141,14 @@ impl Rule {
 
     /// What two counts weigh with `left_ms` of the window to go.
     fn weight(self, counts: Counts, left_ms: u64) -> u64 {
-        if counts.previous == 0 {
-            return counts.current;
-        }
-        let faded = (counts.previous * left_ms).div_ceil(u64::from(self.window_ms));
-        counts.current + faded
+        counts.current + (counts.previous * left_ms).div_ceil(u64::from(self.window_ms))
     }
 
+    #[inline]
     fn verdict(self, counts: Counts, moment: Moment) -> Verdict {
-        if self.weight(counts, moment.left_ms) < u64::from(self.limit) {
+        let limit = u64::from(self.limit);
+        // Far from the limit there is no need to weigh, which takes a division.
+        if counts.current + counts.previous < limit || self.weight(counts, moment.left_ms) < limit {
             Verdict::Allowed
         } else {
             Verdict::Limited {

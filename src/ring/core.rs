@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue, types};
@@ -41,6 +42,8 @@ pub(super) struct Core {
     /// When the armed timeout of the ring ends.
     timeout_at: Option<Instant>,
     timeout_span: Box<types::Timespec>,
+    /// The driver, while it sleeps.
+    pub(super) sleeper: Option<Waker>,
     /// Entries that found the submission queue full.
     waiting: VecDeque<squeue::Entry>,
 }
@@ -77,6 +80,7 @@ impl Core {
             in_flight: 0,
             timeout_at: None,
             timeout_span: Box::new(types::Timespec::new()),
+            sleeper: None,
             waiting: VecDeque::new(),
         };
         Ok(core)
@@ -84,10 +88,18 @@ impl Core {
 
     /// Queues an operation for the next turn.
     pub(super) fn push(&mut self, entry: squeue::Entry) {
+        self.stir();
         self.in_flight += 1;
         self.counters.submissions += 1;
         if !self.waiting.is_empty() || !self.try_push(&entry) {
             self.waiting.push_back(entry);
+        }
+    }
+
+    /// Wakes the driver if it sleeps: a task of this shard has something for the next turn.
+    pub(super) fn stir(&mut self) {
+        if let Some(driver) = self.sleeper.take() {
+            driver.wake();
         }
     }
 
@@ -258,6 +270,7 @@ impl Core {
         {
             slot.deadline.wheel_tick = Some(tick);
             self.deadlines.insert(Target::Stream(key), tick);
+            self.stir();
         }
     }
 
@@ -338,6 +351,7 @@ impl Core {
 
     /// Ends a sleep: a ring that turns looks for completions itself.
     pub(super) fn end_sleep(&mut self) {
+        self.sleeper = None;
         self.uring.completion().disable_eventfd();
         self.inbox.silence();
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::connect::connect;
@@ -75,6 +76,17 @@ impl Ring {
         Ok(self.core.borrow_mut().prepare_sleep()? == Rest::Quiet)
     }
 
+    /// While the caller waits for the bell, tasks of its own thread may queue operations or set
+    /// deadlines, which ring no bell: this waker is woken then.
+    pub fn wake_when_stirred(&self, waker: &Waker) {
+        self.core.borrow_mut().sleeper = Some(waker.clone());
+    }
+
+    /// Whether that has happened since.
+    pub fn is_stirred(&self) -> bool {
+        self.core.borrow().sleeper.is_none()
+    }
+
     /// Says that the ring turns again.
     pub fn end_sleep(&self) {
         self.core.borrow_mut().end_sleep();
@@ -92,7 +104,9 @@ impl Ring {
 
     /// Ends after a duration, at the next tick of 10 ms.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::new(self.core.clone(), duration)
+        let sleep = Sleep::new(self.core.clone(), duration);
+        self.core.borrow_mut().stir();
+        sleep
     }
 
     /// Ends every wait for bytes, once, with an error of kind `Interrupted`, so that each

@@ -4,10 +4,13 @@
 //! their slots. Then every woken task runs, and their sends leave with the next turn. When two
 //! turns found nothing the shard sleeps until the bell of its inbox rings.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use glommio::io::PollableFd;
@@ -61,7 +64,17 @@ async fn sleep_until_work(
         return Ok(());
     }
     if ring.may_sleep()? {
-        bell.readable().await.map_err(io::Error::other)?;
+        let mut rings = pin!(bell.readable());
+        let mut armed = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut armed, true) && ring.is_stirred() {
+                return Poll::Ready(Ok(()));
+            }
+            ring.wake_when_stirred(context.waker());
+            rings.as_mut().poll(context)
+        })
+        .await
+        .map_err(io::Error::other)?;
     }
     ring.end_sleep();
     inbox.wake_up();

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::context;
 use crate::limits::STATE_CHANGES_WAITING_MAX;
-use crate::serve;
 use crate::shard::{self, Bus};
 
 use super::access::Writer;
@@ -107,7 +107,7 @@ fn publish(settled: Settled) {
         Settled::Published(batch) => {
             for shard in 0..bus.count() {
                 let batch = batch.clone();
-                bus.post(shard, move || serve::here().context.state.apply(&batch));
+                bus.post(shard, move || context::here().state.apply(&batch));
             }
         }
         Settled::Failed(origins) => {
@@ -120,7 +120,7 @@ fn publish(settled: Settled) {
 }
 
 fn refuse(origins: &[Origin], refusal: Refusal) {
-    serve::here().context.state.refuse(origins, refusal);
+    context::here().state.refuse(origins, refusal);
 }
 
 fn office() -> Rc<Office> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::http::{Exchange, Problem, Reply, Request};
 use crate::routes::DOORS;
 use crate::serve;
@@ -246,11 +246,7 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
 }
 
 async fn totals() -> Totals {
-    Totals::merge(
-        shard::bus()
-            .ask_all(|| serve::here().context.snapshot())
-            .await,
-    )
+    Totals::merge(shard::bus().ask_all(|| context::here().snapshot()).await)
 }
 
 fn process_usage() -> Result<ProcessUsage, Problem> {

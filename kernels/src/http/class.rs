@@ -67,13 +67,23 @@ pub(crate) static REGISTERED_NAME: Class = Class::of(
     b"-._~%!$&'()*+,;=",
 );
 
+/// Decimal digits.
+pub(crate) static DIGIT: Class = Class::of(&[(b'0', b'9')], b"");
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn both_shapes_hold_the_same_bytes() {
-        for class in [&TOKEN, &CONTROL, &COOKIE_STOP, &TARGET, &REGISTERED_NAME] {
+        for class in [
+            &TOKEN,
+            &CONTROL,
+            &COOKIE_STOP,
+            &TARGET,
+            &REGISTERED_NAME,
+            &DIGIT,
+        ] {
             for byte in 0..=255u8 {
                 let row = class.by_low_nibble[usize::from(byte & 0x0f)];
                 let by_nibble = byte.is_ascii() && row & (1 << (byte >> 4)) != 0;
@@ -99,6 +109,11 @@ mod tests {
             assert_eq!(TARGET.contains(byte), target, "target {byte:#04x}");
             let host = byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
             assert_eq!(REGISTERED_NAME.contains(byte), host, "host {byte:#04x}");
+            assert_eq!(
+                DIGIT.contains(byte),
+                byte.is_ascii_digit(),
+                "digit {byte:#04x}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 #[derive(Default)]
 #[repr(C, align(64))]
 pub(super) struct Cell {
-    pub(super) stamp: AtomicU64,
+    stamp: AtomicU64,
     pub(super) overflow: AtomicU64,
     pub(super) ways: [AtomicU64; WAYS],
 }
@@ -18,18 +18,18 @@ pub(super) struct Cell {
 /// nothing are cleared before the number goes on. A hit counts only if the stamp is the same
 /// before and after it, so no shard can miss what was cleared.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(u64);
+struct Stamp(u64);
 
 impl Stamp {
-    pub(super) fn settled(number: u64) -> Stamp {
+    fn settled(number: u64) -> Stamp {
         Stamp(number << 2)
     }
 
-    pub(super) fn number(self) -> u64 {
+    fn number(self) -> u64 {
         self.0 >> 2
     }
 
-    pub(super) fn step(self) -> u64 {
+    fn step(self) -> u64 {
         self.0 & 3
     }
 }
@@ -51,7 +51,7 @@ impl Cell {
     }
 
     #[cold]
-    pub(super) fn step(&self, moment: Moment, window_ms: u64) -> Moment {
+    fn step(&self, moment: Moment, window_ms: u64) -> Moment {
         loop {
             let stamp = Stamp(self.stamp.load(SeqCst));
             let number = stamp.number();
@@ -77,7 +77,7 @@ impl Cell {
 
     /// Clears what weighs nothing after the stamp's step and takes the step; several shards may
     /// do so at once. A step of two clears everything, so it may end at any later window.
-    pub(super) fn sweep(&self, stamp: Stamp, wanted: u64) {
+    fn sweep(&self, stamp: Stamp, wanted: u64) {
         for entry in self.ways.iter().chain([&self.overflow]) {
             let word = Word(entry.load(SeqCst));
             // As long as the stamp stands, no entry is of a later window.
@@ -131,7 +131,7 @@ impl Cell {
 
     /// An entry that weighs nothing.
     #[cold]
-    pub(super) fn vacant(&self, number: u64) -> Result<Option<(usize, Word)>, Raced> {
+    fn vacant(&self, number: u64) -> Result<Option<(usize, Word)>, Raced> {
         for (way, entry) in self.ways.iter().enumerate() {
             let word = Word(entry.load(SeqCst));
             if self.counts(word, number)?.is_none() {
@@ -162,11 +162,10 @@ impl Cell {
     /// How many entries bear a tag, live or not.
     #[inline]
     pub(super) fn copies(&self, tag: u64) -> usize {
-        let bears = |entry: &AtomicU64| {
-            let word = Word(entry.load(SeqCst));
-            usize::from(word.tag() == tag && word.0 != 0)
-        };
-        self.ways.iter().map(bears).sum()
+        self.ways
+            .iter()
+            .map(|entry| usize::from(Word(entry.load(SeqCst)).tag() == tag))
+            .sum()
     }
 }
 
@@ -227,7 +226,7 @@ impl Word {
     }
 
     #[inline]
-    pub(super) fn age(self, number: u64) -> u64 {
+    fn age(self, number: u64) -> u64 {
         number.wrapping_sub(self.0 >> NUMBER_SHIFT) % AGES
     }
 
@@ -242,12 +241,12 @@ impl Word {
     }
 
     #[inline]
-    pub(super) fn previous(self) -> u64 {
+    fn previous(self) -> u64 {
         self.0 >> COUNT_BITS & COUNT_MASK
     }
 
     #[inline]
-    pub(super) fn current(self) -> u64 {
+    fn current(self) -> u64 {
         self.0 & COUNT_MASK
     }
 }

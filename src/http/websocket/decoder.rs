@@ -26,7 +26,6 @@ pub struct Decoder {
     open: Option<MessageKind>,
     utf8: Utf8Stream,
     message_bytes_max: u32,
-    level: Level,
 }
 
 /// What one call of [`Decoder::decode`] achieved.
@@ -88,7 +87,6 @@ impl Decoder {
             open: None,
             utf8: Utf8Stream::new(level),
             message_bytes_max,
-            level,
         }
     }
 
@@ -157,7 +155,7 @@ impl Decoder {
         let taken = usize::try_from(frame.rest_bytes).map_or(present, |rest| rest.min(present));
         *at = start + taken;
         let piece = start..*at;
-        unmask(self.level, &mut input[piece.clone()], frame.key, 0);
+        unmask(&mut input[piece.clone()], frame.key, 0);
         frame.rest_bytes -= taken as u64;
         self.stage = match frame.rest_bytes {
             0 => Stage::BetweenFrames,
