@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::config::field::Field;
     use crate::config::headers::extract;
+    use crate::level::Level;
 
     /// The block by the definition.
     fn oracle(state: &ConfigState, request_id: u64, token: Option<&str>) -> String {
@@ -125,7 +126,7 @@ mod tests {
     }
 
     fn written(state: &ConfigState, request_id: u64, token: Option<&str>) -> String {
-        let token = token.map(|text| ProxyToken::parse(text.as_bytes()).unwrap());
+        let token = token.map(|text| ProxyToken::parse(Level::detect(), text.as_bytes()).unwrap());
         let mut out = [0xee; HEADERS_BYTES_MAX];
         let length = write_headers(state, request_id, token, &mut out);
         assert!(out[length..].iter().all(|byte| *byte == 0xee));
