@@ -8,6 +8,7 @@ use super::token::ProxyToken;
 use crate::config::digits::u64_of_hex;
 use crate::config::field::Field;
 use crate::config::state::ConfigState;
+use crate::level::Level;
 
 /// The headers that a request must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +60,12 @@ pub struct ValidHeaders<'h> {
 /// set is read in one pass; a bad one is walked again to explain it.
 #[inline]
 pub fn validate<'h>(
+    level: Level,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     required: Required,
     faults: &mut FaultList<'h>,
 ) -> Option<ValidHeaders<'h>> {
-    validate_with_domains(headers, required, |_| DomainStatus::Known, faults)
+    validate_with_domains(level, headers, required, |_| DomainStatus::Known, faults)
 }
 
 /// As [`validate`], and asks `domains` about the domain that a request names: once, if
@@ -71,13 +73,14 @@ pub fn validate<'h>(
 /// a name is for the caller to know.
 #[inline]
 pub fn validate_with_domains<'h>(
+    level: Level,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     required: Required,
     domains: impl FnOnce(Domain<'h>) -> DomainStatus,
     faults: &mut FaultList<'h>,
 ) -> Option<ValidHeaders<'h>> {
-    let Some(valid) = ValidHeaders::read(headers.clone(), required) else {
-        explain(headers, required, domains, faults);
+    let Some(valid) = ValidHeaders::read(level, headers.clone(), required) else {
+        explain(level, headers, required, domains, faults);
         return None;
     };
     let domain = Domain {
@@ -90,7 +93,7 @@ pub fn validate_with_domains<'h>(
     match domains(domain) {
         DomainStatus::Known => Some(valid),
         DomainStatus::Unknown => {
-            explain(headers, required, |_| DomainStatus::Unknown, faults);
+            explain(level, headers, required, |_| DomainStatus::Unknown, faults);
             None
         }
     }
@@ -100,6 +103,7 @@ impl<'h> ValidHeaders<'h> {
     /// Reads a set in one pass and gives up at its first fault.
     #[inline]
     fn read(
+        level: Level,
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
         required: Required,
     ) -> Option<ValidHeaders<'h>> {
@@ -116,7 +120,7 @@ impl<'h> ValidHeaders<'h> {
                 NameKind::Known(header) => header,
             };
             match header {
-                Header::ProxyToken => set_once(&mut token, ProxyToken::parse(text))?,
+                Header::ProxyToken => set_once(&mut token, ProxyToken::parse(level, text))?,
                 Header::RequestId => set_once(&mut request_id, number_of_request_id(text))?,
                 Header::PackageScope => set_once(&mut package_scope, name_after_at(text))?,
                 Header::Domain => set_once(&mut domain, name_after_at(text))?,
@@ -261,7 +265,7 @@ mod tests {
     /// The faults of a set, each as `CODE name value`.
     fn faults_of(pairs: Pairs<'_>, required: Required) -> Vec<String> {
         let mut faults = FaultList::new();
-        let valid = validate(bytes(pairs), required, &mut faults);
+        let valid = validate(Level::detect(), bytes(pairs), required, &mut faults);
         assert_eq!(valid.is_some(), faults.is_empty());
         assert!(faults.iter().all(|fault| !fault.message().is_empty()));
         let shown = |fault: &HeaderFault<'_>| {
@@ -281,7 +285,7 @@ mod tests {
     #[test]
     fn a_whole_set_without_fault_is_read() {
         let mut faults = FaultList::new();
-        let valid = validate(bytes(&WHOLE), Required::Proxy, &mut faults).unwrap();
+        let valid = validate(Level::detect(), bytes(&WHOLE), Required::Proxy, &mut faults).unwrap();
         assert_eq!(valid.state(), Some(ConfigState::DEFAULT));
         assert_eq!(valid.token().unwrap().as_bytes(), b"ab.cd.ef");
         assert_eq!(valid.request_id(), Some(0x0123_4567_89ab_cdef));
@@ -296,13 +300,19 @@ mod tests {
     #[test]
     fn what_did_not_come_is_not_known() {
         let mut faults = FaultList::new();
-        let valid = validate(bytes(&PROXY), Required::Proxy, &mut faults).unwrap();
+        let valid = validate(Level::detect(), bytes(&PROXY), Required::Proxy, &mut faults).unwrap();
         assert_eq!(valid.state(), None);
         assert_eq!(valid.value(Field::RegistryHash), Some(0xa1b2_c3d4));
         assert_eq!(valid.value(Field::Rows), None);
         assert_eq!(valid.request_id(), None);
         let foreign = [("Host", "x"), ("X-Bunny", "x"), ("", ""), ("X-Bun", "")];
-        let valid = validate(bytes(&foreign), Required::None, &mut faults).unwrap();
+        let valid = validate(
+            Level::detect(),
+            bytes(&foreign),
+            Required::None,
+            &mut faults,
+        )
+        .unwrap();
         assert_eq!(
             (valid.state(), valid.domain(), valid.domain_hash()),
             (None, None, None)
@@ -564,7 +574,13 @@ mod tests {
                     asked = Some(domain);
                     status
                 };
-                validate_with_domains(bytes(pairs), Required::None, judge, &mut faults);
+                validate_with_domains(
+                    Level::detect(),
+                    bytes(pairs),
+                    Required::None,
+                    judge,
+                    &mut faults,
+                );
                 assert_eq!(asked, expected);
                 let found: Vec<_> = faults
                     .iter()
@@ -595,7 +611,13 @@ mod tests {
         ];
         let mut faults = FaultList::new();
         let judge = |_| DomainStatus::Unknown;
-        validate_with_domains(bytes(&pairs), Required::Proxy, judge, &mut faults);
+        validate_with_domains(
+            Level::detect(),
+            bytes(&pairs),
+            Required::Proxy,
+            judge,
+            &mut faults,
+        );
         let found: Vec<String> = faults
             .iter()
             .map(|fault| {
@@ -636,7 +658,7 @@ mod tests {
     fn more_faults_than_the_list_keeps_are_counted() {
         let pairs = [("X-Bun-Color", "red"); 100];
         let mut faults = FaultList::new();
-        assert!(validate(bytes(&pairs), Required::Proxy, &mut faults).is_none());
+        assert!(validate(Level::detect(), bytes(&pairs), Required::Proxy, &mut faults).is_none());
         assert_eq!(faults.iter().count(), FAULTS_MAX);
         assert_eq!(
             (faults.count(), faults.omitted_count()),
@@ -649,13 +671,14 @@ mod tests {
         let mut faults = FaultList::new();
         assert!(
             validate(
+                Level::detect(),
                 bytes(&[("X-Bun-Color", "red")]),
                 Required::None,
                 &mut faults
             )
             .is_none()
         );
-        assert!(validate(bytes(&WHOLE), Required::Proxy, &mut faults).is_some());
+        assert!(validate(Level::detect(), bytes(&WHOLE), Required::Proxy, &mut faults).is_some());
         assert_eq!(faults.count(), 1);
     }
 
@@ -672,7 +695,7 @@ mod tests {
                 .map(|(index, value)| (WHOLE[*index].0.as_bytes(), value.as_slice()));
             for required in [Required::None, Required::Proxy] {
                 let mut faults = FaultList::new();
-                let valid = validate(pairs.clone(), required, &mut faults);
+                let valid = validate(Level::detect(), pairs.clone(), required, &mut faults);
                 prop_assert_eq!(valid.is_some(), faults.is_empty());
             }
         }
