@@ -14,6 +14,7 @@ use thirteen_kernels::http::{
 use crate::limits::{DISCARD_BYTES_MAX, DRAIN_GRACE, PIPELINE_BYTES_MAX, PIPELINE_REQUESTS_MAX};
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
+use crate::telemetry::Operation;
 
 use super::body::{Body, BodyFault, Greeting};
 use super::exchange::{Exchange, Wire};
@@ -167,7 +168,8 @@ impl<A: Application> Conversation<A> {
             if bytes.is_empty() {
                 return Next::Read;
             }
-            let head_bytes = match server.parser.parse(bytes, &mut table) {
+            let parse = || server.parser.parse(bytes, &mut table);
+            let head_bytes = match server.application.measure(Operation::HeadParse, parse) {
                 Ok(HeadStatus::Complete { bytes }) => bytes,
                 Ok(HeadStatus::Partial) => return Next::Read,
                 Err(fault) => {

@@ -11,7 +11,7 @@ use thirteen_kernels::level::Level;
 use crate::limits::REFUSALS_MAX;
 use crate::ring::{Listener, Outgoing, TcpStream};
 use crate::shard;
-use crate::telemetry::Clock;
+use crate::telemetry::{Clock, Operation};
 
 use super::conversation::converse;
 use super::date::DateLine;
@@ -26,6 +26,11 @@ use super::router::Router;
 pub trait Application: Sized + 'static {
     /// Whether a request may use a route at this moment: 401, 403 or 429 where not.
     fn admit(&self, route: &Route<Self>, request: &Request<'_>) -> Result<(), Problem>;
+
+    /// Runs an operation that has a documented target, so that it can be timed now and then.
+    fn measure<T>(&self, _operation: Operation, work: impl FnOnce() -> T) -> T {
+        work()
+    }
 
     /// Told of each reply.
     fn observe(&self, observation: &Observation<'_>);
