@@ -1,9 +1,11 @@
 //! One connection: requests in, replies out, in order, until either side ends it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_lite::FutureExt;
@@ -75,11 +77,13 @@ struct Conversation<A: Application> {
 /// Which deadline runs while bytes are awaited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reading {
-    /// That of an idle connection or that of a send in flight, whichever is shorter: a send that
-    /// has ended would have to wake the task to move the deadline.
+    /// That of an idle connection or that of a send in flight, whichever is shorter: each send
+    /// that ends would have to wake the task if the deadline followed it.
     Idle,
-    /// What is left of the longer one, once the shorter has passed and was not the one that counts.
+    /// What is left of an idle connection's, the shorter one having passed without a send.
     StillIdle,
+    /// What is left of the send's, the shorter one having passed.
+    Sending,
     Head,
 }
 
@@ -338,20 +342,20 @@ impl<A: Application> Conversation<A> {
     /// Waits for more bytes under the deadline of what is awaited.
     async fn wait(&mut self) -> Result<(), End> {
         match (self.input.is_empty(), self.reading) {
-            (true, Reading::StillIdle) if !self.server.is_draining() => {}
+            (true, Reading::StillIdle | Reading::Sending) if !self.server.is_draining() => {}
             (true, _) => {
                 self.reading = Reading::Idle;
                 let shorter = self.idle_patience().min(self.write_patience());
                 self.stream.set_deadline(Some(shorter));
             }
             (false, Reading::Head) => {}
-            (false, Reading::Idle | Reading::StillIdle) => {
+            (false, Reading::Idle | Reading::StillIdle | Reading::Sending) => {
                 self.reading = Reading::Head;
                 let patience = self.server.options.get().head_timeout;
                 self.stream.set_deadline(Some(patience));
             }
         }
-        match self.input.fill(&self.stream).await {
+        match poll_fn(|context| self.poll_fill_or_sent(context)).await {
             Ok(Filled::Bytes) => Ok(()),
             Ok(Filled::End) => Err(End::Politely),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
@@ -360,25 +364,34 @@ impl<A: Application> Conversation<A> {
         }
     }
 
+    fn poll_fill_or_sent(&mut self, context: &Context<'_>) -> Poll<io::Result<Filled>> {
+        if self.reading == Reading::Sending && self.stream.poll_sent(context)?.is_ready() {
+            self.reading = Reading::Idle;
+            let patience = self.idle_patience();
+            self.stream.set_deadline(Some(patience));
+        }
+        self.input.poll_fill(&self.stream, context)
+    }
+
     /// The deadline has passed: who was in the middle of a head is told.
     fn be_late(&mut self) -> Result<(), End> {
         match self.reading {
             Reading::Idle => {
                 let (idle, write) = (self.idle_patience(), self.write_patience());
-                let counts = if self.stream.is_sending() {
-                    write
+                let (reading, counts) = if self.stream.is_sending() {
+                    (Reading::Sending, write)
                 } else {
-                    idle
+                    (Reading::StillIdle, idle)
                 };
                 let left = counts.saturating_sub(idle.min(write));
                 if left.is_zero() {
                     return Err(End::Now);
                 }
-                self.reading = Reading::StillIdle;
+                self.reading = reading;
                 self.stream.set_deadline(Some(left));
                 Ok(())
             }
-            Reading::StillIdle => Err(End::Now),
+            Reading::StillIdle | Reading::Sending => Err(End::Now),
             Reading::Head => {
                 let problem = Problem::new(408, "The head did not arrive in time.").closing();
                 Err(self.refuse_head(&problem, self.server.clock.ticks()))
