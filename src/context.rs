@@ -128,6 +128,11 @@ impl Context {
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
         *self.origins.borrow_mut() = origins_of(&settings);
+        let rule = self
+            .house
+            .writes
+            .change_limit(settings.rate.writes_per_minute);
+        assert!(rule.is_some(), "the setting has the bounds of a rule");
         *self.settings.borrow_mut() = settings;
     }
 
