@@ -254,6 +254,93 @@ mod tests {
         ("X-Bun-Domain-Hash", "0x0000beef"),
     ];
 
+    /// Values that their header refuses, and how.
+    const REFUSED: [(&str, FaultCode, &[&str]); 17] = [
+        (
+            "X-Bun-Config-Version",
+            FaultCode::OutOfRange,
+            &["256", "99999999999"],
+        ),
+        (
+            "X-Bun-Config-Version",
+            FaultCode::InvalidFormat,
+            &["", "x", "01", "+1", "1.0"],
+        ),
+        (
+            "X-Bun-Registry-Hash",
+            FaultCode::InvalidFormat,
+            &[
+                "",
+                "a1b2c3d4",
+                "0Xa1b2c3d4",
+                "0xa1b2c3d",
+                "0xa1b2c3d4e",
+                "0xa1b2c3dg",
+            ],
+        ),
+        (
+            "X-Bun-Feature-Flags",
+            FaultCode::ReservedBitsSet,
+            &["0x00000800", "0x80000007", "0xffffffff"],
+        ),
+        (
+            "X-Bun-Feature-Flags",
+            FaultCode::InvalidFormat,
+            &["7", "0x7", "0x0000000"],
+        ),
+        ("X-Bun-Terminal-Mode", FaultCode::OutOfRange, &["4", "9"]),
+        (
+            "X-Bun-Terminal-Mode",
+            FaultCode::InvalidFormat,
+            &["", "02", "22", "raw", "-"],
+        ),
+        ("X-Bun-Terminal-Rows", FaultCode::OutOfRange, &["0", "256"]),
+        (
+            "X-Bun-Terminal-Rows",
+            FaultCode::InvalidFormat,
+            &["", "024", "2x"],
+        ),
+        ("X-Bun-Terminal-Cols", FaultCode::OutOfRange, &["0", "1000"]),
+        ("X-Bun-Reserved", FaultCode::OutOfRange, &["256"]),
+        ("X-Bun-Reserved", FaultCode::ReservedBitsSet, &["1", "255"]),
+        ("X-Bun-Reserved", FaultCode::InvalidFormat, &["", "0x0"]),
+        (
+            "X-Bun-Proxy-Token",
+            FaultCode::InvalidToken,
+            &["", "ab.cd", "ab.cd.ef.gh", "Bearer ab.cd.ef"],
+        ),
+        (
+            "X-Bun-Request-ID",
+            FaultCode::InvalidFormat,
+            &[
+                "",
+                "0x01234567890123",
+                "0123456789abcde",
+                "0123456789abcdef0",
+            ],
+        ),
+        (
+            "X-Bun-Package-Scope",
+            FaultCode::InvalidFormat,
+            &[
+                "",
+                "@",
+                "mycompany",
+                "@My",
+                "@my/pkg",
+                "@.my",
+                "@_my",
+                "@-my",
+                "@é",
+            ],
+        ),
+        (
+            "X-Bun-Domain-Hash",
+            FaultCode::InvalidFormat,
+            &["", "beef", "0xbeef"],
+        ),
+    ];
+
     type Pairs<'p> = &'p [(&'p str, &'p str)];
 
     fn bytes<'p>(pairs: Pairs<'p>) -> impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone {
@@ -321,92 +408,7 @@ mod tests {
 
     #[test]
     fn each_header_has_its_format_and_its_range() {
-        let table: [(&str, FaultCode, &[&str]); 17] = [
-            (
-                "X-Bun-Config-Version",
-                FaultCode::OutOfRange,
-                &["256", "99999999999"],
-            ),
-            (
-                "X-Bun-Config-Version",
-                FaultCode::InvalidFormat,
-                &["", "x", "01", "+1", "1.0"],
-            ),
-            (
-                "X-Bun-Registry-Hash",
-                FaultCode::InvalidFormat,
-                &[
-                    "",
-                    "a1b2c3d4",
-                    "0Xa1b2c3d4",
-                    "0xa1b2c3d",
-                    "0xa1b2c3d4e",
-                    "0xa1b2c3dg",
-                ],
-            ),
-            (
-                "X-Bun-Feature-Flags",
-                FaultCode::ReservedBitsSet,
-                &["0x00000800", "0x80000007", "0xffffffff"],
-            ),
-            (
-                "X-Bun-Feature-Flags",
-                FaultCode::InvalidFormat,
-                &["7", "0x7", "0x0000000"],
-            ),
-            ("X-Bun-Terminal-Mode", FaultCode::OutOfRange, &["4", "9"]),
-            (
-                "X-Bun-Terminal-Mode",
-                FaultCode::InvalidFormat,
-                &["", "02", "22", "raw", "-"],
-            ),
-            ("X-Bun-Terminal-Rows", FaultCode::OutOfRange, &["0", "256"]),
-            (
-                "X-Bun-Terminal-Rows",
-                FaultCode::InvalidFormat,
-                &["", "024", "2x"],
-            ),
-            ("X-Bun-Terminal-Cols", FaultCode::OutOfRange, &["0", "1000"]),
-            ("X-Bun-Reserved", FaultCode::OutOfRange, &["256"]),
-            ("X-Bun-Reserved", FaultCode::ReservedBitsSet, &["1", "255"]),
-            ("X-Bun-Reserved", FaultCode::InvalidFormat, &["", "0x0"]),
-            (
-                "X-Bun-Proxy-Token",
-                FaultCode::InvalidToken,
-                &["", "ab.cd", "ab.cd.ef.gh", "Bearer ab.cd.ef"],
-            ),
-            (
-                "X-Bun-Request-ID",
-                FaultCode::InvalidFormat,
-                &[
-                    "",
-                    "0x01234567890123",
-                    "0123456789abcde",
-                    "0123456789abcdef0",
-                ],
-            ),
-            (
-                "X-Bun-Package-Scope",
-                FaultCode::InvalidFormat,
-                &[
-                    "",
-                    "@",
-                    "mycompany",
-                    "@My",
-                    "@my/pkg",
-                    "@.my",
-                    "@_my",
-                    "@-my",
-                    "@é",
-                ],
-            ),
-            (
-                "X-Bun-Domain-Hash",
-                FaultCode::InvalidFormat,
-                &["", "beef", "0xbeef"],
-            ),
-        ];
-        for (name, code, values) in table {
+        for (name, code, values) in REFUSED {
             for value in values {
                 let expected = format!("{} {name} {}", code.as_str(), value.escape_default());
                 let found = faults_of(&[(name, value)], Required::None);
