@@ -301,13 +301,6 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
-    /// Closes every client.
-    pub fn close_all(&mut self, code: CloseCode, reason: &'static str) {
-        for index in 0..self.clients.len() {
-            self.close(index, code, reason);
-        }
-    }
-
     /// This shard's own askers that are still there, by client and then in order.
     fn own_changes(&self, batch: &[Published]) -> Vec<OwnChange> {
         let mut own = Vec::new();
@@ -922,8 +915,6 @@ pub(super) mod tests {
         wire.0.borrow_mut().is_gone = true;
         shard.change(sender, rows(40));
         assert_eq!(shard.hub.client_count(), 1);
-        shard.hub.close_all(CloseCode::GOING_AWAY, "Shutting down");
-        assert_eq!(shard.hub.client_count(), 0);
         assert_eq!(wire.0.borrow().closed, None);
     }
 }
