@@ -226,6 +226,7 @@ fn the_profile_names_operations_and_routes() {
     for part in ["operations", "routes", "shards"] {
         assert!(!profile[part].as_array().unwrap().is_empty(), "{part}");
     }
+    assert_camel_case(&profile);
 }
 
 #[test]
