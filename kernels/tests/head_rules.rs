@@ -387,85 +387,89 @@ type TargetCase = (
     &'static str,
 );
 
-fn target_cases() -> Vec<TargetCase> {
-    use TargetForm::{Absolute, Asterisk, Authority, Origin};
-    vec![
-        ("GET", "/", Origin, "/", None, "own"),
-        ("GET", "/a/b", Origin, "/a/b", None, "own"),
-        ("GET", "/a?", Origin, "/a", Some(""), "own"),
-        ("GET", "/a?b=c?d", Origin, "/a", Some("b=c?d"), "own"),
-        ("GET", "//a", Origin, "//a", None, "own"),
-        (
-            "GET",
-            "/a:b@c;d,e'(f)*!$&+=[]\\^`{|}~",
-            Origin,
-            "/a:b@c;d,e'(f)*!$&+=[]\\^`{|}~",
-            None,
-            "own",
-        ),
-        ("OPTIONS", "*", Asterisk, "*", None, "own"),
-        (
-            "GET",
-            "http://example.com/a?b",
-            Absolute,
-            "/a",
-            Some("b"),
-            "example.com",
-        ),
-        (
-            "GET",
-            "http://example.com",
-            Absolute,
-            "/",
-            None,
-            "example.com",
-        ),
-        (
-            "GET",
-            "http://example.com?b/c",
-            Absolute,
-            "/",
-            Some("b/c"),
-            "example.com",
-        ),
-        (
-            "GET",
-            "HTTPS://example.com:8443/",
-            Absolute,
-            "/",
-            None,
-            "example.com:8443",
-        ),
-        (
-            "GET",
-            "http://[::1]:3000/a",
-            Absolute,
-            "/a",
-            None,
-            "[::1]:3000",
-        ),
-        (
-            "CONNECT",
-            "example.com:443",
-            Authority,
-            "",
-            None,
-            "example.com:443",
-        ),
-        (
-            "CONNECT",
-            "[2001:db8::1]:443",
-            Authority,
-            "",
-            None,
-            "[2001:db8::1]:443",
-        ),
-    ]
-}
+const TARGETS: &[TargetCase] = &[
+    ("GET", "/", TargetForm::Origin, "/", None, "own"),
+    ("GET", "/a/b", TargetForm::Origin, "/a/b", None, "own"),
+    ("GET", "/a?", TargetForm::Origin, "/a", Some(""), "own"),
+    (
+        "GET",
+        "/a?b=c?d",
+        TargetForm::Origin,
+        "/a",
+        Some("b=c?d"),
+        "own",
+    ),
+    ("GET", "//a", TargetForm::Origin, "//a", None, "own"),
+    (
+        "GET",
+        "/a:b@c;d,e'(f)*!$&+=[]\\^`{|}~",
+        TargetForm::Origin,
+        "/a:b@c;d,e'(f)*!$&+=[]\\^`{|}~",
+        None,
+        "own",
+    ),
+    ("OPTIONS", "*", TargetForm::Asterisk, "*", None, "own"),
+    (
+        "GET",
+        "http://example.com/a?b",
+        TargetForm::Absolute,
+        "/a",
+        Some("b"),
+        "example.com",
+    ),
+    (
+        "GET",
+        "http://example.com",
+        TargetForm::Absolute,
+        "/",
+        None,
+        "example.com",
+    ),
+    (
+        "GET",
+        "http://example.com?b/c",
+        TargetForm::Absolute,
+        "/",
+        Some("b/c"),
+        "example.com",
+    ),
+    (
+        "GET",
+        "HTTPS://example.com:8443/",
+        TargetForm::Absolute,
+        "/",
+        None,
+        "example.com:8443",
+    ),
+    (
+        "GET",
+        "http://[::1]:3000/a",
+        TargetForm::Absolute,
+        "/a",
+        None,
+        "[::1]:3000",
+    ),
+    (
+        "CONNECT",
+        "example.com:443",
+        TargetForm::Authority,
+        "",
+        None,
+        "example.com:443",
+    ),
+    (
+        "CONNECT",
+        "[2001:db8::1]:443",
+        TargetForm::Authority,
+        "",
+        None,
+        "[2001:db8::1]:443",
+    ),
+];
 
 #[test]
 fn targets() {
-    for (method, target, form, path, query, host) in target_cases() {
+    for &(method, target, form, path, query, host) in TARGETS {
         let parsed = accepted(&format!("{method} {target} HTTP/1.1\r\nHost: own\r\n\r\n"));
         assert_eq!(parsed.target, target.as_bytes());
         assert_eq!(parsed.form, form, "{target}");
