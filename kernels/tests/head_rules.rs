@@ -591,6 +591,39 @@ fn bodies() {
 }
 
 #[test]
+fn a_field_is_known_by_its_whole_name() {
+    let known = [
+        "host",
+        "cookie",
+        "expect",
+        "upgrade",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+    ];
+    for name in known {
+        for at in 0..name.len() {
+            for other in [b'x', b'_', b'0', b'-', b'~'] {
+                let mut almost = name.as_bytes().to_vec();
+                if almost[at] == other {
+                    continue;
+                }
+                almost[at] = other;
+                let almost = String::from_utf8(almost).expect("ASCII");
+                for line in [format!("{almost}: 1 2"), format!("{name}{at}: 1 2")] {
+                    let parsed = accepted(&format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n"));
+                    assert_eq!(parsed.host.as_deref(), Some(&b"a"[..]), "{line}");
+                    assert_eq!(parsed.body, BodyLength::None, "{line}");
+                    assert_eq!(parsed.connection, Connection::KeepAlive, "{line}");
+                    assert_eq!(parsed.expectation, Expectation::None, "{line}");
+                    assert_eq!((parsed.cookie, parsed.upgrade), (None, None), "{line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn connections() {
     use Connection::{Close, KeepAlive};
     for (version, headers, connection) in [
