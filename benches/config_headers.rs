@@ -13,6 +13,7 @@ use thirteen_kernels::config::ConfigState;
 use thirteen_kernels::config::headers::{
     FaultList, HEADERS_BYTES_MAX, ProxyToken, Required, extract, validate, write_headers,
 };
+use thirteen_kernels::level::Level;
 
 criterion_group! {
     name = benches;
@@ -26,7 +27,7 @@ type Pair<'h> = (&'h [u8], &'h [u8]);
 fn inject(criterion: &mut Criterion) {
     let state = ConfigState::DEFAULT;
     let text = token();
-    let token = ProxyToken::parse(text.as_bytes());
+    let token = ProxyToken::parse(Level::detect(), text.as_bytes());
     let mut out = [0; HEADERS_BYTES_MAX];
     check("headers/inject", block(&state, None), expected_block(None));
     check(
@@ -70,8 +71,12 @@ fn extraction(criterion: &mut Criterion) {
 }
 
 fn validation(criterion: &mut Criterion) {
+    let level = Level::detect();
     let text = token();
-    let block = block(&ConfigState::DEFAULT, ProxyToken::parse(text.as_bytes()));
+    let block = block(
+        &ConfigState::DEFAULT,
+        ProxyToken::parse(Level::detect(), text.as_bytes()),
+    );
     let all = pairs(&block);
     let (_, without_token) = all.split_last().expect("the block has nine headers");
     let broken: Vec<Pair<'_>> = all
@@ -86,10 +91,14 @@ fn validation(criterion: &mut Criterion) {
     for (name, pairs, required, fault_count) in sets {
         let name = format!("headers/validate, {name}");
         let expected = (fault_count == 0).then_some(ConfigState::DEFAULT);
-        check(&name, validated(pairs, required), (expected, fault_count));
+        check(
+            &name,
+            validated(level, pairs, required),
+            (expected, fault_count),
+        );
         criterion.bench_function(&name, |bencher| {
             bencher.iter(|| {
-                let (state, fault_count) = validated(black_box(pairs), required);
+                let (state, fault_count) = validated(level, black_box(pairs), required);
                 (state.map(in_register), fault_count)
             });
         });
@@ -98,9 +107,9 @@ fn validation(criterion: &mut Criterion) {
 
 /// The state that a set gives, and how many faults it has.
 #[inline(always)]
-fn validated(pairs: &[Pair<'_>], required: Required) -> (Option<ConfigState>, usize) {
+fn validated(level: Level, pairs: &[Pair<'_>], required: Required) -> (Option<ConfigState>, usize) {
     let mut faults = FaultList::new();
-    let valid = validate(pairs.iter().copied(), required, &mut faults);
+    let valid = validate(level, pairs.iter().copied(), required, &mut faults);
     (valid.and_then(|valid| valid.state()), faults.count())
 }
 

@@ -17,6 +17,7 @@ use thirteen::state::{
     Asker, Batch, Change, Hub, Incoming, Next, Now, Origin, Outlet, Owner, Refusal, Sent, Session,
     Settled, Written,
 };
+use thirteen::telemetry;
 use thirteen_kernels::config::frame::encode_update;
 use thirteen_kernels::config::{ConfigState, Field, OffsetBase, StateCell};
 
@@ -142,6 +143,7 @@ fn session(criterion: &mut Criterion) {
         let key = RateKey::from_keyed_hash(7);
         let session = Session::new(OffsetBase::Lockfile, Some(writer()), key);
         let writes = RateTable::new(Rule::new(1_000_000, 1).expect("within bounds"), 64);
+        let record = telemetry::Local::new(0, telemetry::Clock::calibrate(), &[]);
         let frame = encode_update(Field::Rows, 40, OffsetBase::Lockfile);
         bytes.set(0);
         let (mut answered, mut steady_ms) = (0u64, 0);
@@ -149,7 +151,7 @@ fn session(criterion: &mut Criterion) {
             steady_ms += 1;
             let now = Now { steady_ms, ..NOW };
             let message = Incoming::Binary(black_box(&frame));
-            let next = session.receive(id, message, &mut hub, &writes, now);
+            let next = session.receive(id, message, &mut hub, &writes, &record, now);
             let Next::Submit { origin, .. } = next else {
                 panic!("a change: {next:?}")
             };

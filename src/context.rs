@@ -19,7 +19,9 @@ use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
-use crate::telemetry::{Counter, Fault, Local, RingCounters, Snapshot, Started, UNMATCHED};
+use crate::telemetry::{
+    Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
+};
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -126,6 +128,11 @@ impl Context {
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
         *self.origins.borrow_mut() = origins_of(&settings);
+        let rule = self
+            .house
+            .writes
+            .change_limit(settings.rate.writes_per_minute);
+        assert!(rule.is_some(), "the setting has the bounds of a rule");
         *self.settings.borrow_mut() = settings;
     }
 
@@ -220,6 +227,10 @@ impl Application for Context {
         }
     }
 
+    fn measure<T>(&self, operation: Operation, work: impl FnOnce() -> T) -> T {
+        self.telemetry.sample(operation, work)
+    }
+
     fn observe(&self, observation: &Observation<'_>) {
         let route = match observation.route {
             Some(position) => self.routes_before[observation.door] + position,
@@ -249,7 +260,9 @@ impl Application for Context {
 impl Context {
     fn admit_write(&self, peer: SocketAddr) -> Result<(), Problem> {
         let key = self.house.rate_keys.peer(peer.ip());
-        match self.house.writes.check(key, self.house.steady_ms()) {
+        let now_ms = self.house.steady_ms();
+        let check = || self.house.writes.check(key, now_ms);
+        match self.telemetry.sample(Operation::RateCheck, check) {
             Verdict::Allowed => Ok(()),
             Verdict::Limited { retry_after_ms } => {
                 let seconds = retry_after_ms.div_ceil(1000).to_string();

@@ -23,6 +23,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 
+use crate::limits::RATE_LIMIT_MAX;
+
 use cell::{COUNT_MAX, Cell, Counts, Moment, Raced, Sharing, TAG_SHIFT, Word, swap};
 
 /// The counts of one rule for every key, shared by all shards.
@@ -114,7 +116,7 @@ impl RateTable {
 impl Rule {
     /// A rule; `None` unless the limit is 1 to 1 000 000 and the window at least 1 ms.
     pub const fn new(limit: u32, window_ms: u32) -> Option<Rule> {
-        if limit == 0 || limit > LIMIT_MAX || window_ms == 0 {
+        if limit == 0 || limit > RATE_LIMIT_MAX || window_ms == 0 {
             return None;
         }
         Some(Rule { limit, window_ms })
@@ -295,11 +297,10 @@ impl Hit {
     }
 }
 
-const LIMIT_MAX: u32 = 1_000_000;
 /// With two keys in a cell on average one cell in 220 has more than six.
 const KEYS_PER_CELL: usize = 2;
 
-const _: () = assert!((LIMIT_MAX as u64) < COUNT_MAX);
+const _: () = assert!((RATE_LIMIT_MAX as u64) < COUNT_MAX);
 
 #[cfg(test)]
 mod tests {
@@ -371,10 +372,10 @@ mod tests {
 
     #[test]
     fn the_largest_limit_is_counted_out() {
-        let table = table(LIMIT_MAX, 1000, 2);
+        let table = table(RATE_LIMIT_MAX, 1000, 2);
         assert_eq!(
-            admitted(&table, KEY, 1_000, LIMIT_MAX as usize + 5),
-            LIMIT_MAX as usize
+            admitted(&table, KEY, 1_000, RATE_LIMIT_MAX as usize + 5),
+            RATE_LIMIT_MAX as usize
         );
         assert_eq!(admitted(&table, KEY, 2_000, 5), 0);
         assert_eq!(admitted(&table, KEY, 2_001, 2_000), 1_000);

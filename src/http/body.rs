@@ -89,9 +89,11 @@ impl Body {
         matches!(self.left, Left::Nothing)
     }
 
-    /// Whether the client still waits to be told to send its body.
-    pub(super) fn is_awaiting_greeting(&self) -> bool {
-        self.greeting == Greeting::Awaited
+    /// Whether what is left can be read past so that the connection is kept: not if the client was
+    /// not told to send it, nor if it is more than it is worth to read.
+    pub(super) fn can_be_skipped(&self) -> bool {
+        let is_long = matches!(self.left, Left::Counted(count) if count > DISCARD_BYTES_MAX);
+        self.greeting == Greeting::Unasked && !is_long
     }
 
     /// What a handler left unread, to be read past up to the bound for bodies that nobody wants.

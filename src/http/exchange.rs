@@ -7,6 +7,7 @@ use thirteen_kernels::http::{Connection, Version};
 
 use crate::limits::STREAM_BYTES_MAX;
 use crate::ring::{Outgoing, TcpStream};
+use crate::shard;
 
 use super::body::{Body, BodyFault};
 use super::date::DateLine;
@@ -62,6 +63,8 @@ impl<'x> Exchange<'x> {
 
     /// The reply, to be written at once.
     pub fn reply(&mut self) -> Reply<'_> {
+        self.close_if_body_stays();
+        self.wire.date.refresh(shard::turn_began());
         Reply::new(self.wire.out, &mut self.frame, self.wire.date.line())
     }
 
@@ -177,7 +180,16 @@ impl Streaming<'_, '_> {
 }
 
 impl Exchange<'_> {
+    /// Says in the reply's head that the connection ends where the rest of the body will not be
+    /// read.
+    pub(super) fn close_if_body_stays(&mut self) {
+        if !self.body.can_be_skipped() {
+            self.frame.connection = Connection::Close;
+        }
+    }
+
     pub(super) fn resume_reply(&mut self) -> Reply<'_> {
+        self.wire.date.refresh(shard::turn_began());
         Reply::resume(self.wire.out, &mut self.frame, self.wire.date.line())
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -200,11 +200,16 @@ fn await_shards(count: usize, ready: &Receiver<Result<(), String>>) -> Result<()
 fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
     let cause = format!("a shard failed: {error}");
     tracing::error!(target: "serve", "{cause}");
-    // Nobody listens any more once the server is up; the signal ends it then.
-    let _heard_or_up = ready.try_send(Err(cause));
-    if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGTERM) {
-        tracing::error!(target: "serve", %error, "the server cannot be told to stop");
+    if ready.try_send(Err(cause)).is_ok() {
+        return;
     }
+    // Once, however many shards fail: a second signal would end the process at once.
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGTERM) {
+            tracing::error!(target: "serve", %error, "the server cannot be told to stop");
+        }
+    });
 }
 
 /// Prints a line for each door and then `ready`, and leaves the doors where clients find them.

@@ -7,7 +7,7 @@ use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
 };
 use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade};
-use crate::telemetry::Fault;
+use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
 use super::change::Refusal;
@@ -21,7 +21,10 @@ pub fn read(
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Problem> {
-    let (state, sequence) = (context.state.read(), context.state.sequence());
+    let state = context
+        .telemetry
+        .sample(Operation::ConfigRead, || context.state.read());
+    let sequence = context.state.sequence();
     let etag = config_etag(&state, sequence);
     if request
         .header("if-none-match")

@@ -198,9 +198,14 @@ impl Client {
         };
         let writes = &self.context.house.writes;
         let mut hub = state.hub().borrow_mut();
-        let next = self
-            .session
-            .receive(self.id, message, &mut hub, writes, state.now());
+        let next = self.session.receive(
+            self.id,
+            message,
+            &mut hub,
+            writes,
+            &self.context.telemetry,
+            state.now(),
+        );
         drop(hub);
         match next {
             Next::Read => None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::context;
 use crate::limits::STATE_CHANGES_WAITING_MAX;
 use crate::shard::{self, Bus};
+use crate::telemetry::Operation;
 
 use super::access::Writer;
 use super::change::{Change, Origin, Refusal};
@@ -57,7 +58,10 @@ pub fn is_busy() -> bool {
 /// Takes a change; on the owner's shard.
 pub(super) fn submit(change: Change, origin: Origin, proof: Writer) {
     let office = office();
-    let taken = office.owner.borrow_mut().submit(change, origin, proof);
+    let take = || office.owner.borrow_mut().submit(change, origin, proof);
+    let taken = context::here()
+        .telemetry
+        .sample(Operation::ConfigUpdate, take);
     match taken {
         Ok(_ticket) => office.start_write(),
         Err(refusal) => {

@@ -23,6 +23,7 @@ use super::hub::tests::messages_of;
 use super::*;
 use crate::auth::rate::{RateKey, RateTable, Rule};
 use crate::http::websocket::CloseCode;
+use crate::telemetry;
 
 const SHARDS: usize = 3;
 const NOW: Now = Now {
@@ -129,6 +130,7 @@ struct World {
     requests: HashMap<u64, Fate>,
     answered: HashMap<u64, Decision>,
     writes: RateTable,
+    record: telemetry::Local,
 }
 
 impl World {
@@ -152,6 +154,7 @@ impl World {
             requests: HashMap::new(),
             answered: HashMap::new(),
             writes: RateTable::new(Rule::new(1_000_000, 60_000).unwrap(), 2),
+            record: telemetry::Local::new(0, telemetry::Clock::calibrate(), &[]),
         }
     }
 
@@ -284,7 +287,7 @@ impl World {
         let message = Incoming::Binary(frame);
         match client
             .session
-            .receive(client.id, message, hub, &self.writes, NOW)
+            .receive(client.id, message, hub, &self.writes, &self.record, NOW)
         {
             Next::Hold => {
                 client.is_held = true;

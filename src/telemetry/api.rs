@@ -18,6 +18,7 @@ use super::health::{
     ServiceState, Services, StatusReport, seconds, timestamp, write_ready,
 };
 use super::metrics::{Format, Page};
+use super::operation::Operation;
 use super::process::{ProcessUsage, unix_ms};
 use super::profile::Profile;
 use super::snapshot::Totals;
@@ -64,7 +65,9 @@ fn health_of(context: &Context, websockets: u64) -> Health {
         } else {
             HealthState::Healthy
         },
-        config: context.state.read(),
+        config: context
+            .telemetry
+            .sample(Operation::ConfigRead, || context.state.read()),
         config_uptime_ms: uptime_ms.saturating_sub(context.state.changed_at_ms()),
         uptime_ms,
         websockets,

@@ -1,6 +1,6 @@
 //! The dump: the 13 bytes as one header value.
 
-use super::digits::{hex_of_u8, hex_of_u32, u64_of_hex};
+use super::digits::{hex_of_u64, u64_of_hex};
 use super::headers::{HeaderFault, dump_fault};
 use super::packed::Packed;
 use super::state::{ConfigState, STATE_BYTES};
@@ -8,7 +8,9 @@ use super::state::{ConfigState, STATE_BYTES};
 /// The dump of a configuration: `0x` and 26 hex digits in lower case.
 #[inline]
 pub fn write_dump(state: &ConfigState) -> [u8; DUMP_BYTES] {
-    Digits::of(state).dump()
+    let mut dump = [0; DUMP_BYTES];
+    Digits::of(state).write_dump(&mut dump);
+    dump
 }
 
 /// Reads a dump by itself: format, then byte 12, then the range of each field.
@@ -44,37 +46,42 @@ fn first_fault(text: &[u8]) -> HeaderFault<'_> {
 /// The hex digits of a configuration. The two wide fields are headers of their own too, so who
 /// writes all headers makes their digits once.
 pub(super) struct Digits {
-    pub(super) version: [u8; 2],
-    pub(super) registry_hash: [u8; 8],
-    pub(super) feature_flags: [u8; 8],
-    pub(super) last_four: [u8; 8],
+    /// Those of the registry hash and of the feature flags.
+    wide: [u8; 16],
+    /// Six zeros, the two digits of the version, those of the last four bytes.
+    narrow: [u8; 16],
 }
 
 impl Digits {
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(state: &ConfigState) -> Digits {
-        let last_four = [
-            state.terminal_mode() as u8,
-            state.rows(),
-            state.cols(),
-            state.reserved(),
-        ];
+        let wide = u64::from(state.registry_hash()) << 32 | u64::from(state.feature_flags());
+        let last_four = [state.terminal_mode() as u8, state.rows(), state.cols(), 0];
+        let last_four = u64::from(u32::from_be_bytes(last_four));
+        let narrow = u64::from(state.version()) << 32 | last_four;
         Digits {
-            version: hex_of_u8(state.version()),
-            registry_hash: hex_of_u32(state.registry_hash()),
-            feature_flags: hex_of_u32(state.feature_flags()),
-            last_four: hex_of_u32(u32::from_be_bytes(last_four)),
+            wide: hex_of_u64(wide),
+            narrow: hex_of_u64(narrow),
         }
     }
 
-    #[inline]
-    pub(super) fn dump(&self) -> [u8; DUMP_BYTES] {
-        let mut dump = *b"0x00000000000000000000000000";
-        dump[2..4].copy_from_slice(&self.version);
-        dump[4..12].copy_from_slice(&self.registry_hash);
-        dump[12..20].copy_from_slice(&self.feature_flags);
-        dump[20..].copy_from_slice(&self.last_four);
-        dump
+    #[inline(always)]
+    pub(super) fn registry_hash(&self) -> &[u8; 8] {
+        self.wide.first_chunk().expect("there are sixteen digits")
+    }
+
+    #[inline(always)]
+    pub(super) fn feature_flags(&self) -> &[u8; 8] {
+        self.wide.last_chunk().expect("there are sixteen digits")
+    }
+
+    /// Writes the dump.
+    #[inline(always)]
+    pub(super) fn write_dump(&self, out: &mut [u8; DUMP_BYTES]) {
+        out[..2].copy_from_slice(b"0x");
+        out[2..4].copy_from_slice(&self.narrow[6..8]);
+        out[4..20].copy_from_slice(&self.wide);
+        out[20..].copy_from_slice(&self.narrow[8..]);
     }
 }
 

@@ -50,6 +50,9 @@ pub(crate) static TOKEN: Class = Class::of(
     b"!#$%&'*+-.^_`|~",
 );
 
+/// Characters of base64url (RFC 4648, section 5) and the dots between the parts of a JWT.
+pub(crate) static JWT: Class = Class::of(&[(b'0', b'9'), (b'A', b'Z'), (b'a', b'z')], b"-_.");
+
 /// What ends a field value or must not be in one (RFC 9110, section 5.5): controls but HTAB.
 pub(crate) static CONTROL: Class = Class::of(&[(0x00, 0x08), (0x0a, 0x1f)], &[0x7f]);
 
@@ -83,6 +86,7 @@ mod tests {
             &TARGET,
             &REGISTERED_NAME,
             &DIGIT,
+            &JWT,
         ] {
             for byte in 0..=255u8 {
                 let row = class.by_low_nibble[usize::from(byte & 0x0f)];

@@ -4,7 +4,7 @@ use super::class::Class;
 
 /// A vector of bytes. The implementors are the proofs of [`crate::level`]: whoever has a value
 /// may run its instructions.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// Bytes in a vector, at most 64.
     const BYTES: usize;
 
@@ -31,7 +31,7 @@ pub(super) trait Lanes: Copy {
 
 /// A vector somewhere in a buffer that may end inside it.
 #[derive(Clone, Copy)]
-pub(super) struct Window<L: Lanes> {
+pub(crate) struct Window<L: Lanes> {
     lanes: L,
     vector: L::Vector,
     /// How many lanes of the vector lie before the window.
@@ -43,7 +43,7 @@ pub(super) struct Window<L: Lanes> {
 impl<L: Lanes> Window<L> {
     /// The window at `at`, which is at most the length of `bytes`.
     #[inline(always)]
-    pub(super) fn at(lanes: L, bytes: &[u8], at: usize) -> Window<L> {
+    pub(crate) fn at(lanes: L, bytes: &[u8], at: usize) -> Window<L> {
         let left = bytes.len() - at;
         if left >= L::BYTES {
             return Window {
@@ -84,25 +84,25 @@ impl<L: Lanes> Window<L> {
 
     /// Bit `n` is set when `class` holds byte `n`, and past the end of the buffer.
     #[inline(always)]
-    pub(super) fn inside(&self, class: &Class) -> u64 {
+    pub(crate) fn inside(&self, class: &Class) -> u64 {
         self.lanes.members(self.vector, class) >> self.shift | self.past_end
     }
 
     /// Bit `n` is set when `class` does not hold byte `n`, and past the end of the buffer.
     #[inline(always)]
-    pub(super) fn outside(&self, class: &Class) -> u64 {
+    pub(crate) fn outside(&self, class: &Class) -> u64 {
         let members = self.lanes.members(self.vector, class);
         (members ^ Self::ALL_LANES) >> self.shift | self.past_end
     }
 
     /// Bit `n` is set when byte `n` is `byte`. Bits past the end of the buffer are unspecified.
     #[inline(always)]
-    pub(super) fn equal(&self, byte: u8) -> u64 {
+    pub(crate) fn equal(&self, byte: u8) -> u64 {
         self.lanes.equals(self.vector, byte) >> self.shift
     }
 
     /// The bits that a mask of a vector has.
-    pub(super) const ALL_LANES: u64 = u64::MAX >> (u64::BITS as usize - L::BYTES);
+    pub(crate) const ALL_LANES: u64 = u64::MAX >> (u64::BITS as usize - L::BYTES);
 }
 
 /// Bytes in the widest vector.

@@ -35,7 +35,7 @@ pub(super) trait LineScan {
 /// What a Host header looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostShape {
-    /// A registered name or an IPv4 address, perhaps with a colon and at most five digits.
+    /// A registered name or an IPv4 address, perhaps with a colon and at most four digits.
     Plain,
     /// Something else: an address in brackets, a very long name, a malformed host.
     Other,
@@ -139,8 +139,9 @@ impl<G: Grammar> Scan for Bytewise<'_, G> {
             return HostShape::Plain;
         }
         let port_end = self.position(name_end + 1, |byte| !byte.is_ascii_digit());
-        let is_port =
-            self.bytes[name_end] == b':' && port_end >= to && to - (name_end + 1) <= PORT_BYTES_MAX;
+        let is_port = self.bytes[name_end] == b':'
+            && port_end >= to
+            && to - (name_end + 1) <= PLAIN_PORT_BYTES_MAX;
         if is_port {
             HostShape::Plain
         } else {
@@ -302,7 +303,7 @@ impl<'b, L: Lanes, G: Grammar> Scan for Vectors<'b, L, G> {
         let port = after_first(name_stops) & host;
         let starts_port = window.equal(b':') & first_bit(name_stops) != 0;
         let is_port = window.outside(&DIGIT) & port == 0;
-        if starts_port && is_port && port.count_ones() as usize <= PORT_BYTES_MAX {
+        if starts_port && is_port && port.count_ones() as usize <= PLAIN_PORT_BYTES_MAX {
             HostShape::Plain
         } else {
             HostShape::Other
@@ -409,5 +410,5 @@ fn first_lane(mask: u64) -> usize {
     mask.trailing_zeros() as usize
 }
 
-/// Digits of the longest port.
-pub(super) const PORT_BYTES_MAX: usize = 5;
+/// Digits of the longest port that needs no look at its value; one more may be past 65 535.
+pub(super) const PLAIN_PORT_BYTES_MAX: usize = 4;

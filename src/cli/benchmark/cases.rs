@@ -78,7 +78,7 @@ pub(super) fn validation() -> Cases {
         case(Operation::HeadersValidate, Some(state), move || {
             let mut faults = FaultList::new();
             let head = black_box(table).view(lines);
-            let valid = validate_headers(head.headers(), Required::None, &mut faults);
+            let valid = validate_headers(level, head.headers(), Required::None, &mut faults);
             valid.and_then(|valid| valid.state())
         }),
         case(Operation::HeadParse, complete, move || {

@@ -383,8 +383,8 @@ impl PartialHead {
     }
 }
 
-/// Appends a piece to what will come to at most `most` bytes. Memory doubles as bytes arrive rather
-/// than being taken as a head promises them, so that promises cost a client as much as they cost us.
+/// Appends a piece to what will come to at most `most` bytes. Memory doubles as bytes arrive and
+/// is not taken when a head promises them: a promise costs a client nothing.
 fn gather(gathered: &mut Vec<u8>, piece: &[u8], most: usize) {
     let needed = gathered.len() + piece.len();
     if needed > gathered.capacity() {

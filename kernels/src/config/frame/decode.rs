@@ -294,6 +294,80 @@ mod tests {
 
     const BASES: [OffsetBase; 2] = [OffsetBase::Lockfile, OffsetBase::Zero];
 
+    const fn update(field: Field, value: u64) -> Frame<'static> {
+        Frame::Update { field, value }
+    }
+
+    const VECTORS: [(OffsetBase, &str, Frame<'static>); 11] = [
+        (
+            OffsetBase::Lockfile,
+            "0104000000010000000000000004",
+            update(Field::Version, 1),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "0105000000d4c3b2a10000000000",
+            update(Field::RegistryHash, HASH),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010900000007000000000000000f",
+            update(Field::FeatureFlags, 7),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010d00000002000000000000000e",
+            update(Field::TerminalMode, 2),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010e000000180000000000000017",
+            update(Field::Rows, 24),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010f00000050000000000000005e",
+            update(Field::Cols, 80),
+        ),
+        (
+            OffsetBase::Zero,
+            "010900000002000000000000000a",
+            update(Field::TerminalMode, 2),
+        ),
+        (
+            OffsetBase::Zero,
+            "0400000000780028000000000054",
+            Frame::Resize {
+                rows: 40,
+                cols: 120,
+            },
+        ),
+        (
+            OffsetBase::Zero,
+            "0600000000010000000000000007",
+            Frame::Ack {
+                acknowledged: FrameType::Update,
+            },
+        ),
+        (
+            OffsetBase::Zero,
+            "05000000000068e5cf8b010000cd",
+            Frame::Heartbeat {
+                unix_ms: 1_700_000_000_000,
+            },
+        ),
+        (
+            OffsetBase::Zero,
+            "0701000000496e76616c69642077",
+            Frame::Error {
+                fault: FrameFault::InvalidLength,
+                text: *b"Invalid ",
+            },
+        ),
+    ];
+
+    const HASH: u64 = 0xa1b2_c3d4;
+
     fn bytes(hex: &str) -> Vec<u8> {
         let pairs = hex
             .as_bytes()
@@ -341,75 +415,7 @@ mod tests {
 
     #[test]
     fn vectors_of_the_protocol_are_read_in_their_base() {
-        let update = |field, value| Frame::Update { field, value };
-        let table = [
-            (
-                OffsetBase::Lockfile,
-                "0104000000010000000000000004",
-                update(Field::Version, 1),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "0105000000d4c3b2a10000000000",
-                update(Field::RegistryHash, 0xa1b2_c3d4),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010900000007000000000000000f",
-                update(Field::FeatureFlags, 7),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010d00000002000000000000000e",
-                update(Field::TerminalMode, 2),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010e000000180000000000000017",
-                update(Field::Rows, 24),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010f00000050000000000000005e",
-                update(Field::Cols, 80),
-            ),
-            (
-                OffsetBase::Zero,
-                "010900000002000000000000000a",
-                update(Field::TerminalMode, 2),
-            ),
-            (
-                OffsetBase::Zero,
-                "0400000000780028000000000054",
-                Frame::Resize {
-                    rows: 40,
-                    cols: 120,
-                },
-            ),
-            (
-                OffsetBase::Zero,
-                "0600000000010000000000000007",
-                Frame::Ack {
-                    acknowledged: FrameType::Update,
-                },
-            ),
-            (
-                OffsetBase::Zero,
-                "05000000000068e5cf8b010000cd",
-                Frame::Heartbeat {
-                    unix_ms: 1_700_000_000_000,
-                },
-            ),
-            (
-                OffsetBase::Zero,
-                "0701000000496e76616c69642077",
-                Frame::Error {
-                    fault: FrameFault::InvalidLength,
-                    text: *b"Invalid ",
-                },
-            ),
-        ];
-        for (base, hex, frame) in table {
+        for (base, hex, frame) in VECTORS {
             assert_eq!(decode(&bytes(hex), base), Ok(frame), "{hex}");
         }
     }

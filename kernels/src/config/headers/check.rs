@@ -8,6 +8,7 @@ use super::token::ProxyToken;
 use crate::config::digits::u64_of_hex;
 use crate::config::field::Field;
 use crate::config::state::ConfigState;
+use crate::level::Level;
 
 /// The headers that a request must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +60,12 @@ pub struct ValidHeaders<'h> {
 /// set is read in one pass; a bad one is walked again to explain it.
 #[inline]
 pub fn validate<'h>(
+    level: Level,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     required: Required,
     faults: &mut FaultList<'h>,
 ) -> Option<ValidHeaders<'h>> {
-    validate_with_domains(headers, required, |_| DomainStatus::Known, faults)
+    validate_with_domains(level, headers, required, |_| DomainStatus::Known, faults)
 }
 
 /// As [`validate`], and asks `domains` about the domain that a request names: once, if
@@ -71,13 +73,14 @@ pub fn validate<'h>(
 /// a name is for the caller to know.
 #[inline]
 pub fn validate_with_domains<'h>(
+    level: Level,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     required: Required,
     domains: impl FnOnce(Domain<'h>) -> DomainStatus,
     faults: &mut FaultList<'h>,
 ) -> Option<ValidHeaders<'h>> {
-    let Some(valid) = ValidHeaders::read(headers.clone(), required) else {
-        explain(headers, required, domains, faults);
+    let Some(valid) = ValidHeaders::read(level, headers.clone(), required) else {
+        explain(level, headers, required, domains, faults);
         return None;
     };
     let domain = Domain {
@@ -90,7 +93,7 @@ pub fn validate_with_domains<'h>(
     match domains(domain) {
         DomainStatus::Known => Some(valid),
         DomainStatus::Unknown => {
-            explain(headers, required, |_| DomainStatus::Unknown, faults);
+            explain(level, headers, required, |_| DomainStatus::Unknown, faults);
             None
         }
     }
@@ -100,6 +103,7 @@ impl<'h> ValidHeaders<'h> {
     /// Reads a set in one pass and gives up at its first fault.
     #[inline]
     fn read(
+        level: Level,
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
         required: Required,
     ) -> Option<ValidHeaders<'h>> {
@@ -116,7 +120,7 @@ impl<'h> ValidHeaders<'h> {
                 NameKind::Known(header) => header,
             };
             match header {
-                Header::ProxyToken => set_once(&mut token, ProxyToken::parse(text))?,
+                Header::ProxyToken => set_once(&mut token, ProxyToken::parse(level, text))?,
                 Header::RequestId => set_once(&mut request_id, number_of_request_id(text))?,
                 Header::PackageScope => set_once(&mut package_scope, name_after_at(text))?,
                 Header::Domain => set_once(&mut domain, name_after_at(text))?,
@@ -250,6 +254,93 @@ mod tests {
         ("X-Bun-Domain-Hash", "0x0000beef"),
     ];
 
+    /// Values that their header refuses, and how.
+    const REFUSED: [(&str, FaultCode, &[&str]); 17] = [
+        (
+            "X-Bun-Config-Version",
+            FaultCode::OutOfRange,
+            &["256", "99999999999"],
+        ),
+        (
+            "X-Bun-Config-Version",
+            FaultCode::InvalidFormat,
+            &["", "x", "01", "+1", "1.0"],
+        ),
+        (
+            "X-Bun-Registry-Hash",
+            FaultCode::InvalidFormat,
+            &[
+                "",
+                "a1b2c3d4",
+                "0Xa1b2c3d4",
+                "0xa1b2c3d",
+                "0xa1b2c3d4e",
+                "0xa1b2c3dg",
+            ],
+        ),
+        (
+            "X-Bun-Feature-Flags",
+            FaultCode::ReservedBitsSet,
+            &["0x00000800", "0x80000007", "0xffffffff"],
+        ),
+        (
+            "X-Bun-Feature-Flags",
+            FaultCode::InvalidFormat,
+            &["7", "0x7", "0x0000000"],
+        ),
+        ("X-Bun-Terminal-Mode", FaultCode::OutOfRange, &["4", "9"]),
+        (
+            "X-Bun-Terminal-Mode",
+            FaultCode::InvalidFormat,
+            &["", "02", "22", "raw", "-"],
+        ),
+        ("X-Bun-Terminal-Rows", FaultCode::OutOfRange, &["0", "256"]),
+        (
+            "X-Bun-Terminal-Rows",
+            FaultCode::InvalidFormat,
+            &["", "024", "2x"],
+        ),
+        ("X-Bun-Terminal-Cols", FaultCode::OutOfRange, &["0", "1000"]),
+        ("X-Bun-Reserved", FaultCode::OutOfRange, &["256"]),
+        ("X-Bun-Reserved", FaultCode::ReservedBitsSet, &["1", "255"]),
+        ("X-Bun-Reserved", FaultCode::InvalidFormat, &["", "0x0"]),
+        (
+            "X-Bun-Proxy-Token",
+            FaultCode::InvalidToken,
+            &["", "ab.cd", "ab.cd.ef.gh", "Bearer ab.cd.ef"],
+        ),
+        (
+            "X-Bun-Request-ID",
+            FaultCode::InvalidFormat,
+            &[
+                "",
+                "0x01234567890123",
+                "0123456789abcde",
+                "0123456789abcdef0",
+            ],
+        ),
+        (
+            "X-Bun-Package-Scope",
+            FaultCode::InvalidFormat,
+            &[
+                "",
+                "@",
+                "mycompany",
+                "@My",
+                "@my/pkg",
+                "@.my",
+                "@_my",
+                "@-my",
+                "@é",
+            ],
+        ),
+        (
+            "X-Bun-Domain-Hash",
+            FaultCode::InvalidFormat,
+            &["", "beef", "0xbeef"],
+        ),
+    ];
+
     type Pairs<'p> = &'p [(&'p str, &'p str)];
 
     fn bytes<'p>(pairs: Pairs<'p>) -> impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone {
@@ -261,7 +352,7 @@ mod tests {
     /// The faults of a set, each as `CODE name value`.
     fn faults_of(pairs: Pairs<'_>, required: Required) -> Vec<String> {
         let mut faults = FaultList::new();
-        let valid = validate(bytes(pairs), required, &mut faults);
+        let valid = validate(Level::detect(), bytes(pairs), required, &mut faults);
         assert_eq!(valid.is_some(), faults.is_empty());
         assert!(faults.iter().all(|fault| !fault.message().is_empty()));
         let shown = |fault: &HeaderFault<'_>| {
@@ -281,7 +372,7 @@ mod tests {
     #[test]
     fn a_whole_set_without_fault_is_read() {
         let mut faults = FaultList::new();
-        let valid = validate(bytes(&WHOLE), Required::Proxy, &mut faults).unwrap();
+        let valid = validate(Level::detect(), bytes(&WHOLE), Required::Proxy, &mut faults).unwrap();
         assert_eq!(valid.state(), Some(ConfigState::DEFAULT));
         assert_eq!(valid.token().unwrap().as_bytes(), b"ab.cd.ef");
         assert_eq!(valid.request_id(), Some(0x0123_4567_89ab_cdef));
@@ -296,13 +387,19 @@ mod tests {
     #[test]
     fn what_did_not_come_is_not_known() {
         let mut faults = FaultList::new();
-        let valid = validate(bytes(&PROXY), Required::Proxy, &mut faults).unwrap();
+        let valid = validate(Level::detect(), bytes(&PROXY), Required::Proxy, &mut faults).unwrap();
         assert_eq!(valid.state(), None);
         assert_eq!(valid.value(Field::RegistryHash), Some(0xa1b2_c3d4));
         assert_eq!(valid.value(Field::Rows), None);
         assert_eq!(valid.request_id(), None);
         let foreign = [("Host", "x"), ("X-Bunny", "x"), ("", ""), ("X-Bun", "")];
-        let valid = validate(bytes(&foreign), Required::None, &mut faults).unwrap();
+        let valid = validate(
+            Level::detect(),
+            bytes(&foreign),
+            Required::None,
+            &mut faults,
+        )
+        .unwrap();
         assert_eq!(
             (valid.state(), valid.domain(), valid.domain_hash()),
             (None, None, None)
@@ -311,92 +408,7 @@ mod tests {
 
     #[test]
     fn each_header_has_its_format_and_its_range() {
-        let table: [(&str, FaultCode, &[&str]); 17] = [
-            (
-                "X-Bun-Config-Version",
-                FaultCode::OutOfRange,
-                &["256", "99999999999"],
-            ),
-            (
-                "X-Bun-Config-Version",
-                FaultCode::InvalidFormat,
-                &["", "x", "01", "+1", "1.0"],
-            ),
-            (
-                "X-Bun-Registry-Hash",
-                FaultCode::InvalidFormat,
-                &[
-                    "",
-                    "a1b2c3d4",
-                    "0Xa1b2c3d4",
-                    "0xa1b2c3d",
-                    "0xa1b2c3d4e",
-                    "0xa1b2c3dg",
-                ],
-            ),
-            (
-                "X-Bun-Feature-Flags",
-                FaultCode::ReservedBitsSet,
-                &["0x00000800", "0x80000007", "0xffffffff"],
-            ),
-            (
-                "X-Bun-Feature-Flags",
-                FaultCode::InvalidFormat,
-                &["7", "0x7", "0x0000000"],
-            ),
-            ("X-Bun-Terminal-Mode", FaultCode::OutOfRange, &["4", "9"]),
-            (
-                "X-Bun-Terminal-Mode",
-                FaultCode::InvalidFormat,
-                &["", "02", "22", "raw", "-"],
-            ),
-            ("X-Bun-Terminal-Rows", FaultCode::OutOfRange, &["0", "256"]),
-            (
-                "X-Bun-Terminal-Rows",
-                FaultCode::InvalidFormat,
-                &["", "024", "2x"],
-            ),
-            ("X-Bun-Terminal-Cols", FaultCode::OutOfRange, &["0", "1000"]),
-            ("X-Bun-Reserved", FaultCode::OutOfRange, &["256"]),
-            ("X-Bun-Reserved", FaultCode::ReservedBitsSet, &["1", "255"]),
-            ("X-Bun-Reserved", FaultCode::InvalidFormat, &["", "0x0"]),
-            (
-                "X-Bun-Proxy-Token",
-                FaultCode::InvalidToken,
-                &["", "ab.cd", "ab.cd.ef.gh", "Bearer ab.cd.ef"],
-            ),
-            (
-                "X-Bun-Request-ID",
-                FaultCode::InvalidFormat,
-                &[
-                    "",
-                    "0x01234567890123",
-                    "0123456789abcde",
-                    "0123456789abcdef0",
-                ],
-            ),
-            (
-                "X-Bun-Package-Scope",
-                FaultCode::InvalidFormat,
-                &[
-                    "",
-                    "@",
-                    "mycompany",
-                    "@My",
-                    "@my/pkg",
-                    "@.my",
-                    "@_my",
-                    "@-my",
-                    "@é",
-                ],
-            ),
-            (
-                "X-Bun-Domain-Hash",
-                FaultCode::InvalidFormat,
-                &["", "beef", "0xbeef"],
-            ),
-        ];
-        for (name, code, values) in table {
+        for (name, code, values) in REFUSED {
             for value in values {
                 let expected = format!("{} {name} {}", code.as_str(), value.escape_default());
                 let found = faults_of(&[(name, value)], Required::None);
@@ -564,7 +576,13 @@ mod tests {
                     asked = Some(domain);
                     status
                 };
-                validate_with_domains(bytes(pairs), Required::None, judge, &mut faults);
+                validate_with_domains(
+                    Level::detect(),
+                    bytes(pairs),
+                    Required::None,
+                    judge,
+                    &mut faults,
+                );
                 assert_eq!(asked, expected);
                 let found: Vec<_> = faults
                     .iter()
@@ -595,7 +613,13 @@ mod tests {
         ];
         let mut faults = FaultList::new();
         let judge = |_| DomainStatus::Unknown;
-        validate_with_domains(bytes(&pairs), Required::Proxy, judge, &mut faults);
+        validate_with_domains(
+            Level::detect(),
+            bytes(&pairs),
+            Required::Proxy,
+            judge,
+            &mut faults,
+        );
         let found: Vec<String> = faults
             .iter()
             .map(|fault| {
@@ -636,7 +660,7 @@ mod tests {
     fn more_faults_than_the_list_keeps_are_counted() {
         let pairs = [("X-Bun-Color", "red"); 100];
         let mut faults = FaultList::new();
-        assert!(validate(bytes(&pairs), Required::Proxy, &mut faults).is_none());
+        assert!(validate(Level::detect(), bytes(&pairs), Required::Proxy, &mut faults).is_none());
         assert_eq!(faults.iter().count(), FAULTS_MAX);
         assert_eq!(
             (faults.count(), faults.omitted_count()),
@@ -649,13 +673,14 @@ mod tests {
         let mut faults = FaultList::new();
         assert!(
             validate(
+                Level::detect(),
                 bytes(&[("X-Bun-Color", "red")]),
                 Required::None,
                 &mut faults
             )
             .is_none()
         );
-        assert!(validate(bytes(&WHOLE), Required::Proxy, &mut faults).is_some());
+        assert!(validate(Level::detect(), bytes(&WHOLE), Required::Proxy, &mut faults).is_some());
         assert_eq!(faults.count(), 1);
     }
 
@@ -672,7 +697,7 @@ mod tests {
                 .map(|(index, value)| (WHOLE[*index].0.as_bytes(), value.as_slice()));
             for required in [Required::None, Required::Proxy] {
                 let mut faults = FaultList::new();
-                let valid = validate(pairs.clone(), required, &mut faults);
+                let valid = validate(Level::detect(), pairs.clone(), required, &mut faults);
                 prop_assert_eq!(valid.is_some(), faults.is_empty());
             }
         }

@@ -7,10 +7,12 @@ use super::read::{Fields, number_of_field, number_of_hex};
 use super::token::ProxyToken;
 use crate::config::dump::packed_of_dump;
 use crate::config::field::Field;
+use crate::level::Level;
 
 /// Reports every fault of a set, in the order that [`validate`](super::validate) promises.
 #[cold]
 pub(super) fn explain<'h>(
+    level: Level,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
     required: Required,
     domains: impl FnOnce(Domain<'h>) -> DomainStatus,
@@ -21,7 +23,8 @@ pub(super) fn explain<'h>(
     received.report_missing(required, faults);
     let fields = received.read_fields(faults);
     received.report_dump(&fields, faults);
-    received.read(Header::ProxyToken, ProxyToken::parse, faults);
+    let parse_token = |text| ProxyToken::parse(level, text);
+    received.read(Header::ProxyToken, parse_token, faults);
     received.read(Header::RequestId, number_of_request_id, faults);
     received.read(Header::PackageScope, name_after_at, faults);
     let domain = Domain {

@@ -243,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::config::headers::{FaultList, Required, validate};
+    use crate::level::Level;
 
     const DUMP: &str = "0x01a1b2c3d40000000702185000";
     const DUMP_LITTLE_ENDIAN: &str = "0x01d4c3b2a10700000002185000";
@@ -376,7 +377,7 @@ mod tests {
         ) {
             let pairs = || pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
             let mut faults = FaultList::new();
-            let valid = validate(pairs(), Required::None, &mut faults);
+            let valid = validate(Level::detect(), pairs(), Required::None, &mut faults);
             prop_assert_eq!(extract(pairs()), valid.and_then(|valid| valid.state()));
         }
     }

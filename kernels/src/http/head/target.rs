@@ -4,7 +4,7 @@ use super::table::{Halt, Span, Summary};
 use super::words::Words;
 use super::{Escapes, HeadFault, Method, TargetForm};
 use crate::http::class::REGISTERED_NAME;
-use crate::http::scan::{PORT_BYTES_MAX, RequestMarks};
+use crate::http::scan::RequestMarks;
 
 impl Method {
     /// The method whose name is the token from `start` to `end`. Names are case-sensitive
@@ -169,7 +169,12 @@ impl<'a> Authority<'a> {
 
 /// Whether these are the digits of a port; an empty port means the scheme's own.
 fn is_port(bytes: &[u8]) -> bool {
-    bytes.len() <= PORT_BYTES_MAX && bytes.iter().all(u8::is_ascii_digit)
+    let is_number = bytes.len() <= PORT_BYTES_MAX && bytes.iter().all(u8::is_ascii_digit);
+    is_number
+        && bytes
+            .iter()
+            .fold(0, |port, byte| port * 10 + u32::from(byte & 0x0f))
+            <= 65_535
 }
 
 fn ipv6_literal_bytes(bytes: &[u8]) -> Option<usize> {
@@ -181,6 +186,9 @@ fn ipv6_literal_bytes(bytes: &[u8]) -> Option<usize> {
     address.parse::<core::net::Ipv6Addr>().ok()?;
     Some(close + 1)
 }
+
+/// Digits of the longest port.
+const PORT_BYTES_MAX: usize = 5;
 
 /// Length of the longest textual IPv6 address, with an IPv4 tail.
 const IPV6_BYTES_MAX: usize = 45;
