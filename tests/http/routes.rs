@@ -236,7 +236,12 @@ fn websockets_follow_the_configuration() {
             refused.header("sec-websocket-protocol"),
             Some("bun.config.v1")
         );
-        let lines = "Sec-WebSocket-Protocol: chat, bun.config.v1\r\nOrigin: http://a\r\n";
+        let foreign = [WEBSOCKET, &[("Origin", "http://a")]].concat();
+        let refused = Connection::open(server.api())
+            .request("GET", path, &foreign, b"")
+            .unwrap();
+        assert_eq!(refused.status, 403);
+        let lines = "Sec-WebSocket-Protocol: chat, bun.config.v1\r\n";
         drop(sockets::open(server.api(), path, lines));
     }
 }
