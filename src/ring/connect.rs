@@ -12,7 +12,6 @@ use io_uring::opcode;
 use socket2::SockAddr;
 
 use super::core::Core;
-use super::slot::Held;
 use super::socket::outgoing_socket;
 use super::stream::TcpStream;
 use super::token::{Key, Kind, pack};
@@ -20,7 +19,8 @@ use super::token::{Key, Kind, pack};
 /// A connect in flight: the address that the kernel reads, and its result.
 pub(super) struct Connecting {
     address: SockAddr,
-    result: Option<i32>,
+    /// What the kernel said; `None` while the connect is in flight.
+    pub(super) result: Option<i32>,
 }
 
 /// Connects within a time; `TimedOut` where that passes.
@@ -41,10 +41,15 @@ impl Core {
     fn start_connect(&mut self, key: Key, address: SocketAddr, patience: Duration) {
         self.set_deadline(key, Some(patience));
         let slot = &mut self.streams[key.index as usize];
-        let connecting = Box::new(Connecting {
+        let mut connecting = Box::new(Connecting {
             address: address.into(),
             result: None,
         });
+        if self.closing {
+            connecting.result = Some(-libc::ECANCELED);
+            slot.connecting = Some(connecting);
+            return;
+        }
         let pointer = connecting.address.as_ptr().cast();
         let entry = opcode::Connect::new(slot.target(), pointer, connecting.address.len()).build();
         slot.connecting = Some(connecting);
@@ -81,8 +86,6 @@ impl Core {
             connecting.result = Some(result);
         }
         slot.wake_writer();
-        if slot.held == Held::TearingDown {
-            self.release_if_quiet(key);
-        }
+        self.release_if_quiet(key);
     }
 }

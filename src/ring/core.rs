@@ -2,50 +2,51 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
-use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
 
 use super::buffers::Pool;
 use super::counters::Counters;
-use super::deadline::{Deadlines, Entry, Target, whole_ms};
+use super::deadline::Deadlines;
 use super::handle::RingOptions;
 use super::listener::ListenerSlot;
+use super::rest::connect_alarm;
 use super::slot::{Held, Receive, Slot};
 use super::token::{Key, Kind, next_generation, pack, unpack};
 use super::wake::Inbox;
 
 /// Everything of a ring behind one `RefCell`. Methods of the same name as a completion kind are in
-/// the file of that kind: `receive.rs`, `send.rs`, `listener.rs`, `connect.rs`.
+/// the file of that kind: `receive.rs`, `send.rs`, `listener.rs`, `connect.rs`, `rest.rs`.
 pub(super) struct Core {
-    uring: IoUring,
+    pub(super) uring: IoUring,
     pub(super) pool: Rc<Pool>,
     pub(super) streams: Slab<Slot>,
     pub(super) listeners: Slab<ListenerSlot>,
+    /// Streams in line for a buffer.
     pub(super) starved: VecDeque<Key>,
     pub(super) deadlines: Deadlines,
     pub(super) counters: Counters,
     pub(super) spare: Vec<Vec<u8>>,
     pub(super) now: Instant,
-    inbox: Arc<Inbox>,
+    /// How often the clock was looked at.
+    pub(super) looks: u32,
+    /// Whether a stream's deadline was set since then.
+    pub(super) deadline_was_set: bool,
+    pub(super) inbox: Arc<Inbox>,
+    /// Whether the ring ends: nothing begins any more.
+    pub(super) closing: bool,
+    /// Operations whose last completion has not come.
+    pub(super) in_flight: usize,
+    /// Entries that found the submission queue full.
+    pub(super) waiting: VecDeque<squeue::Entry>,
     generation: u32,
     reaped: Vec<cqueue::Entry>,
     completions_per_turn_max: usize,
-    /// Operations whose last completion has not come.
-    in_flight: usize,
-    /// When the armed timeout of the ring ends.
-    timeout_at: Option<Instant>,
-    timeout_span: Box<types::Timespec>,
-    /// The driver, while it sleeps.
-    pub(super) sleeper: Option<Waker>,
-    /// Entries that found the submission queue full.
-    waiting: VecDeque<squeue::Entry>,
 }
 
 impl Core {
@@ -58,12 +59,9 @@ impl Core {
             .setup_cqsize(options.entries * 4)
             .build(options.entries)?;
         let pool = Pool::new(&uring, options.buffers)?;
-        uring
-            .submitter()
-            .register_eventfd(inbox.bell().as_raw_fd())?;
-        uring.completion().disable_eventfd();
+        connect_alarm(&mut uring, &inbox)?;
         let now = Instant::now();
-        let core = Core {
+        let mut core = Core {
             uring,
             pool,
             streams: Slab::new(),
@@ -73,33 +71,26 @@ impl Core {
             counters: Counters::default(),
             spare: Vec::new(),
             now,
+            looks: 0,
+            deadline_was_set: false,
             inbox,
+            closing: false,
+            in_flight: 0,
+            waiting: VecDeque::new(),
             generation: 1,
             reaped: Vec::with_capacity(options.completions_per_turn_max),
             completions_per_turn_max: options.completions_per_turn_max,
-            in_flight: 0,
-            timeout_at: None,
-            timeout_span: Box::new(types::Timespec::new()),
-            sleeper: None,
-            waiting: VecDeque::new(),
         };
+        core.listen_for_bell();
         Ok(core)
     }
 
     /// Queues an operation for the next turn.
     pub(super) fn push(&mut self, entry: squeue::Entry) {
-        self.stir();
         self.in_flight += 1;
         self.counters.submissions += 1;
         if !self.waiting.is_empty() || !self.try_push(&entry) {
             self.waiting.push_back(entry);
-        }
-    }
-
-    /// Wakes the driver if it sleeps: a task of this shard has something for the next turn.
-    pub(super) fn stir(&mut self) {
-        if let Some(driver) = self.sleeper.take() {
-            driver.wake();
         }
     }
 
@@ -110,7 +101,7 @@ impl Core {
     }
 
     /// Moves entries that found the queue full into it, in their order.
-    fn push_waiting(&mut self) {
+    pub(super) fn push_waiting(&mut self) {
         while let Some(entry) = self.waiting.pop_front() {
             if !self.try_push(&entry) {
                 return self.waiting.push_front(entry);
@@ -139,14 +130,9 @@ impl Core {
         Ok(count)
     }
 
-    fn look_at_clock(&mut self) {
-        self.now = Instant::now();
-        self.deadlines.set_now(self.now);
-    }
-
     /// One system call that submits and lets deferred completions come in; none where there is
     /// neither anything to submit nor any work that waits for us.
-    fn enter(&mut self) -> io::Result<()> {
+    pub(super) fn enter(&mut self) -> io::Result<()> {
         self.push_waiting();
         let (submitter, submission, _) = self.uring.split();
         let count = submission.len();
@@ -159,7 +145,6 @@ impl Core {
         // SAFETY: no argument is passed, and `count` entries are in the queue.
         match unsafe { submitter.enter::<libc::sigset_t>(count as u32, 0, flags, None) } {
             Ok(_) => Ok(()),
-            // EBUSY and EAGAIN: completions are to be reaped, or memory is short; a signal came.
             // The entries stay queued and the next turn submits them.
             Err(error) if is_passing(&error) => Ok(()),
             Err(error) => Err(error),
@@ -180,7 +165,7 @@ impl Core {
             Kind::Connect if self.live(key).is_some() => self.connected(key, result),
             Kind::Receive | Kind::Send | Kind::Connect => self.late(flags),
             Kind::Accept => self.accepted(key, result, flags),
-            Kind::Timeout => self.timeout_at = None,
+            Kind::Bell => self.rung(flags),
             Kind::Silent => {}
         }
     }
@@ -224,11 +209,11 @@ impl Core {
         slot.held = Held::TearingDown;
         slot.deadline.tick = None;
         self.pool.clear(&mut slot.received);
-        let receiving = slot.receive == Receive::Armed;
-        let (sending, connecting) = (slot.sending.is_some(), slot.connecting.is_some());
         if slot.receive == Receive::Starved {
             slot.receive = Receive::Idle;
         }
+        let receiving = slot.receive == Receive::Armed;
+        let (sending, connecting) = (slot.sending.is_some(), slot.is_connecting());
         if receiving {
             self.cancel(Kind::Receive, key);
         }
@@ -248,30 +233,15 @@ impl Core {
             return;
         }
         let slot = self.streams.remove(key.index as usize);
-        let fd = slot.fd.into_raw_fd();
-        self.close(fd);
-    }
-
-    fn close(&mut self, fd: RawFd) {
-        let entry = opcode::Close::new(types::Fd(fd)).build();
-        self.push(entry.user_data(pack(Kind::Silent, Key::NONE)));
-    }
-
-    /// Moves the deadline of a slot; `None` takes it away.
-    pub(super) fn set_deadline(&mut self, key: Key, span: Option<Duration>) {
-        let span_ms = span.map_or(0, whole_ms);
-        let tick = span.map(|_| self.deadlines.tick_after(span_ms));
-        let slot = &mut self.streams[key.index as usize];
-        slot.deadline.passed = false;
-        slot.deadline.tick = tick;
-        slot.deadline.span_ms = span_ms;
-        if let Some(tick) = tick
-            && slot.deadline.wheel_tick.is_none_or(|set| tick < set)
-        {
-            slot.deadline.wheel_tick = Some(tick);
-            self.deadlines.insert(Target::Stream(key), tick);
-            self.stir();
+        if !self.closing {
+            self.close_socket(slot.fd);
         }
+    }
+
+    /// Closes a socket with the next turn's submission, which saves a system call.
+    fn close_socket(&mut self, fd: OwnedFd) {
+        let entry = opcode::Close::new(types::Fd(fd.into_raw_fd())).build();
+        self.push(entry.user_data(pack(Kind::Silent, Key::NONE)));
     }
 
     /// Wakes every reader once with an error of kind `Interrupted`.
@@ -281,138 +251,13 @@ impl Core {
             slot.wake_reader();
         }
     }
-
-    /// A send made progress: whoever waits for it gets the whole span again.
-    pub(super) fn extend_deadline(&mut self, key: Key) {
-        let deadline = self.streams[key.index as usize].deadline;
-        if deadline.tick.is_some() && !deadline.passed {
-            let span = Duration::from_millis(u64::from(deadline.span_ms));
-            self.set_deadline(key, Some(span));
-        }
-    }
-
-    fn sweep(&mut self) {
-        let due = self.deadlines.sweep();
-        for entry in &due {
-            match entry.target {
-                Target::Stream(key) => self.deadline_came_up(key, *entry),
-                Target::Listener(key) => self.resume_accepting(key),
-                Target::Timer(_) => unreachable!("timers are rung by the sweep"),
-            }
-        }
-        self.deadlines.recycle(due);
-    }
-
-    fn deadline_came_up(&mut self, key: Key, entry: Entry) {
-        let Some(slot) = self.live(key) else { return };
-        if slot.deadline.wheel_tick != Some(entry.tick) {
-            return; // an earlier entry took its place
-        }
-        slot.deadline.wheel_tick = None;
-        match slot.deadline.tick {
-            Some(tick) if tick > entry.tick => {
-                slot.deadline.wheel_tick = Some(tick);
-                self.deadlines.insert(Target::Stream(key), tick);
-            }
-            Some(_) => {
-                slot.deadline.tick = None;
-                slot.deadline.passed = true;
-                slot.wake_reader();
-                slot.wake_writer();
-            }
-            None => {}
-        }
-    }
-
-    /// Arms the next deadline, submits what is queued and lets completions ring the bell of the
-    /// inbox. Says whether there is nothing to do until it rings.
-    pub(super) fn prepare_sleep(&mut self) -> io::Result<Rest> {
-        self.look_at_clock();
-        if let Some(span) = self.deadlines.next_due() {
-            let at = self.now + span;
-            if self.timeout_at.is_none_or(|armed| at < armed) {
-                self.arm_timeout(span);
-                self.timeout_at = Some(at);
-            }
-        }
-        self.enter()?;
-        let (_, submission, completion) = self.uring.split();
-        completion.enable_eventfd();
-        // The kernel marks work before it looks whether it should ring; we say that it should
-        // before we look for a mark.
-        fence(Ordering::SeqCst);
-        let at_rest = completion.is_empty()
-            && submission.is_empty()
-            && !submission.taskrun()
-            && self.waiting.is_empty()
-            && self.starved.is_empty();
-        Ok(if at_rest { Rest::Quiet } else { Rest::Busy })
-    }
-
-    /// Ends a sleep: a ring that turns looks for completions itself.
-    pub(super) fn end_sleep(&mut self) {
-        self.sleeper = None;
-        self.uring.completion().disable_eventfd();
-        self.inbox.silence();
-    }
-
-    fn arm_timeout(&mut self, span: Duration) {
-        // The kernel copies the span when the entry is submitted; until then it lies here.
-        *self.timeout_span = types::Timespec::from(span);
-        let entry = opcode::Timeout::new(&raw const *self.timeout_span).build();
-        self.push(entry.user_data(pack(Kind::Timeout, Key::NONE)));
-    }
-
-    /// Cancels all that is in flight and waits until the kernel names none of our memory.
-    pub(super) fn quiesce(&mut self) -> io::Result<()> {
-        self.listeners.clear();
-        let patience = Instant::now() + QUIESCE_PATIENCE;
-        while self.in_flight > 0 {
-            let everything = types::CancelBuilder::any();
-            match self
-                .uring
-                .submitter()
-                .register_sync_cancel(None, everything)
-            {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            self.turn()?;
-            if Instant::now() > patience {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-        }
-        Ok(())
-    }
 }
 
-impl Drop for Core {
-    fn drop(&mut self) {
-        let quiet = self.quiesce();
-        let unlisted = self.pool.unregister(&self.uring.submitter());
-        if quiet.is_err() || unlisted.is_err() {
-            // The kernel may still write to the buffers, or read what a slot sends: leaked memory
-            // is the lesser harm.
-            std::mem::forget(self.pool.clone());
-            std::mem::forget(std::mem::take(&mut self.streams));
-        }
-    }
-}
-
-/// Whether a ring may sleep.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Rest {
-    Quiet,
-    Busy,
-}
-
-fn is_passing(error: &io::Error) -> bool {
+/// Whether an `enter` that failed is to be tried again: completions are to be reaped first, memory
+/// is short, or a signal came.
+pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)
     )
 }
-
-/// How long a ring that goes waits for the kernel before it leaks its memory instead.
-const QUIESCE_PATIENCE: Duration = Duration::from_secs(2);

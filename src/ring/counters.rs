@@ -9,13 +9,13 @@ pub struct Counters {
     pub completions: u64,
     /// Operations submitted.
     pub submissions: u64,
-    /// Completions that the kernel had to keep because the queue was full.
+    /// Turns that found the completion queue full: the kernel keeps what has no room in it.
     pub overflows: u64,
-    /// Receives that found no buffer and waited for one.
+    /// Receives that waited in line for a buffer.
     pub starvations: u64,
     /// Streams whose reading was stopped because their queue held its share.
     pub pauses: u64,
-    /// Accepts that failed for want of descriptors or memory.
+    /// Accepts that failed, mostly for want of descriptors or memory.
     pub accept_failures: u64,
     /// Connections accepted.
     pub accepted: u64,

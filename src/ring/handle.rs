@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::connect::connect;
-use super::core::{Core, Rest};
+use super::core::Core;
 use super::counters::Counters;
 use super::deadline::Sleep;
 use super::listener::Listener;
+use super::rest::{Rest, Waited};
 use super::stream::TcpStream;
 use super::wake::Inbox;
 
@@ -54,6 +54,8 @@ pub struct Holdings {
     pub buffers: u16,
     /// Sleeps that have not been dropped.
     pub timers: usize,
+    /// Operations whose last completion has not come; one listens for the bell at all times.
+    pub operations: usize,
 }
 
 impl Ring {
@@ -70,26 +72,27 @@ impl Ring {
         Ok(if count > 0 { Turn::Worked } else { Turn::Idle })
     }
 
-    /// Arms the next deadline and says whether the caller may wait for the inbox's bell to become
-    /// readable; if not, there is something to do at once. Either way [`Ring::end_sleep`] follows.
-    pub fn may_sleep(&self) -> io::Result<bool> {
-        Ok(self.core.borrow_mut().prepare_sleep()? == Rest::Quiet)
+    /// Submits what is queued and blocks the thread until the ring wants a turn or `limit` has
+    /// passed; to be called when no task of this thread is ready.
+    pub fn wait(&self, limit: Duration) -> io::Result<Waited> {
+        self.core.borrow_mut().wait(limit)
     }
 
-    /// While the caller waits for the bell, tasks of its own thread may queue operations or set
-    /// deadlines, which ring no bell: this waker is woken then.
-    pub fn wake_when_stirred(&self, waker: &Waker) {
-        self.core.borrow_mut().sleeper = Some(waker.clone());
-    }
-
-    /// Whether that has happened since.
-    pub fn is_stirred(&self) -> bool {
-        self.core.borrow().sleeper.is_none()
+    /// Submits what is queued and says whether the caller may wait until the inbox's alarm
+    /// is readable; if not, there is something to do at once. [`Ring::end_sleep`] follows either way.
+    pub fn begin_sleep(&self) -> io::Result<Rest> {
+        self.core.borrow_mut().begin_sleep()
     }
 
     /// Says that the ring turns again.
     pub fn end_sleep(&self) {
         self.core.borrow_mut().end_sleep();
+    }
+
+    /// Ends every operation and refuses new ones, whoever still holds a stream or a listener.
+    /// Once this has succeeded the kernel names none of the ring's memory.
+    pub fn close(&self) -> io::Result<()> {
+        self.core.borrow_mut().close()
     }
 
     /// Listens on a socket of [`super::bind_shared`].
@@ -104,9 +107,7 @@ impl Ring {
 
     /// Ends after a duration, at the next tick of 10 ms.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        let sleep = Sleep::new(self.core.clone(), duration);
-        self.core.borrow_mut().stir();
-        sleep
+        Sleep::new(self.core.clone(), duration)
     }
 
     /// Ends every wait for bytes, once, with an error of kind `Interrupted`, so that each
@@ -133,6 +134,7 @@ impl Ring {
             buffers_listed: core.pool.listed(),
             buffers: core.pool.count(),
             timers: core.deadlines.timers(),
+            operations: core.in_flight,
         }
     }
 

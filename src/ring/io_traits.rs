@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::buffers::Received;
 use super::send::Outgoing;
 use super::stream::TcpStream;
 
@@ -20,7 +21,7 @@ impl AsyncRead for TcpStream {
         }
         let (received, start) = match self.leftover.take() {
             Some(leftover) => leftover,
-            None => match ready!(self.poll_receive(context))? {
+            None => match ready!(poll_uninterrupted(&self, context))? {
                 Some(received) => (received, 0),
                 None => return Poll::Ready(Ok(0)),
             },
@@ -56,6 +57,20 @@ impl AsyncWrite for TcpStream {
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_sent(context))?;
         Poll::Ready(self.shutdown())
+    }
+}
+
+/// The trait allows no error of kind `Interrupted`: a library that reads through it would take it
+/// for the end of the connection.
+fn poll_uninterrupted(
+    stream: &TcpStream,
+    context: &Context<'_>,
+) -> Poll<io::Result<Option<Received>>> {
+    loop {
+        match ready!(stream.poll_receive(context)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return Poll::Ready(outcome),
+        }
     }
 }
 

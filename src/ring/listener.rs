@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use io_uring::{cqueue, opcode, types};
 use socket2::SockRef;
@@ -65,6 +66,8 @@ enum Accepting {
     /// Told to finish; the accept is being cancelled.
     Finishing,
     Finished,
+    /// The listener was dropped; the accept is being cancelled.
+    TearingDown,
 }
 
 impl Core {
@@ -85,6 +88,10 @@ impl Core {
 
     fn arm_accept(&mut self, key: Key) {
         let slot = &mut self.listeners[key.index as usize];
+        if self.closing {
+            slot.state = Accepting::Finished;
+            return;
+        }
         slot.state = Accepting::Armed;
         let target = types::Fd(slot.fd.as_raw_fd());
         let entry = opcode::AcceptMulti::new(target)
@@ -102,28 +109,39 @@ impl Core {
     pub(super) fn accepted(&mut self, key: Key, result: i32, flags: u32) {
         // SAFETY: a result of zero or more is a descriptor that the kernel made for us alone.
         let fd = (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result) });
-        let more = cqueue::more(flags);
         self.counters.accepted += u64::from(fd.is_some());
         let Some(slot) = self.live_listener(key) else {
-            return; // the listener was dropped; so is the connection
+            unreachable!("a listener's slot lives until its accept has ended");
         };
-        slot.accepted.extend(fd);
-        if slot.state == Accepting::Finishing && !more {
-            slot.finish();
-        }
-        if let Some(waker) = slot.waker.take() {
-            waker.wake();
-        }
-        if more || slot.state != Accepting::Armed {
-            return;
-        }
-        if result < 0 && is_exhaustion(-result) {
-            slot.state = Accepting::Pausing;
-            self.counters.accept_failures += 1;
-            let tick = self.deadlines.tick_after(PAUSE_MS);
-            self.deadlines.insert(Target::Listener(key), tick);
+        if slot.state == Accepting::TearingDown {
+            drop(fd); // nobody is left to take it
         } else {
-            self.arm_accept(key);
+            slot.accepted.extend(fd);
+            slot.wake();
+        }
+        if !cqueue::more(flags) {
+            self.accept_ended(key, result);
+        }
+    }
+
+    fn accept_ended(&mut self, key: Key, result: i32) {
+        let slot = &mut self.listeners[key.index as usize];
+        match slot.state {
+            Accepting::TearingDown => drop(self.listeners.remove(key.index as usize)),
+            Accepting::Finishing if self.closing => slot.state = Accepting::Finished,
+            Accepting::Finishing => slot.finish(),
+            Accepting::Armed if result >= 0 || is_of_one_connection(-result) => {
+                self.arm_accept(key);
+            }
+            Accepting::Armed => {
+                slot.state = Accepting::Pausing;
+                self.counters.accept_failures += 1;
+                let tick = self.deadlines.tick_after(PAUSE);
+                self.deadlines.insert(Target::Listener(key), tick);
+            }
+            Accepting::Pausing | Accepting::Finished => {
+                unreachable!("an accept ended that was not armed")
+            }
         }
     }
 
@@ -134,6 +152,19 @@ impl Core {
             .is_some_and(|slot| slot.state == Accepting::Pausing)
         {
             self.arm_accept(key);
+        }
+    }
+
+    /// The ring ends: listeners that are still held accept nothing more.
+    pub(super) fn close_listeners(&mut self) {
+        for (_, slot) in &mut self.listeners {
+            slot.accepted.clear();
+            slot.state = match slot.state {
+                Accepting::Armed | Accepting::Finishing => Accepting::Finishing,
+                Accepting::Pausing | Accepting::Finished => Accepting::Finished,
+                Accepting::TearingDown => Accepting::TearingDown,
+            };
+            slot.wake();
         }
     }
 
@@ -156,23 +187,29 @@ impl Core {
                 slot.state = Accepting::Finishing;
                 self.cancel(Kind::Accept, key);
             }
-            Accepting::Pausing => {
-                slot.finish();
-                if let Some(waker) = slot.waker.take() {
-                    waker.wake();
-                }
-            }
-            Accepting::Finishing | Accepting::Finished => {}
+            Accepting::Pausing => slot.finish(),
+            Accepting::Finishing | Accepting::Finished | Accepting::TearingDown => {}
         }
     }
 
+    /// The listener was dropped: its slot, and with it the descriptor, goes when the accept has
+    /// ended. Returns the waker, which may run foreign code when it is dropped.
     fn drop_listener(&mut self, key: Key) -> Option<Waker> {
-        let slot = self.listeners.remove(key.index as usize);
+        let slot = &mut self.listeners[key.index as usize];
+        slot.accepted.clear();
+        let waker = slot.waker.take();
         match slot.state {
-            Accepting::Armed => self.cancel(Kind::Accept, key),
-            Accepting::Pausing | Accepting::Finishing | Accepting::Finished => {}
+            Accepting::Armed => {
+                slot.state = Accepting::TearingDown;
+                self.cancel(Kind::Accept, key);
+            }
+            Accepting::Finishing => slot.state = Accepting::TearingDown,
+            Accepting::Pausing | Accepting::Finished => {
+                drop(self.listeners.remove(key.index as usize));
+            }
+            Accepting::TearingDown => unreachable!("a listener is dropped once"),
         }
-        slot.waker
+        waker
     }
 }
 
@@ -182,23 +219,32 @@ impl ListenerSlot {
         self.state = Accepting::Finished;
         let socket = SockRef::from(&self.fd);
         if socket.set_nonblocking(true).is_ok() {
-            while let Ok((connection, _)) = socket.accept() {
-                self.accepted.push_back(connection.into());
+            loop {
+                match socket.accept() {
+                    Ok((connection, _)) => self.accepted.push_back(connection.into()),
+                    Err(error) if is_of_one_connection(error.raw_os_error().unwrap_or(0)) => {}
+                    Err(_) => break, // the backlog is empty, or descriptors ran out
+                }
             }
         }
         // A listening socket that is shut down refuses connections from here on, although its
         // descriptor lives until the listener is dropped.
         let _refused_already: io::Result<()> = socket.shutdown(std::net::Shutdown::Both);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
     }
 }
 
-/// Whether an accept failed for want of descriptors or memory, which a retry at once cannot mend.
-fn is_exhaustion(errno: i32) -> bool {
-    matches!(
-        errno,
-        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM
-    )
+/// Whether an accept failed because of the connection that it would have brought, or of a signal.
+/// Anything else may fail again at once.
+fn is_of_one_connection(errno: i32) -> bool {
+    matches!(errno, libc::ECONNABORTED | libc::EPROTO | libc::EINTR)
 }
 
-/// How long accepting rests when descriptors ran out.
-const PAUSE_MS: u32 = 100;
+/// How long accepting rests when it failed: descriptors that ran out do not come back at once.
+const PAUSE: Duration = Duration::from_millis(100);

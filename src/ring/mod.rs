@@ -5,6 +5,7 @@
 #![allow(unsafe_code)] // the kernel reads and writes memory that we hand it
 
 mod buffers;
+mod clock;
 mod connect;
 mod core;
 mod counters;
@@ -13,7 +14,9 @@ mod handle;
 mod io_traits;
 mod listener;
 mod receive;
+mod rest;
 mod send;
+mod shutdown;
 mod slot;
 mod socket;
 mod stream;
@@ -21,13 +24,14 @@ mod token;
 pub mod wake;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use buffers::Received;
 pub use counters::Counters;
 pub use deadline::Sleep;
 pub use handle::{Holdings, Ring, RingOptions, Turn};
 pub use listener::Listener;
+pub use rest::{Rest, Waited};
 pub use send::Outgoing;
 pub use socket::{bind_shared, peer_address};
 pub use stream::{Busy, TcpStream};

@@ -1,11 +1,16 @@
-//! Receives: one multishot operation per connection, paused when its queue holds its share.
+//! Receives: one operation per connection, paused when its queue holds its share.
+//!
+//! While there are buffers it is a multishot operation that delivers as bytes come. When they run
+//! out, connections stand in line for one buffer at a time, first come first served, so that one
+//! fast sender cannot take every buffer that comes back.
 
 use std::io;
+use std::ptr;
 use std::task::{Context, Poll};
 
-use io_uring::{cqueue, opcode};
+use io_uring::{cqueue, opcode, squeue};
 
-use super::buffers::{GROUP, Received};
+use super::buffers::{BUFFER_BYTES, GROUP, Received};
 use super::core::Core;
 use super::slot::{Ending, Held, Receive};
 use super::token::{Key, Kind, pack};
@@ -22,15 +27,16 @@ impl Core {
             self.arm_if_roomy(key);
             return Poll::Ready(Ok(Some(received)));
         }
+        // Of a reset the socket tells once: where a send was told, the receive sees a plain end.
+        if let Some(errno) = slot.send_failure {
+            return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
+        }
         match slot.ending {
             Some(Ending::Closed) => return Poll::Ready(Ok(None)),
             Some(Ending::Failed(errno)) => {
                 return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
             }
             None => {}
-        }
-        if let Some(errno) = slot.send_failure {
-            return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
         }
         if slot.deadline.passed {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -43,20 +49,37 @@ impl Core {
         Poll::Pending
     }
 
-    /// Arms the receive of a slot whose queue has drained, unless it is armed or over.
+    /// Arms the receive of a slot whose queue has drained, unless it is armed or over. Where
+    /// others wait for buffers it goes to the end of their line.
     pub(super) fn arm_if_roomy(&mut self, key: Key) {
-        let slot = &mut self.streams[key.index as usize];
-        let roomy = slot.received.count() < RESUME_BUFFERS;
-        if slot.receive != Receive::Idle || slot.ending.is_some() || !roomy {
+        if !self.wants_to_receive(key) {
             return;
         }
+        if !self.starved.is_empty() {
+            return self.starve(key);
+        }
+        let slot = &self.streams[key.index as usize];
+        let entry = opcode::RecvMulti::new(slot.target(), GROUP).build();
+        self.arm(key, entry);
+    }
+
+    fn wants_to_receive(&self, key: Key) -> bool {
+        let slot = &self.streams[key.index as usize];
+        slot.receive == Receive::Idle
+            && slot.held == Held::ByStream
+            && slot.ending.is_none()
+            && slot.received.count() < RESUME_BUFFERS
+            && !self.closing
+    }
+
+    fn arm(&mut self, key: Key, entry: squeue::Entry) {
+        let slot = &mut self.streams[key.index as usize];
         slot.receive = Receive::Armed;
         slot.in_flight += 1;
-        let entry = opcode::RecvMulti::new(slot.target(), GROUP).build();
         self.push(entry.user_data(pack(Kind::Receive, key)));
     }
 
-    /// Handles a completion of a multishot receive.
+    /// Handles a completion of a receive.
     pub(super) fn received(&mut self, key: Key, result: i32, flags: u32) {
         let buffer = cqueue::buffer_select(flags);
         if let Some(id) = buffer {
@@ -75,24 +98,26 @@ impl Core {
             (_, Some(id)) => self.pool.give(id),
             (_, None) => {}
         }
-        match result {
-            1.. => {}
+        match -result {
+            ..0 => {}
             0 => slot.ending = Some(Ending::Closed),
-            STARVED => self.starve(key),
-            CANCELLED => {}
-            errno => slot.ending = Some(Ending::Failed(-errno)),
+            // Ended by us, or to be tried again: what follows arms it where it should be.
+            libc::ECANCELED | libc::EINTR | libc::EAGAIN => {}
+            libc::ENOBUFS => {
+                if self.wants_to_receive(key) {
+                    self.starve(key);
+                }
+            }
+            errno => slot.ending = Some(Ending::Failed(errno)),
         }
         self.settle_receive(key);
     }
 
-    /// Puts a slot whose receive found no buffer in line for one.
+    /// Puts a slot in line for a buffer.
     fn starve(&mut self, key: Key) {
-        let slot = &mut self.streams[key.index as usize];
-        if slot.held == Held::ByStream && slot.receive == Receive::Idle {
-            slot.receive = Receive::Starved;
-            self.starved.push_back(key);
-            self.counters.starvations += 1;
-        }
+        self.streams[key.index as usize].receive = Receive::Starved;
+        self.starved.push_back(key);
+        self.counters.starvations += 1;
     }
 
     /// After a completion: wakes the reader, stops or resumes the kernel's deliveries.
@@ -111,26 +136,34 @@ impl Core {
         }
     }
 
-    /// Arms those that wait for buffers, first come first served, as far as buffers are there.
+    /// Serves the line for buffers as far as there are any. Each takes one and, for more, goes to
+    /// the line's end.
     pub(super) fn feed_starved(&mut self) {
-        let mut buffers = usize::from(self.pool.listed());
+        let mut buffers = self.pool.listed();
         while buffers > 0 {
             let Some(key) = self.starved.pop_front() else {
                 return;
             };
             let Some(slot) = self.live(key) else { continue };
-            if slot.receive == Receive::Starved {
-                slot.receive = Receive::Idle;
-                self.arm_if_roomy(key);
+            if slot.receive != Receive::Starved {
+                continue;
+            }
+            slot.receive = Receive::Idle;
+            let target = slot.target();
+            if self.wants_to_receive(key) {
+                let entry = opcode::Recv::new(target, ptr::null_mut(), BUFFER_BYTES as u32)
+                    .buf_group(GROUP)
+                    .build()
+                    .flags(squeue::Flags::BUFFER_SELECT);
+                self.arm(key, entry);
                 buffers -= 1;
             }
         }
     }
 }
 
-/// A queue of this many buffers stops its receive: one sender must not take them all.
+/// A queue of this many buffers stops its receive: one sender must not take them all. It may hold
+/// some hundred by the time we see it, since the kernel goes on for as long as bytes are there.
 const SHARE_BUFFERS: u16 = 16;
 /// A stopped receive starts again when its queue is shorter than this.
 const RESUME_BUFFERS: u16 = 4;
-const STARVED: i32 = -libc::ENOBUFS;
-const CANCELLED: i32 = -libc::ECANCELED;

@@ -105,6 +105,9 @@ impl Core {
         if slot.sending.is_some() {
             return Err(outgoing);
         }
+        if self.closing {
+            slot.send_failure.get_or_insert(libc::ECANCELED);
+        }
         if outgoing.is_empty() || slot.send_failure.is_some() {
             self.recycle(outgoing);
             return Ok(());
@@ -148,7 +151,8 @@ impl Core {
         if let Ok(count @ 1..) = usize::try_from(result) {
             sending.sent += count;
             self.counters.sent_bytes += count as u64;
-            if sending.sent < sending.outgoing.len() && slot.held == Held::ByStream {
+            let is_short = sending.sent < sending.outgoing.len();
+            if is_short && slot.held == Held::ByStream && !self.closing {
                 self.extend_deadline(key);
                 return self.submit_send(key);
             }

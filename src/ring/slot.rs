@@ -40,10 +40,10 @@ pub(super) enum Held {
     TearingDown,
 }
 
-/// The state of a slot's multishot receive.
+/// The state of a slot's receive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Receive {
-    /// Not armed, and to be armed when the queue has room.
+    /// Not armed; to be armed when the queue has room.
     Idle,
     /// Armed: the kernel delivers as bytes come.
     Armed,
@@ -62,15 +62,15 @@ pub(super) enum Ending {
     Failed(i32),
 }
 
-/// The one deadline of a slot and where the wheel has it.
+/// The one deadline of a slot.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Deadline {
     /// The tick at which it is due; `None` while the state needs none.
     pub(super) tick: Option<u64>,
     /// The length it was set with, for sends that progress.
     pub(super) span_ms: u32,
-    /// The earliest entry of the wheel for this slot.
-    pub(super) wheel_tick: Option<u64>,
+    /// The look at the clock that it was counted from.
+    pub(super) look: u32,
     pub(super) passed: bool,
 }
 
@@ -103,6 +103,13 @@ impl Slot {
 
     pub(super) fn target(&self) -> types::Fd {
         types::Fd(self.fd.as_raw_fd())
+    }
+
+    /// Whether a connect is in flight.
+    pub(super) fn is_connecting(&self) -> bool {
+        self.connecting
+            .as_ref()
+            .is_some_and(|connecting| connecting.result.is_none())
     }
 
     pub(super) fn wait_to_read(&mut self, context: &Context<'_>) {

@@ -120,6 +120,16 @@ impl TcpStream {
         peer_address(&self.core.borrow().streams[self.key.index as usize].fd)
     }
 
+    /// A second descriptor of the socket.
+    #[cfg(test)]
+    pub(super) fn socket_for_tests(&self) -> OwnedFd {
+        let core = self.core.borrow();
+        core.streams[self.key.index as usize]
+            .fd
+            .try_clone()
+            .unwrap()
+    }
+
     /// An empty buffer to write the next send into, its memory reused.
     pub fn spare_buffer(&self) -> Vec<u8> {
         self.core.borrow_mut().spare.pop().unwrap_or_default()

@@ -12,8 +12,8 @@ pub(super) enum Kind {
     Send = 3,
     /// A connect of a stream.
     Connect = 4,
-    /// The timeout that ends a sleep of the whole ring.
-    Timeout = 5,
+    /// Multishot poll of the inbox's bell.
+    Bell = 5,
     /// Operations whose completion changes nothing: cancellations and closes.
     Silent = 6,
 }
@@ -45,7 +45,7 @@ pub(super) fn unpack(user_data: u64) -> Option<(Kind, Key)> {
         2 => Kind::Receive,
         3 => Kind::Send,
         4 => Kind::Connect,
-        5 => Kind::Timeout,
+        5 => Kind::Bell,
         6 => Kind::Silent,
         _ => return None,
     };
@@ -81,6 +81,7 @@ mod tests {
             Kind::Receive,
             Kind::Send,
             Kind::Connect,
+            Kind::Bell,
             Kind::Silent,
         ] {
             for index in [0, 1, 77, u32::MAX] {

@@ -1,8 +1,10 @@
 //! The bus: jobs from any thread to a shard, and answers back.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,12 +55,16 @@ impl Bus {
         self.inboxes[shard].len()
     }
 
-    /// Runs a job on a shard. Jobs from one thread to one shard keep their order.
+    /// Runs a job on a shard. Jobs from one thread to one shard keep their order; a shard that has
+    /// ended drops them.
     pub fn post(&self, shard: usize, job: impl FnOnce() + Send + 'static) {
         self.inboxes[shard].post(Box::new(job));
     }
 
     /// Runs a job on a shard and brings its answer back to this one.
+    ///
+    /// # Panics
+    /// On a thread that is not a shard.
     pub fn ask<T: Send + 'static>(
         &self,
         shard: usize,
@@ -87,8 +93,7 @@ impl Bus {
 
 /// An answer that is on its way to this shard.
 pub struct Answer<T> {
-    slot: Rc<RefCell<Slot<T>>>,
-    ticket: usize,
+    slot: Rc<Slot<T>>,
 }
 
 /// The way back to the shard that asked; dropping it unused answers [`Gone`].
@@ -96,11 +101,13 @@ pub(super) struct Reply<T: Send + 'static> {
     bus: Bus,
     shard: usize,
     ticket: usize,
-    _answer: std::marker::PhantomData<fn(T)>,
-    unused: bool,
+    is_used: bool,
+    answers: PhantomData<fn(T)>,
 }
 
-enum Slot<T> {
+type Slot<T> = RefCell<State<T>>;
+
+enum State<T> {
     Waiting(Option<Waker>),
     Answered(Result<T, Gone>),
     Taken,
@@ -109,40 +116,41 @@ enum Slot<T> {
 impl<T: Send + 'static> Answer<T> {
     /// Opens a place for one answer on this shard, whose number is `shard`.
     pub(super) fn open(bus: &Bus, shard: usize) -> (Answer<T>, Reply<T>) {
-        let slot = Rc::new(RefCell::new(Slot::Waiting(None)));
-        let delivered = slot.clone();
-        let ticket = OPEN.with_borrow_mut(|open| {
-            open.insert(Box::new(move |answer| deliver::<T>(&delivered, answer)))
-        });
+        let slot: Rc<Slot<T>> = Rc::new(RefCell::new(State::Waiting(None)));
+        let ticket = OPEN.with_borrow_mut(|open| open.insert(slot.clone()));
         let reply = Reply {
             bus: bus.clone(),
             shard,
             ticket,
-            _answer: Default::default(),
-            unused: true,
+            is_used: false,
+            answers: PhantomData,
         };
-        (Answer { slot, ticket }, reply)
+        (Answer { slot }, reply)
     }
 }
 
 impl<T: Send + 'static> Reply<T> {
     pub(super) fn send(mut self, answer: T) {
-        self.unused = false;
+        self.is_used = true;
         self.deliver(Ok(answer));
     }
 
     fn deliver(&self, answer: Result<T, Gone>) {
         let ticket = self.ticket;
         self.bus.post(self.shard, move || {
-            let receiver = OPEN.with_borrow_mut(|open| open.remove(ticket));
-            receiver(Box::new(answer));
+            let slot = OPEN.with_borrow_mut(|open| open.remove(ticket));
+            let slot = slot.downcast::<Slot<T>>();
+            let slot = slot.unwrap_or_else(|_| unreachable!("a ticket has one type"));
+            if let State::Waiting(Some(waker)) = slot.replace(State::Answered(answer)) {
+                waker.wake();
+            }
         });
     }
 }
 
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
-        if self.unused {
+        if !self.is_used {
             self.deliver(Err(Gone));
         }
     }
@@ -152,33 +160,32 @@ impl<T> Future for Answer<T> {
     type Output = Result<T, Gone>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut slot = self.slot.borrow_mut();
-        if let Slot::Waiting(waker) = &mut *slot {
+        let mut state = self.slot.borrow_mut();
+        if let State::Waiting(waker) = &mut *state {
             *waker = Some(context.waker().clone());
             return Poll::Pending;
         }
-        match std::mem::replace(&mut *slot, Slot::Taken) {
-            Slot::Answered(answer) => Poll::Ready(answer),
-            Slot::Waiting(_) | Slot::Taken => panic!("the answer {} was taken", self.ticket),
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Answered(answer) => Poll::Ready(answer),
+            State::Waiting(_) | State::Taken => panic!("an answer is taken once"),
         }
     }
 }
 
-fn deliver<T: 'static>(slot: &RefCell<Slot<T>>, answer: Box<dyn std::any::Any>) {
-    let answer = answer
-        .downcast::<Result<T, Gone>>()
-        .expect("a ticket has one type");
-    let before = slot.replace(Slot::Answered(*answer));
-    if let Slot::Waiting(Some(waker)) = before {
-        waker.wake();
-    }
+/// Forgets the answers that this shard waits for: it has ended, and none will be delivered.
+pub(super) fn forget_answers() {
+    let open = OPEN.take();
+    drop(open);
 }
 
-/// Takes the answer for one ticket; only the ticket's opener knows its type.
-type Receiver = Box<dyn FnOnce(Box<dyn std::any::Any>)>;
+/// Answers that this shard waits for.
+#[cfg(test)]
+pub(super) fn open_answers() -> usize {
+    OPEN.with_borrow(Slab::len)
+}
 
 thread_local! {
     /// Answers that this shard waits for. A ticket stays open until its reply comes, even when
     /// the future was dropped, so that no later question gets its number.
-    static OPEN: RefCell<Slab<Receiver>> = const { RefCell::new(Slab::new()) };
+    static OPEN: RefCell<Slab<Rc<dyn Any>>> = const { RefCell::new(Slab::new()) };
 }

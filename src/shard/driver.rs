@@ -1,8 +1,9 @@
 //! The driver: the task of each shard that turns its ring.
 //!
 //! A turn runs the jobs of other threads, submits what tasks queued, and moves completions into
-//! their slots. Then every woken task runs, and their sends leave with the next turn. When two
-//! turns found nothing the shard sleeps until the bell of its inbox rings.
+//! their slots. Then every woken task runs, and their sends leave with the next turn. When no task
+//! is ready the thread waits in the ring's own system call. Only a shard that has waited in vain
+//! for a while goes to sleep in glommio, which costs some ten system calls and then nothing.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,71 +15,86 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use glommio::io::PollableFd;
+use glommio::timer::Timer;
 
 use crate::limits::SHARD_JOBS_PER_TURN_MAX;
-use crate::ring::{Ring, Turn};
+use crate::ring::{Rest, Turn, Waited};
 
-use super::local::{Shard, yield_now};
+use super::local::{Ending, Shard, yield_now};
 
-/// Turns the ring until the shard is told to end.
+/// Turns the ring until the shard's main task has ended.
 pub(super) async fn drive(shard: Rc<Shard>, spin: Duration) -> io::Result<()> {
-    let ring = shard.ring.clone();
-    let bell = shard.bus.inbox(shard.index).bell().try_clone_to_owned()?;
-    let bell = PollableFd::new(bell).map_err(io::Error::other)?;
+    let ring = &shard.ring;
+    let alarm = shard.bus.inbox(shard.index).alarm().try_clone_to_owned()?;
+    let alarm = PollableFd::new(alarm).map_err(io::Error::other)?;
     let mut idle_since = None;
     let mut work_began: Option<Instant> = None;
-    while !shard.ending.get() {
-        let ran = run_jobs(&shard);
-        let worked = ring.turn()? == Turn::Worked || ran > 0;
-        if let (Some(began), Some(observer)) = (work_began, shard.on_turn.get()) {
-            observer((ring.now() - began).as_nanos() as u64);
+    loop {
+        match shard.ending.get() {
+            Some(Ending::Done) => return Ok(()),
+            Some(Ending::Panicked) => return Err(io::Error::other("the main task panicked")),
+            None => {}
         }
+        let jobs_ran = run_jobs(&shard);
+        let worked = ring.turn()? == Turn::Worked || jobs_ran > 0;
+        observe_turn(&shard, work_began, ring.now());
         work_began = worked.then(|| ring.now());
-        if worked {
+        let polls = shard.tasks.polls();
+        yield_now().await;
+        if worked || shard.tasks.polls() != polls {
             idle_since = None;
-            yield_now().await;
+        }
+        if shard.tasks.polls() != polls {
+            continue; // what ran may have queued something, or woken others
+        }
+        if !spin.is_zero() && ring.now() - *idle_since.get_or_insert(ring.now()) < spin {
             continue;
         }
-        let Some(since) = idle_since else {
-            idle_since = Some(ring.now());
-            yield_now().await;
-            continue;
-        };
-        if !spin.is_zero() && Instant::now() - since < spin {
-            yield_now().await;
-            continue;
+        observe_turn(&shard, work_began.take(), Instant::now());
+        if ring.wait(WAIT)? == Waited::InVain {
+            sleep_until_work(&shard, &alarm).await?;
         }
-        sleep_until_work(&shard, &ring, &bell).await?;
-        idle_since = None;
     }
-    Ok(())
 }
 
-async fn sleep_until_work(
-    shard: &Shard,
-    ring: &Ring,
-    bell: &PollableFd<OwnedFd>,
-) -> io::Result<()> {
-    let inbox = shard.bus.inbox(shard.index);
-    if !inbox.fall_asleep() {
-        return Ok(());
+/// Tells of a turn that worked: how long anything had to wait for it.
+fn observe_turn(shard: &Shard, began: Option<Instant>, ended: Instant) {
+    if let (Some(began), Some(observer)) = (began, shard.on_turn.get()) {
+        observer((ended - began).as_nanos() as u64);
     }
-    if ring.may_sleep()? {
-        let mut rings = pin!(bell.readable());
-        let mut armed = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut armed, true) && ring.is_stirred() {
-                return Poll::Ready(Ok(()));
-            }
-            ring.wake_when_stirred(context.waker());
-            rings.as_mut().poll(context)
-        })
-        .await
-        .map_err(io::Error::other)?;
+}
+
+/// Sleeps in glommio until the ring has something to do, or a task of this shard ran.
+async fn sleep_until_work(shard: &Shard, alarm: &PollableFd<OwnedFd>) -> io::Result<()> {
+    let rest = shard.ring.begin_sleep()?;
+    let woken = match rest {
+        Rest::Busy => Ok(()),
+        Rest::Quiet(span) => {
+            let polls = shard.tasks.polls();
+            let mut readable = pin!(alarm.readable());
+            let mut deadline = pin!(deadline(span));
+            poll_fn(|context| {
+                if shard.tasks.polls() != polls || deadline.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+                shard.tasks.wake_when_polled(context.waker());
+                readable.as_mut().poll(context)
+            })
+            .await
+        }
+    };
+    shard.ring.end_sleep();
+    woken.map_err(io::Error::other)
+}
+
+/// Ends after a span; never without one.
+async fn deadline(span: Option<Duration>) {
+    match span {
+        Some(span) => {
+            Timer::new(span).await;
+        }
+        None => std::future::pending().await,
     }
-    ring.end_sleep();
-    inbox.wake_up();
-    Ok(())
 }
 
 /// Runs jobs up to the bound; the rest waits for the next turn.
@@ -94,3 +110,7 @@ fn run_jobs(shard: &Shard) -> usize {
     }
     SHARD_JOBS_PER_TURN_MAX
 }
+
+/// How long a shard without work waits in its ring before it sleeps in glommio: as long as
+/// glommio's rings, which carry no request, may wait for a look at them.
+const WAIT: Duration = Duration::from_millis(100);

@@ -15,10 +15,11 @@ use crate::limits::{RING_BUFFERS, RING_COMPLETIONS_PER_TURN_MAX, RING_ENTRIES};
 use crate::ring::wake::Inbox;
 use crate::ring::{Ring, RingOptions};
 
-use super::bus::Bus;
+use super::bus::{Bus, forget_answers};
 use super::driver::drive;
-use super::local::{Shard, enter, spawn, yield_now};
+use super::local::{Ending, Shard, enter, spawn};
 use super::offload::Pool;
+use super::tasks::Tasks;
 
 /// How shards are made.
 #[derive(Clone, Debug)]
@@ -45,6 +46,7 @@ impl ShardOptions {
 /// Shards that run.
 pub struct Shards {
     threads: Vec<ExecutorJoinHandle<io::Result<()>>>,
+    pool: Pool,
     offloaders: Vec<JoinHandle<()>>,
     bus: Bus,
 }
@@ -90,21 +92,23 @@ where
             Some(core) => Placement::Fixed(*core),
             None => Placement::Unbound,
         };
-        let (bus, pool) = (bus.clone(), pool.clone());
+        let seat = Seat {
+            index,
+            bus: bus.clone(),
+            pool: pool.clone(),
+            options: options.clone(),
+        };
         let (main, on_failure) = (main.clone(), on_failure.clone());
-        let (spin, buffers) = (options.spin, options.buffers);
         let thread = LocalExecutorBuilder::new(placement)
             .name("shard")
-            .preempt_timer(PREEMPT)
+            .preempt_timer(EXECUTOR_PATIENCE)
             .io_memory(IO_MEMORY_BYTES)
-            .spawn(move || async move {
-                let ended = run_shard(index, bus, pool, spin, buffers, main).await;
-                ended.inspect_err(on_failure)
-            });
+            .spawn(move || async move { run_shard(seat, main).await.inspect_err(on_failure) });
         threads.push(thread.map_err(|error| LaunchFault::Executor(error.to_string()))?);
     }
     Ok(Shards {
         threads,
+        pool,
         offloaders,
         bus,
     })
@@ -122,7 +126,7 @@ impl Shards {
         for thread in self.threads {
             outcome = outcome.and(outcome_of(thread));
         }
-        drop(self.bus);
+        self.pool.end();
         for thread in self.offloaders {
             let ended = thread
                 .join()
@@ -147,46 +151,73 @@ pub fn usable_cores() -> Vec<usize> {
     cores.into_iter().map(|core| core.id).collect()
 }
 
-async fn run_shard<F>(
+/// What a thread needs to become a shard.
+struct Seat {
     index: usize,
     bus: Bus,
     pool: Pool,
-    spin: Duration,
-    buffers: u16,
-    main: impl Fn(Rc<Shard>) -> F,
-) -> io::Result<()>
+    options: ShardOptions,
+}
+
+async fn run_shard<F>(seat: Seat, main: impl Fn(Rc<Shard>) -> F) -> io::Result<()>
 where
     F: Future<Output = ()> + 'static,
 {
-    let inbox: Arc<Inbox> = bus.inbox(index).clone();
+    let inbox = seat.bus.inbox(seat.index).clone();
+    let _answers_nobody_in_the_end = CloseOnDrop(inbox.clone());
     let options = RingOptions {
         entries: RING_ENTRIES,
-        buffers,
+        buffers: seat.options.buffers,
         completions_per_turn_max: RING_COMPLETIONS_PER_TURN_MAX,
     };
     let ring = Ring::new(&options, inbox)?;
     let shard = Rc::new(Shard {
-        index,
+        index: seat.index,
         ring,
-        bus,
-        pool,
-        ending: Cell::new(false),
+        bus: seat.bus,
+        pool: seat.pool,
+        tasks: Rc::new(Tasks::default()),
+        ending: Cell::new(None),
         on_turn: OnceCell::new(),
     });
     let _entered = enter(shard.clone());
-    let (future, told) = (main(shard.clone()), shard.clone());
+    let (future, told) = (main(shard.clone()), EndOnDrop(shard.clone()));
     spawn(async move {
         future.await;
-        told.ending.set(true);
-        // The driver may sleep: a job makes it look.
-        told.bus.post(told.index, || {});
+        told.0.ending.set(Some(Ending::Done));
     });
-    drive(shard, spin).await?;
-    yield_now().await;
-    Ok(())
+    let driven = drive(shard.clone(), seat.options.spin).await;
+    // Nothing of the shard outlives it: its tasks go first, then the jobs that nobody will run,
+    // then whatever the kernel was given.
+    shard.tasks.end();
+    shard.bus.inbox(shard.index).close();
+    forget_answers();
+    let closed = shard.ring.close();
+    driven.and(closed)
 }
 
-/// How long a task queue runs before glommio looks at its own rings, which carry no request.
-const PREEMPT: Duration = Duration::from_millis(1);
+/// Closes an inbox however its shard ends, so that who asks it is told.
+struct CloseOnDrop(Arc<Inbox>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Ends the shard when its main task ends in any other way than by returning.
+struct EndOnDrop(Rc<Shard>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        if self.0.ending.get().is_none() {
+            self.0.ending.set(Some(Ending::Panicked));
+        }
+    }
+}
+
+/// How long glommio's own rings, which carry no request, may wait for a look at them: its timer
+/// while tasks are ready. A look costs some ten system calls.
+const EXECUTOR_PATIENCE: Duration = Duration::from_millis(100);
 /// Registered file buffers of glommio, which we do not use: the smallest that it takes.
 const IO_MEMORY_BYTES: usize = 64 << 10;

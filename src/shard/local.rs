@@ -9,6 +9,7 @@ use crate::ring::{Ring, Sleep};
 
 use super::bus::Bus;
 use super::offload::Pool;
+use super::tasks::Tasks;
 
 /// One shard, as its own thread sees it.
 pub struct Shard {
@@ -19,14 +20,22 @@ pub struct Shard {
     /// The way to every shard, itself included.
     pub bus: Bus,
     pub(super) pool: Pool,
-    /// Whether the driver is told to end.
-    pub(super) ending: Cell<bool>,
+    pub(super) tasks: Rc<Tasks>,
+    /// How the main task ended, which ends the shard.
+    pub(super) ending: Cell<Option<Ending>>,
     pub(super) on_turn: OnceCell<Box<dyn Fn(u64)>>,
 }
 
+/// How a shard's main task ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    Done,
+    Panicked,
+}
+
 impl Shard {
-    /// Tells `observer` the nanoseconds from the start of each turn that worked to the start of
-    /// the next: how long anything had to wait for this shard.
+    /// Tells `observer` the nanoseconds from the start of each turn that worked to the end of what
+    /// it made ready: how long anything had to wait for this shard.
     pub fn observe_turns(&self, observer: impl Fn(u64) + 'static) {
         let set = self.on_turn.set(Box::new(observer));
         assert!(set.is_ok(), "a shard's turns have one observer");
@@ -46,9 +55,15 @@ pub fn current() -> Rc<Shard> {
     CURRENT.with_borrow(|shard| shard.clone()).expect(NO_SHARD)
 }
 
-/// Starts a task on this shard.
+/// Starts a task on this shard; it runs to its first wait at once. One that panics ends alone,
+/// and those that live when the shard ends are dropped.
+///
+/// # Panics
+/// On a thread that is not a shard.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
-    glommio::spawn_local(future).detach();
+    if let Some(task) = current().tasks.adopt(future) {
+        glommio::spawn_local(task).detach();
+    }
 }
 
 /// Lets every other task that is ready run first.

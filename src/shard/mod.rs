@@ -7,6 +7,7 @@ mod flag;
 mod launch;
 mod local;
 mod offload;
+mod tasks;
 
 #[cfg(test)]
 mod tests;

@@ -12,10 +12,10 @@ use crate::limits::{OFFLOAD_QUEUE_MAX, OFFLOAD_THREADS};
 use super::bus::Answer;
 use super::local;
 
-/// The threads, shared by all shards. They end when the last clone is dropped.
+/// The way to the threads, shared by all shards.
 #[derive(Clone)]
 pub struct Pool {
-    jobs: Sender<Job>,
+    work: Sender<Work>,
 }
 
 /// Why an offloaded job has no result.
@@ -44,33 +44,44 @@ impl Pool {
         let (sender, receiver) = bounded(OFFLOAD_QUEUE_MAX);
         let mut threads = Vec::with_capacity(OFFLOAD_THREADS);
         for number in 0..OFFLOAD_THREADS {
-            let jobs = receiver.clone();
+            let work = receiver.clone();
             let name = format!("offload-{number}");
             threads.push(
                 thread::Builder::new()
                     .name(name)
-                    .spawn(move || work(&jobs))?,
+                    .spawn(move || labour(&work))?,
             );
         }
-        Ok((Pool { jobs: sender }, threads))
+        Ok((Pool { work: sender }, threads))
+    }
+
+    /// Ends the threads once the jobs that wait are done.
+    pub(super) fn end(&self) {
+        for _ in 0..OFFLOAD_THREADS {
+            // Threads that have ended all the same need not be told.
+            let _told_or_gone = self.work.send(Work::End);
+        }
     }
 
     /// Jobs that wait for a thread.
     pub fn depth(&self) -> usize {
-        self.jobs.len()
+        self.work.len()
     }
 }
 
 /// Runs `job` on a thread of the pool. Dropping the future does not stop the job.
+///
+/// # Panics
+/// On a thread that is not a shard.
 pub fn offload<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Result<T, OffloadFault>> {
     let shard = local::current();
     let (answer, reply) = Answer::open(&shard.bus, shard.index);
-    let queued = shard.pool.jobs.try_send(Box::new(move || {
+    let queued = shard.pool.work.try_send(Work::Job(Box::new(move || {
         let outcome = catch_unwind(AssertUnwindSafe(job));
         reply.send(outcome.map_err(|_| OffloadFault::Panicked));
-    }));
+    })));
     async move {
         match queued {
             Ok(()) => answer.await.unwrap_or(Err(OffloadFault::Panicked)),
@@ -79,10 +90,13 @@ pub fn offload<T: Send + 'static>(
     }
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+enum Work {
+    Job(Box<dyn FnOnce() + Send>),
+    End,
+}
 
-fn work(jobs: &Receiver<Job>) {
-    while let Ok(job) = jobs.recv() {
+fn labour(work: &Receiver<Work>) {
+    while let Ok(Work::Job(job)) = work.recv() {
         job();
     }
 }
