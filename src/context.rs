@@ -1,13 +1,15 @@
 //! What a handler can reach: the shard's own things, and the few that all shards share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
+use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, ConnectionChange, Observation, Prepared, Problem, RateClass, Request,
     Route,
@@ -15,9 +17,12 @@ use crate::http::{
 use crate::routes::DOORS;
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
+use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
-use crate::telemetry::logs::{AccessEntry, AccessLog, AccessPolicy, Sink};
-use crate::telemetry::{Counter, Fault, Local, RingCounters, Snapshot, Started, UNMATCHED};
+use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
+use crate::telemetry::{
+    Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
+};
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -29,13 +34,16 @@ pub struct Context {
     pub state: crate::state::Local,
     /// The settings in force.
     pub settings: RefCell<Arc<Settings>>,
+    /// The web pages that may come.
+    pub origins: RefCell<OriginPolicy>,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
-    access_log: RefCell<AccessLog>,
+    access_log: RefCell<AccessLines>,
     access_policy: Cell<AccessSetting>,
     routes_before: [usize; DOORS.len()],
     ring_bytes: Cell<(u64, u64)>,
+    tally: Cell<Tally>,
 }
 
 /// What all shards share.
@@ -63,6 +71,24 @@ pub(crate) struct CachedHealth {
     pub(crate) rendered: Option<(Instant, u64, u64)>,
 }
 
+/// The context of this shard.
+///
+/// # Panics
+/// On a thread that serves nothing.
+pub fn here() -> Rc<Context> {
+    HERE.with(|here| here.get().cloned())
+        .expect("this shard serves")
+}
+
+/// Makes `context` the one of this shard.
+pub(crate) fn enter(context: Rc<Context>) {
+    HERE.with(|here| assert!(here.set(context).is_ok(), "a shard serves once"));
+}
+
+thread_local! {
+    static HERE: OnceCell<Rc<Context>> = const { OnceCell::new() };
+}
+
 impl House {
     /// Milliseconds since the start; never goes back.
     pub fn steady_ms(&self) -> u64 {
@@ -80,18 +106,21 @@ impl Context {
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
-        let access_log = AccessLog::new(access_policy(access), house.log.clone());
+        let origins = origins_of(&settings);
+        let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             house,
             telemetry,
             state,
             settings: RefCell::new(settings),
+            origins: RefCell::new(origins),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             access_log: RefCell::new(access_log),
             access_policy: Cell::new(access),
             routes_before,
             ring_bytes: Cell::default(),
+            tally: Cell::default(),
         }
     }
 
@@ -99,12 +128,18 @@ impl Context {
     pub fn adopt(&self, settings: Arc<Settings>) {
         let access = settings.log.access;
         self.access_policy.set(access);
-        let log = AccessLog::new(access_policy(access), self.house.log.clone());
+        let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
+        *self.origins.borrow_mut() = origins_of(&settings);
+        let rule = self
+            .house
+            .writes
+            .change_limit(settings.rate.writes_per_minute);
+        assert!(rule.is_some(), "the setting has the bounds of a rule");
         *self.settings.borrow_mut() = settings;
     }
 
-    /// What this shard recorded, with what its ring counted.
+    /// What this shard recorded, with what its ring and its hub counted.
     pub fn snapshot(&self) -> Snapshot {
         let counters = shard::current().ring.counters();
         let (received, sent) = self.ring_bytes.get();
@@ -114,6 +149,14 @@ impl Context {
             .add(Counter::BytesOut, counters.sent_bytes - sent);
         self.ring_bytes
             .set((counters.received_bytes, counters.sent_bytes));
+        let (tally, counted) = (self.state.tally(), self.tally.get());
+        self.telemetry
+            .add(Counter::FramesOut, tally.frames_sent - counted.frames_sent);
+        self.telemetry.add(
+            Counter::UpdatesFolded,
+            tally.updates_folded - counted.updates_folded,
+        );
+        self.tally.set(tally);
         let mut snapshot = self.telemetry.snapshot();
         snapshot.ring = RingCounters {
             completions_overflowed: counters.overflows,
@@ -195,6 +238,10 @@ impl Application for Context {
         }
     }
 
+    fn measure<T>(&self, operation: Operation, work: impl FnOnce() -> T) -> T {
+        self.telemetry.sample(operation, work)
+    }
+
     fn observe(&self, observation: &Observation<'_>) {
         let route = match observation.route {
             Some(position) => self.routes_before[observation.door] + position,
@@ -212,6 +259,10 @@ impl Application for Context {
         }
     }
 
+    fn fault(&self, fault: Fault) {
+        self.telemetry.fault(fault);
+    }
+
     fn connection(&self, change: ConnectionChange) {
         self.telemetry.count(match change {
             ConnectionChange::Opened => Counter::ConnectionsOpened,
@@ -224,7 +275,9 @@ impl Application for Context {
 impl Context {
     fn admit_write(&self, peer: SocketAddr) -> Result<(), Problem> {
         let key = self.house.rate_keys.peer(peer.ip());
-        match self.house.writes.check(key, self.house.steady_ms()) {
+        let now_ms = self.house.steady_ms();
+        let check = || self.house.writes.check(key, now_ms);
+        match self.telemetry.sample(Operation::RateCheck, check) {
             Verdict::Allowed => Ok(()),
             Verdict::Limited { retry_after_ms } => {
                 let seconds = retry_after_ms.div_ceil(1000).to_string();
@@ -248,6 +301,10 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
         _ if is_headless => Some(Fault::HeadMalformed),
         _ => None,
     }
+}
+
+fn origins_of(settings: &Settings) -> OriginPolicy {
+    OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
 }
 
 fn access_policy(setting: AccessSetting) -> AccessPolicy {

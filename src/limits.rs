@@ -42,6 +42,8 @@ pub const CONFIG_BODY_BYTES_MAX: u64 = 4 << 10;
 
 /// Changes of the configuration that wait for the disk; one more is refused.
 pub const STATE_CHANGES_WAITING_MAX: usize = 4096;
+/// The highest rate that can be counted: hits in a window.
+pub const RATE_LIMIT_MAX: u32 = 1_000_000;
 /// Peers whose rates are told apart; more of them share counts.
 pub const RATE_KEYS_EXPECTED: usize = 16 << 10;
 

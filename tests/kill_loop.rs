@@ -81,7 +81,8 @@ fn kills_lose_no_acknowledged_change() {
     let mut moments = Moments(number_from_environment("THIRTEEN_SEED", 0x7413));
     println!("{kills} kills, seed {}", moments.0);
 
-    let mut server = Server::start();
+    // A storm is more than one peer is allowed.
+    let mut server = Server::start_with(&[], &[("THIRTEEN_RATE_WRITES_PER_MINUTE", "1000000")]);
     let storm = Storm::begin(&read_config(server.api()));
     let mut acknowledged = 0;
     for kill in 1..=kills {

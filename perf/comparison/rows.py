@@ -73,7 +73,7 @@ KEEP_ALIVE_GOALS = (
     Goal(CPU, "bun", at_most=0.75),
 )
 
-QUIET = "Thirteen's heartbeat interval is raised to 60 s and its client timeout to an hour"
+QUIET = "Thirteen's heartbeats are set to 60 s, its client timeout and rate limit out of the way"
 
 
 def keep_alive(connections):

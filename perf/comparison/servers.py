@@ -15,8 +15,13 @@ PEERS = ROOT / "perf/peers"
 BUILT = ROOT / "target/perf"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
-# Far above the longest run, so that every frame which is counted is an answer.
-QUIET_SOCKETS = {"WS_HEARTBEAT_INTERVAL": "60000", "WS_TIMEOUT": "3600000"}
+# Far above the longest run, so that every frame which is counted is an answer, and no limit on
+# updates, which Bun does not have.
+QUIET_SOCKETS = {
+    "WS_HEARTBEAT_INTERVAL": "60000",
+    "WS_TIMEOUT": "3600000",
+    "THIRTEEN_RATE_WRITES_PER_MINUTE": "1000000",
+}
 
 
 class Fault(Exception):
@@ -32,6 +37,8 @@ class Server:
         self.setup = setup
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="thirteen-perf-"))
         self.process = None
+        # Every door that it printed, and the one that is measured.
+        self.doors = {}
         self.address = None
 
     def command(self):
@@ -77,8 +84,9 @@ class Server:
             words = line.decode().split()
             if words == ["ready"]:
                 return
-            if len(words) == 2 and words[0] == self.door() and words[1].startswith("http://"):
-                self.address = words[1].removeprefix("http://").rstrip("/")
+            if len(words) == 2 and words[1].startswith("http://"):
+                self.doors[words[0]] = words[1].removeprefix("http://").rstrip("/")
+                self.address = self.doors.get(self.door())
         raise Fault(f"{self.name} ended before it was ready:\n{self.log_text()}")
 
     def door(self):
@@ -140,7 +148,7 @@ class Thirteen(Server):
     name = "thirteen"
 
     def command(self):
-        doors = [word for door in ("api", "ops", "registry") for word in (f"--{door}", "127.0.0.1:0")]
+        doors = [f"--{door}=127.0.0.1:0" for door in ("api", "ops", "registry")]
         return [self.setup.thirteen, "serve", "--shards", "1", "--data", "data", *doors]
 
     def door(self):
@@ -200,8 +208,9 @@ class Nginx(Server):
         raise Fault(f"nginx ended before it was ready:\n{self.log_text()}")
 
     def version(self):
-        output = subprocess.run([program("nginx"), "-v"], capture_output=True, text=True, check=True)
-        return output.stderr.strip().removeprefix("nginx version: ")
+        command = [program("nginx"), "-v"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        return output.strip().removeprefix("nginx version: ")
 
 
 class Bun(Server):

@@ -17,13 +17,20 @@
 //!
 //! Two keys of one cell whose 19-bit tags are equal share a count: with a full cell once in 87 000.
 
+mod cell;
+
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
+
+use crate::limits::RATE_LIMIT_MAX;
+
+use cell::{COUNT_MAX, Cell, Counts, Moment, Raced, Sharing, TAG_SHIFT, Word, swap};
 
 /// The counts of one rule for every key, shared by all shards.
 pub struct RateTable {
-    rule: Rule,
+    limit: AtomicU32,
+    window_ms: u32,
     cells: Box<[Cell]>,
 }
 
@@ -63,14 +70,27 @@ impl RateTable {
     pub fn new(rule: Rule, keys_expected: usize) -> RateTable {
         let count = keys_expected.div_ceil(KEYS_PER_CELL).next_power_of_two();
         RateTable {
-            rule,
+            limit: AtomicU32::new(rule.limit),
+            window_ms: rule.window_ms,
             cells: (0..count).map(|_| Cell::default()).collect(),
         }
     }
 
     /// The rule that is held.
+    #[inline]
     pub fn rule(&self) -> Rule {
-        self.rule
+        Rule {
+            limit: self.limit.load(Relaxed),
+            window_ms: self.window_ms,
+        }
+    }
+
+    /// Holds another limit from here on and returns the rule; what is counted stays. `None`, and
+    /// no change, if the limit is out of the bounds of [`Rule::new`].
+    pub fn change_limit(&self, limit: u32) -> Option<Rule> {
+        let rule = Rule::new(limit, self.window_ms)?;
+        self.limit.store(rule.limit, Relaxed);
+        Some(rule)
     }
 
     /// Counts a hit at `now_ms`, a clock that all shards share and that does not go back.
@@ -80,14 +100,12 @@ impl RateTable {
     #[inline]
     pub fn check(&self, key: RateKey, now_ms: u64) -> Verdict {
         let cell = &self.cells[key.0 as usize & (self.cells.len() - 1)];
-        let tag = key.0 >> TAG_SHIFT;
+        // An unused entry looks like one of tag 0.
+        let tag = (key.0 >> TAG_SHIFT).max(1);
+        let rule = self.rule();
         loop {
-            let moment = cell.advance(self.rule.moment(now_ms), self.rule);
-            let hit = Hit {
-                rule: self.rule,
-                tag,
-                moment,
-            };
+            let moment = cell.advance(rule.moment(now_ms), rule.window_ms.into());
+            let hit = Hit { rule, tag, moment };
             if let Ok(verdict) = hit.attempt(cell) {
                 return verdict;
             }
@@ -98,7 +116,7 @@ impl RateTable {
 impl Rule {
     /// A rule; `None` unless the limit is 1 to 1 000 000 and the window at least 1 ms.
     pub const fn new(limit: u32, window_ms: u32) -> Option<Rule> {
-        if limit == 0 || limit > LIMIT_MAX || window_ms == 0 {
+        if limit == 0 || limit > RATE_LIMIT_MAX || window_ms == 0 {
             return None;
         }
         Some(Rule { limit, window_ms })
@@ -125,15 +143,14 @@ impl Rule {
 
     /// What two counts weigh with `left_ms` of the window to go.
     fn weight(self, counts: Counts, left_ms: u64) -> u64 {
-        if counts.previous == 0 {
-            return counts.current;
-        }
-        let faded = (counts.previous * left_ms).div_ceil(u64::from(self.window_ms));
-        counts.current + faded
+        counts.current + (counts.previous * left_ms).div_ceil(u64::from(self.window_ms))
     }
 
+    #[inline]
     fn verdict(self, counts: Counts, moment: Moment) -> Verdict {
-        if self.weight(counts, moment.left_ms) < u64::from(self.limit) {
+        let limit = u64::from(self.limit);
+        // Far from the limit there is no need to weigh, which takes a division.
+        if counts.current + counts.previous < limit || self.weight(counts, moment.left_ms) < limit {
             Verdict::Allowed
         } else {
             Verdict::Limited {
@@ -280,327 +297,10 @@ impl Hit {
     }
 }
 
-/// One cache line of counts.
-#[derive(Default)]
-#[repr(C, align(64))]
-struct Cell {
-    stamp: AtomicU64,
-    overflow: AtomicU64,
-    ways: [AtomicU64; WAYS],
-}
-
-/// The latest window that anyone came in, and whether the cell is being made ready for a later
-/// one: the number of the window, and a step of 0, 1 or 2 (or more) windows in the lowest bits.
-///
-/// An entry's window is kept in 4 bits, which can be told because entries that will weigh
-/// nothing are cleared before the number goes on. A hit counts only if the stamp is the same
-/// before and after it, so no shard can miss what was cleared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp(u64);
-
-impl Stamp {
-    fn settled(number: u64) -> Stamp {
-        Stamp(number << 2)
-    }
-
-    fn number(self) -> u64 {
-        self.0 >> 2
-    }
-
-    fn step(self) -> u64 {
-        self.0 & 3
-    }
-}
-
-impl Cell {
-    /// The moment as this cell sees it, after making the cell ready for its window.
-    #[inline]
-    fn advance(&self, moment: Moment, rule: Rule) -> Moment {
-        if self.is_settled_at(moment.number) {
-            moment
-        } else {
-            self.step(moment, rule)
-        }
-    }
-
-    #[inline]
-    fn is_settled_at(&self, number: u64) -> bool {
-        self.stamp.load(SeqCst) == Stamp::settled(number).0
-    }
-
-    #[cold]
-    fn step(&self, moment: Moment, rule: Rule) -> Moment {
-        loop {
-            let stamp = Stamp(self.stamp.load(SeqCst));
-            let number = stamp.number();
-            if stamp.step() > 0 {
-                self.sweep(stamp, moment.number);
-            } else if number > moment.number {
-                return Moment {
-                    number,
-                    left_ms: u64::from(rule.window_ms),
-                };
-            } else if number == moment.number {
-                return moment;
-            } else {
-                let step = (moment.number - number).min(2);
-                let sweeping = Stamp(stamp.0 | step);
-                // Who loses this finds the winner's stamp on the next turn.
-                let _ = self
-                    .stamp
-                    .compare_exchange(stamp.0, sweeping.0, SeqCst, SeqCst);
-            }
-        }
-    }
-
-    /// Clears what weighs nothing after the stamp's step and takes the step; several shards may
-    /// do so at once. A step of two clears everything, so it may end at any later window.
-    fn sweep(&self, stamp: Stamp, wanted: u64) {
-        for entry in self.ways.iter().chain([&self.overflow]) {
-            let word = Word(entry.load(SeqCst));
-            // As long as the stamp stands, no entry is of a later window.
-            if self.stamp.load(SeqCst) != stamp.0 {
-                return;
-            }
-            if word.age(stamp.number()) + stamp.step() >= 2 {
-                // Losing means that another shard has cleared it, or was held up so long that
-                // its hit comes late and will be counted again.
-                let _ = swap(entry, word, Word(0));
-            }
-        }
-        let after = stamp.number() + stamp.step();
-        let next = if stamp.step() == 2 {
-            wanted.max(after)
-        } else {
-            after
-        };
-        let _ = self
-            .stamp
-            .compare_exchange(stamp.0, Stamp::settled(next).0, SeqCst, SeqCst);
-    }
-
-    /// Reads the entries, looking for a tag.
-    #[inline]
-    fn tally(&self, tag: u64, number: u64) -> Result<Tally, Raced> {
-        let mut tally = Tally {
-            own: None,
-            vacant: None,
-            counts: Counts::NONE,
-            sharing: Sharing::Alone,
-        };
-        for (way, entry) in self.ways.iter().enumerate() {
-            let word = Word(entry.load(SeqCst));
-            if word.tag() == tag {
-                let counts = self.counts(word, number)?;
-                if !counts.is_none() {
-                    tally.own = tally.own.or(Some((way, word)));
-                    tally.counts = tally.counts.plus(counts);
-                    if word.shares() {
-                        tally.sharing = Sharing::Overflow;
-                    }
-                }
-            }
-        }
-        if tally.own.is_none() {
-            tally.vacant = self.vacant(number)?;
-        }
-        Ok(tally)
-    }
-
-    /// An entry that weighs nothing.
-    #[cold]
-    fn vacant(&self, number: u64) -> Result<Option<(usize, Word)>, Raced> {
-        for (way, entry) in self.ways.iter().enumerate() {
-            let word = Word(entry.load(SeqCst));
-            if self.counts(word, number)?.is_none() {
-                return Ok(Some((way, word)));
-            }
-        }
-        Ok(None)
-    }
-
-    fn overflow(&self, number: u64) -> Result<Counts, Raced> {
-        self.counts(Word(self.overflow.load(SeqCst)), number)
-    }
-
-    /// The hits of an entry as the window `number` sees them.
-    ///
-    /// An entry that seems ahead is of a later window if the cell has been stepped on, which its
-    /// writer had seen to. Otherwise a shard that was held up for many windows has written it,
-    /// and it weighs nothing.
-    #[inline]
-    fn counts(&self, word: Word, number: u64) -> Result<Counts, Raced> {
-        let counts = word.counts(number);
-        if word.age(number) >= AGES / 2 && !self.is_settled_at(number) {
-            return Err(Raced);
-        }
-        Ok(counts)
-    }
-
-    /// How many entries bear a tag, live or not.
-    #[inline]
-    fn copies(&self, tag: u64) -> usize {
-        let bears = |entry: &AtomicU64| {
-            let word = Word(entry.load(SeqCst));
-            usize::from(word.tag() == tag && word.0 != 0)
-        };
-        self.ways.iter().map(bears).sum()
-    }
-}
-
-/// What a cell holds for one tag.
-struct Tally {
-    /// The first live entry of the tag, the one that is counted in.
-    own: Option<(usize, Word)>,
-    /// Where a first hit can go.
-    vacant: Option<(usize, Word)>,
-    /// The hits in all live entries of the tag.
-    counts: Counts,
-    sharing: Sharing,
-}
-
-/// An entry: tag (19 bits), whether the overflow counts as well (1), number of the window modulo
-/// 16 (4), hits in the window before (20), hits in the window (20). Zero is an unused entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Word(u64);
-
-impl Word {
-    /// The entry of a key's first hit, which may have others in the overflow.
-    fn first(tag: u64, number: u64) -> Word {
-        Word(tag << TAG_SHIFT | SHARES).hit(number, Sharing::Overflow)
-    }
-
-    /// The entry with one more hit, in the window `number`.
-    #[inline]
-    fn hit(self, number: u64, sharing: Sharing) -> Word {
-        let counts = self.counts(number);
-        let shares = match sharing {
-            Sharing::Alone => 0,
-            Sharing::Overflow => SHARES,
-        };
-        Word(
-            self.tag() << TAG_SHIFT
-                | shares
-                | (number % AGES) << NUMBER_SHIFT
-                | counts.previous << COUNT_BITS
-                | (counts.current + 1),
-        )
-    }
-
-    /// The hits as the window `number` sees them; none if the entry is of any but this window
-    /// and the one before.
-    #[inline]
-    fn counts(self, number: u64) -> Counts {
-        match self.age(number) {
-            0 => Counts {
-                previous: self.previous(),
-                current: self.current(),
-            },
-            1 => Counts {
-                previous: self.current(),
-                current: 0,
-            },
-            _ => Counts::NONE,
-        }
-    }
-
-    #[inline]
-    fn age(self, number: u64) -> u64 {
-        number.wrapping_sub(self.0 >> NUMBER_SHIFT) % AGES
-    }
-
-    #[inline]
-    fn tag(self) -> u64 {
-        self.0 >> TAG_SHIFT
-    }
-
-    #[inline]
-    fn shares(self) -> bool {
-        self.0 & SHARES != 0
-    }
-
-    #[inline]
-    fn previous(self) -> u64 {
-        self.0 >> COUNT_BITS & COUNT_MASK
-    }
-
-    #[inline]
-    fn current(self) -> u64 {
-        self.0 & COUNT_MASK
-    }
-}
-
-/// Whether a key's hits may lie in the overflow, too.
-#[derive(Clone, Copy)]
-enum Sharing {
-    Alone,
-    Overflow,
-}
-
-/// A window and how much of it is to go.
-#[derive(Clone, Copy)]
-struct Moment {
-    number: u64,
-    left_ms: u64,
-}
-
-/// Hits in the window before and in the current one.
-#[derive(Clone, Copy)]
-struct Counts {
-    previous: u64,
-    current: u64,
-}
-
-impl Counts {
-    const NONE: Counts = Counts {
-        previous: 0,
-        current: 0,
-    };
-
-    #[inline]
-    fn plus(self, other: Counts) -> Counts {
-        Counts {
-            previous: self.previous + other.previous,
-            current: self.current + other.current,
-        }
-    }
-
-    #[inline]
-    fn is_none(self) -> bool {
-        self.previous | self.current == 0
-    }
-}
-
-/// Another shard changed the cell between a look and a change.
-struct Raced;
-
-/// The one change there is. All orderings are sequentially consistent: the argument that no hit
-/// escapes two shards at once rests on one order of all changes and looks, and on x86-64 it costs
-/// nothing over acquire and release.
-#[inline]
-fn swap(entry: &AtomicU64, from: Word, to: Word) -> Result<(), Raced> {
-    #[cfg(test)]
-    tests::hold_up();
-    match entry.compare_exchange(from.0, to.0, SeqCst, SeqCst) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Raced),
-    }
-}
-
-const LIMIT_MAX: u32 = 1_000_000;
-const WAYS: usize = 6;
 /// With two keys in a cell on average one cell in 220 has more than six.
 const KEYS_PER_CELL: usize = 2;
-const COUNT_BITS: u32 = 20;
-const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-const NUMBER_SHIFT: u32 = 2 * COUNT_BITS;
-/// Ages that the 4 bits tell apart; the upper half stands for later windows.
-const AGES: u64 = 16;
-const SHARES: u64 = 1 << (NUMBER_SHIFT + 4);
-const TAG_SHIFT: u32 = NUMBER_SHIFT + 5;
 
-const _: () = assert!(size_of::<Cell>() == 64 && align_of::<Cell>() == 64);
-const _: () = assert!((LIMIT_MAX as u64) < COUNT_MASK);
+const _: () = assert!((RATE_LIMIT_MAX as u64) < COUNT_MAX);
 
 #[cfg(test)]
 mod tests {
@@ -652,11 +352,30 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_limit_is_counted_out() {
-        let table = table(LIMIT_MAX, 1000, 2);
+    fn a_changed_limit_holds_for_what_is_counted_already() {
+        let table = table(10, 1000, 2);
+        assert_eq!(admitted(&table, KEY, 1_000, 20), 10);
+        assert_eq!(table.change_limit(0), None);
+        assert_eq!(table.change_limit(13), Rule::new(13, 1000));
+        assert_eq!(admitted(&table, KEY, 1_000, 20), 3);
+        assert_eq!(table.change_limit(4), Rule::new(4, 1000));
+        // Thirteen hits have faded to three when 0.77 of the next window is over.
         assert_eq!(
-            admitted(&table, KEY, 1_000, LIMIT_MAX as usize + 5),
-            LIMIT_MAX as usize
+            table.check(KEY, 1_000),
+            Verdict::Limited {
+                retry_after_ms: 1_770
+            }
+        );
+        assert_eq!(admitted(&table, KEY, 2_769, 20), 0);
+        assert_eq!(admitted(&table, KEY, 2_770, 20), 1);
+    }
+
+    #[test]
+    fn the_largest_limit_is_counted_out() {
+        let table = table(RATE_LIMIT_MAX, 1000, 2);
+        assert_eq!(
+            admitted(&table, KEY, 1_000, RATE_LIMIT_MAX as usize + 5),
+            RATE_LIMIT_MAX as usize
         );
         assert_eq!(admitted(&table, KEY, 2_000, 5), 0);
         assert_eq!(admitted(&table, KEY, 2_001, 2_000), 1_000);

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use thirteen_kernels::config::headers::{FaultList, Required, ValidHeaders, validate};
 use thirteen_kernels::config::write_dump;
+use thirteen_kernels::level::Level;
 
 use super::failure::{Failure, Outcome};
 use super::output::{Format, JsonFlag, print, print_json};
@@ -50,7 +51,7 @@ pub(super) fn run(args: Args) -> Outcome {
         Required::None
     };
     let mut faults = FaultList::new();
-    match validate(headers, required, &mut faults) {
+    match validate(Level::detect(), headers, required, &mut faults) {
         Some(valid) => tell_valid(&valid, args.json.format()),
         None => tell_faults(&faults, args.json.format()),
     }

@@ -7,6 +7,7 @@ use thirteen_kernels::http::{BodyLength, ChunkDecoder, ChunkEvent, ChunkFault};
 
 use crate::limits::DISCARD_BYTES_MAX;
 use crate::ring::{Outgoing, TcpStream};
+use crate::telemetry::Fault;
 
 use super::input::{Filled, Input};
 use super::problem::Problem;
@@ -58,6 +59,16 @@ impl From<BodyFault> for Problem {
     }
 }
 
+impl BodyFault {
+    /// The kind of fault, where the reply's status does not tell it.
+    pub(super) fn uncounted(&self) -> Option<Fault> {
+        match self {
+            BodyFault::Chunk(_) => Some(Fault::BodyMalformed),
+            BodyFault::TooLong | BodyFault::Stalled | BodyFault::Lost => None,
+        }
+    }
+}
+
 impl Body {
     pub(super) fn new(length: BodyLength, bytes_max: u64, greeting: Greeting) -> Body {
         let left = match length {
@@ -89,9 +100,11 @@ impl Body {
         matches!(self.left, Left::Nothing)
     }
 
-    /// Whether the client still waits to be told to send its body.
-    pub(super) fn is_awaiting_greeting(&self) -> bool {
-        self.greeting == Greeting::Awaited
+    /// Whether what is left can be read past so that the connection is kept: not if the client was
+    /// not told to send it, nor if it is more than it is worth to read.
+    pub(super) fn can_be_skipped(&self) -> bool {
+        let is_long = matches!(self.left, Left::Counted(count) if count > DISCARD_BYTES_MAX);
+        self.greeting == Greeting::Unasked && !is_long
     }
 
     /// What a handler left unread, to be read past up to the bound for bodies that nobody wants.

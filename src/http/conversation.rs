@@ -1,9 +1,12 @@
 //! One connection: requests in, replies out, in order, until either side ends it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_lite::FutureExt;
 use thirteen_kernels::http::{
@@ -13,9 +16,10 @@ use thirteen_kernels::http::{
 use crate::limits::{DISCARD_BYTES_MAX, DRAIN_GRACE, PIPELINE_BYTES_MAX, PIPELINE_REQUESTS_MAX};
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
+use crate::telemetry::{Fault, Operation};
 
 use super::body::{Body, BodyFault, Greeting};
-use super::exchange::{Exchange, Wire};
+use super::exchange::{Exchange, Wire, fault_of_socket};
 use super::input::{Filled, Input};
 use super::lingering::linger;
 use super::live::Live;
@@ -29,14 +33,15 @@ use super::websocket::Endpoint;
 
 /// Runs a connection to its end.
 pub(super) async fn converse<A: Application>(
-    server: Rc<Server<A>>,
+    connected: Connected<A>,
     door: usize,
     stream: TcpStream,
     peer: SocketAddr,
 ) {
     let (input, out) = (Input::default(), Vec::new());
     let mut conversation = Conversation {
-        server,
+        server: connected.server().clone(),
+        connected,
         door,
         stream,
         peer,
@@ -60,6 +65,7 @@ pub(super) async fn converse<A: Application>(
 
 struct Conversation<A: Application> {
     server: Rc<Server<A>>,
+    connected: Connected<A>,
     door: usize,
     stream: TcpStream,
     peer: SocketAddr,
@@ -71,7 +77,13 @@ struct Conversation<A: Application> {
 /// Which deadline runs while bytes are awaited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reading {
+    /// That of an idle connection or that of a send in flight, whichever is shorter: each send
+    /// that ends would have to wake the task if the deadline followed it.
     Idle,
+    /// What is left of an idle connection's, the shorter one having passed without a send.
+    StillIdle,
+    /// What is left of the send's, the shorter one having passed.
+    Sending,
     Head,
 }
 
@@ -89,9 +101,9 @@ enum Next {
 enum End {
     /// There is nobody to talk to.
     Now,
-    /// After the reply has gone.
+    /// After the reply has gone; the peer has ended its half.
     Politely,
-    /// As above, and what the peer still sends is read so that it sees the reply.
+    /// After the reply has gone, and what the peer still sends is read so that it sees the reply.
     Lingering,
     /// As a connection of another kind.
     Live(Turned),
@@ -160,7 +172,8 @@ impl<A: Application> Conversation<A> {
             if bytes.is_empty() {
                 return Next::Read;
             }
-            let head_bytes = match server.parser.parse(bytes, &mut table) {
+            let parse = || server.parser.parse(bytes, &mut table);
+            let head_bytes = match server.application.measure(Operation::HeadParse, parse) {
                 Ok(HeadStatus::Complete { bytes }) => bytes,
                 Ok(HeadStatus::Partial) => return Next::Read,
                 Err(fault) => {
@@ -175,7 +188,8 @@ impl<A: Application> Conversation<A> {
                 door: self.door,
                 peer: self.peer,
             };
-            let verdict = caller.answer(&head, &mut self.out, started);
+            let rest_bytes = bytes.len() - head_bytes;
+            let verdict = caller.answer(&head, rest_bytes, &mut self.out, started);
             match self.settle(&table, head_bytes, verdict, started) {
                 None if self.out.len() >= PIPELINE_BYTES_MAX => return Next::Yield,
                 None => started = server.clock.ticks(),
@@ -195,16 +209,14 @@ impl<A: Application> Conversation<A> {
         started: u64,
     ) -> Option<Next> {
         let head = table.view(self.input.bytes());
-        let (length, expectation) = (head.body(), head.expectation());
+        let (length, greeting) = (head.body(), greeting_of(&head));
         match verdict {
             Verdict::Answered(connection) => {
                 self.input.consume(head_bytes);
                 match (connection, length) {
-                    (Connection::Close, BodyLength::None) => Some(Next::End(End::Politely)),
                     (Connection::Close, _) => Some(Next::End(End::Lingering)),
                     (Connection::KeepAlive, BodyLength::None) => None,
                     (Connection::KeepAlive, _) => {
-                        let greeting = greeting_of(expectation);
                         Some(Next::Skip(Body::new(length, DISCARD_BYTES_MAX, greeting)))
                     }
                 }
@@ -238,6 +250,7 @@ impl<A: Application> Conversation<A> {
 
     /// Answers a head that could not be read.
     fn refuse_head(&mut self, problem: &Problem, started: u64) -> End {
+        self.server.date.refresh(shard::turn_began());
         let (mut frame, start) = (Frame::closing(Content::Sent), self.out.len());
         Reply::new(&mut self.out, &mut frame, self.server.date.line()).problem(problem);
         let bytes = (self.out.len() - start) as u64;
@@ -265,12 +278,8 @@ impl<A: Application> Conversation<A> {
         self.stream.set_deadline(None);
         let mut exchange = Exchange {
             request: Request::new(head, &pending.parameters, self.peer),
-            body: Body::new(
-                head.body(),
-                row.body_bytes_max,
-                greeting_of(head.expectation()),
-            ),
-            frame: frame_of(&head, server.is_draining()),
+            body: Body::new(head.body(), row.body_bytes_max, greeting_of(&head)),
+            frame: frame_of(&head, self.input.bytes().len(), server.is_draining()),
             wire: Wire {
                 stream: &self.stream,
                 input: &mut self.input,
@@ -278,20 +287,26 @@ impl<A: Application> Conversation<A> {
                 date: &server.date,
                 body_timeout: options.body_timeout,
                 write_timeout: options.write_timeout,
+                fault: None,
             },
         };
-        let handled = if exchange.body.is_too_long() {
-            Ok(Err(Problem::from(BodyFault::TooLong)))
-        } else {
-            AssertUnwindSafe(handler(&server.application, &mut exchange))
-                .catch_unwind()
-                .await
-        };
+        let waiting = &server.pending[self.door];
+        waiting.set(waiting.get() + 1);
+        let handled = AssertUnwindSafe(handler(&server.application, &mut exchange))
+            .catch_unwind()
+            .await;
+        waiting.set(waiting.get() - 1);
         let outcome = handled.unwrap_or_else(|_| Err(panicked(row.path)));
         let end = conclude(&mut exchange, outcome);
         let Exchange {
-            mut body, frame, ..
+            mut body,
+            frame,
+            wire,
+            ..
         } = exchange;
+        if let Some(fault) = wire.fault {
+            server.application.fault(fault);
+        }
         let bytes = frame.reply_bytes(self.out.len());
         let told = Told {
             status: frame.status,
@@ -314,8 +329,7 @@ impl<A: Application> Conversation<A> {
 
     /// Reads past a body that nobody wanted, so that the connection can be kept.
     async fn skip(&mut self, mut body: Body) -> Result<(), End> {
-        if body.is_awaiting_greeting() || body.is_too_long() {
-            // The client was not told to send, or sends more than it is worth to read.
+        if !body.can_be_skipped() {
             return Err(End::Lingering);
         }
         let patience = self.server.options.get().body_timeout;
@@ -323,47 +337,109 @@ impl<A: Application> Conversation<A> {
             match body.next(&self.stream, &mut self.input, patience).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
-                Err(BodyFault::Lost) => return Err(End::Now),
-                Err(BodyFault::TooLong | BodyFault::Chunk(_) | BodyFault::Stalled) => {
-                    return Err(End::Lingering);
-                }
+                Err(fault) => return Err(self.stop_skipping(&fault)),
             }
+        }
+    }
+
+    fn stop_skipping(&self, fault: &BodyFault) -> End {
+        if let Some(fault) = fault.uncounted() {
+            self.server.application.fault(fault);
+        }
+        match fault {
+            // The reply that was sent may still be read.
+            BodyFault::Lost => End::Politely,
+            BodyFault::TooLong | BodyFault::Chunk(_) | BodyFault::Stalled => End::Lingering,
         }
     }
 
     /// Waits for more bytes under the deadline of what is awaited.
     async fn wait(&mut self) -> Result<(), End> {
-        let options = self.server.options.get();
-        if self.input.is_empty() {
-            self.reading = Reading::Idle;
-            let patience = if self.server.is_draining() {
-                DRAIN_GRACE
-            } else {
-                options.idle_timeout
-            };
-            self.stream.set_deadline(Some(patience));
-        } else if self.reading == Reading::Idle {
-            self.reading = Reading::Head;
-            self.stream.set_deadline(Some(options.head_timeout));
+        match (self.input.is_empty(), self.reading) {
+            (true, Reading::StillIdle | Reading::Sending) if !self.server.is_draining() => {}
+            (true, _) => {
+                self.reading = Reading::Idle;
+                let shorter = self.idle_patience().min(self.write_patience());
+                self.stream.set_deadline(Some(shorter));
+            }
+            (false, Reading::Head) => {}
+            (false, Reading::Idle | Reading::StillIdle | Reading::Sending) => {
+                self.reading = Reading::Head;
+                let patience = self.server.options.get().head_timeout;
+                self.stream.set_deadline(Some(patience));
+            }
         }
-        match self.input.fill(&self.stream).await {
+        match poll_fn(|context| self.poll_fill_or_sent(context)).await {
             Ok(Filled::Bytes) => Ok(()),
             Ok(Filled::End) => Err(End::Politely),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(self.give_up()),
-            Err(_) => Err(End::Now),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => self.be_late(),
+            Err(error) => Err(self.lose(&error)),
         }
     }
 
+    fn poll_fill_or_sent(&mut self, context: &Context<'_>) -> Poll<io::Result<Filled>> {
+        if self.reading == Reading::Sending && self.stream.poll_sent(context)?.is_ready() {
+            self.reading = Reading::Idle;
+            let patience = self.idle_patience();
+            self.stream.set_deadline(Some(patience));
+        }
+        self.input.poll_fill(&self.stream, context)
+    }
+
     /// The deadline has passed: who was in the middle of a head is told.
-    fn give_up(&mut self) -> End {
+    fn be_late(&mut self) -> Result<(), End> {
         match self.reading {
-            Reading::Idle => End::Now,
+            Reading::Idle => {
+                let (idle, write) = (self.idle_patience(), self.write_patience());
+                let (reading, counts) = if self.stream.is_sending() {
+                    (Reading::Sending, write)
+                } else {
+                    (Reading::StillIdle, idle)
+                };
+                let left = counts.saturating_sub(idle.min(write));
+                if left.is_zero() {
+                    return Err(self.give_up(reading));
+                }
+                self.reading = reading;
+                self.stream.set_deadline(Some(left));
+                Ok(())
+            }
+            Reading::StillIdle | Reading::Sending => Err(self.give_up(self.reading)),
             Reading::Head => {
                 let problem = Problem::new(408, "The head did not arrive in time.").closing();
-                self.refuse_head(&problem, self.server.clock.ticks())
+                Err(self.refuse_head(&problem, self.server.clock.ticks()))
             }
         }
+    }
+
+    /// Ends a connection whose peer was silent, or did not read, for too long.
+    fn give_up(&self, reading: Reading) -> End {
+        match reading {
+            Reading::Sending => self.server.application.fault(Fault::WriteTimeout),
+            Reading::Idle | Reading::StillIdle | Reading::Head => {}
+        }
+        End::Now
+    }
+
+    /// Ends a connection whose socket failed.
+    fn lose(&self, error: &io::Error) -> End {
+        if let Some(fault) = fault_of_socket(error) {
+            self.server.application.fault(fault);
+        }
+        End::Now
+    }
+
+    fn idle_patience(&self) -> Duration {
+        if self.server.is_draining() {
+            DRAIN_GRACE
+        } else {
+            self.server.options.get().idle_timeout
+        }
+    }
+
+    fn write_patience(&self) -> Duration {
+        self.server.options.get().write_timeout
     }
 
     /// Hands what is written to the ring; waits only for a send that is still in flight.
@@ -375,17 +451,16 @@ impl<A: Application> Conversation<A> {
         let Err(busy) = self.stream.start_send(outgoing) else {
             return Ok(());
         };
-        self.stream
-            .set_deadline(Some(self.server.options.get().write_timeout));
+        self.stream.set_deadline(Some(self.write_patience()));
         self.reading = Reading::Idle;
-        self.stream.enqueue(busy.0).await.map_err(|_| End::Now)
+        let enqueued = self.stream.enqueue(busy.0).await;
+        enqueued.map_err(|error| self.lose(&error))
     }
 
     /// Lets the last reply go out, then closes.
     async fn close(mut self) {
         if self.flush().await.is_ok() {
-            self.stream
-                .set_deadline(Some(self.server.options.get().write_timeout));
+            self.stream.set_deadline(Some(self.write_patience()));
             // A failure means that the peer is gone, which ends the connection as well.
             let _gone_or_sent = self.stream.sent().await;
         }
@@ -396,8 +471,7 @@ impl<A: Application> Conversation<A> {
             return;
         }
         self.input = Input::default();
-        self.stream
-            .set_deadline(Some(self.server.options.get().write_timeout));
+        self.stream.set_deadline(Some(self.write_patience()));
         if self.stream.sent().await.is_ok() {
             linger(&self.stream).await;
         }
@@ -408,8 +482,8 @@ impl<A: Application> Conversation<A> {
     fn become_live(self, turned: Turned) {
         let endpoint = Endpoint::new(self.server.level, turned.message_bytes_max);
         let live = Live::new(self.stream, self.input, self.peer, endpoint);
-        let connected = Connected::again(&self.server);
         let session = (turned.begin)(live);
+        let connected = self.connected;
         shard::spawn(async move {
             session.await;
             drop(connected);
@@ -434,9 +508,18 @@ struct Caller<'c, A: Application> {
 
 impl<A: Application> Caller<'_, A> {
     /// Routes one request and answers it if its handler does not wait.
-    fn answer(&self, head: &Head<'_>, out: &mut Vec<u8>, started: u64) -> Verdict {
+    fn answer(
+        &self,
+        head: &Head<'_>,
+        rest_bytes: usize,
+        out: &mut Vec<u8>,
+        started: u64,
+    ) -> Verdict {
         let server = self.server;
-        let mut frame = frame_of(head, server.is_draining());
+        let mut frame = frame_of(head, rest_bytes, server.is_draining());
+        if !Body::new(head.body(), 0, greeting_of(head)).can_be_skipped() {
+            frame.connection = Connection::Close;
+        }
         let mut parameters = Parameters::default();
         let mut reply = Reply::new(out, &mut frame, server.date.line());
         let found = find(server, self.door, head, &mut parameters);
@@ -497,9 +580,11 @@ fn find<A: Application>(
     }
     match head.target_form() {
         TargetForm::Origin | TargetForm::Absolute => {}
-        TargetForm::Asterisk => return Err(options_reply("GET, HEAD, POST, OPTIONS")),
+        TargetForm::Asterisk => return Err(options_reply(METHODS_SOMEWHERE)),
         TargetForm::Authority => {
-            return Err(Problem::new(405, "This door opens no tunnels.").closing());
+            // What follows may be the tunnel's already.
+            let problem = Problem::new(405, "This door opens no tunnels.").closing();
+            return Err(problem.header("Allow", METHODS_SOMEWHERE));
         }
     }
     let method = head.method();
@@ -538,6 +623,15 @@ fn begin<A: Application>(
         reply.problem(&problem);
         return Begun::Answered;
     }
+    let takes_body = match request.head().body() {
+        BodyLength::None => true,
+        BodyLength::Length(bytes) => bytes <= row.body_bytes_max,
+        BodyLength::Chunked => row.body_bytes_max > 0,
+    };
+    if !takes_body {
+        reply.problem(&Problem::from(BodyFault::TooLong));
+        return Begun::Answered;
+    }
     match &row.handler {
         Handler::Plain(handler) => {
             let application = &*server.application;
@@ -573,14 +667,15 @@ fn conclude(exchange: &mut Exchange<'_>, outcome: Result<(), Problem>) -> Option
         // A stream that was begun and not finished: the client must see that it is cut.
         (_, Stage::Streaming) => return Some(End::Now),
         (Ok(()), _) => exchange.resume_reply().finish(),
-        (Err(problem), Stage::Nothing | Stage::Head) => exchange.resume_reply().problem(&problem),
+        (Err(problem), Stage::Nothing | Stage::Head) => {
+            exchange.close_if_body_stays();
+            exchange.resume_reply().problem(&problem);
+        }
         // The reply was whole already, and has gone or will go.
         (Err(_), Stage::Whole) => exchange.frame.connection = Connection::Close,
     }
-    let unread = !exchange.body.is_read();
     match exchange.frame.connection {
-        Connection::Close if unread => Some(End::Lingering),
-        Connection::Close => Some(End::Politely),
+        Connection::Close => Some(End::Lingering),
         Connection::KeepAlive => None,
     }
 }
@@ -590,15 +685,25 @@ fn panicked(path: &str) -> Problem {
     Problem::new(500, "The server failed to answer this request.").closing()
 }
 
-fn greeting_of(expectation: Expectation) -> Greeting {
-    match expectation {
-        Expectation::Continue => Greeting::Awaited,
-        Expectation::None | Expectation::Unknown => Greeting::Unasked,
+/// Whether the client waits to be told to send its body; one of HTTP/1.0 does not, whatever it
+/// says (RFC 9110, section 10.1.1).
+fn greeting_of(head: &Head<'_>) -> Greeting {
+    match (head.expectation(), head.version()) {
+        (Expectation::Continue, Version::Http11) => Greeting::Awaited,
+        (Expectation::Continue, Version::Http10)
+        | (Expectation::None | Expectation::Unknown, _) => Greeting::Unasked,
     }
 }
 
-fn frame_of(head: &Head<'_>, draining: bool) -> Frame {
-    let connection = if draining {
+/// The frame of a reply to a request that so many bytes follow, its body included. A server that
+/// drains says that it closes in the reply to the last request that is at hand.
+fn frame_of(head: &Head<'_>, rest_bytes: usize, draining: bool) -> Frame {
+    let is_last = match head.body() {
+        BodyLength::None => rest_bytes == 0,
+        BodyLength::Length(bytes) => rest_bytes as u64 <= bytes,
+        BodyLength::Chunked => false,
+    };
+    let connection = if draining && is_last {
         Connection::Close
     } else {
         head.connection()
@@ -610,6 +715,9 @@ fn frame_of(head: &Head<'_>, draining: bool) -> Frame {
     };
     Frame::new(head.version(), connection, content)
 }
+
+/// What the server as a whole can be asked with.
+const METHODS_SOMEWHERE: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl Frame {
     /// The frame of a reply to a request that could not be read.

@@ -1,9 +1,10 @@
 //! The value of `Date`, made once a second.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::telemetry::date::http_date;
+use crate::telemetry::process::unix_ms;
 
 /// The date of one shard's replies.
 pub(super) struct DateLine {
@@ -26,11 +27,9 @@ impl DateLine {
         if now < self.ends.get() {
             return;
         }
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        self.line.set(http_date(since_epoch.as_secs()));
-        let left = Duration::from_nanos(u64::from(1_000_000_000 - since_epoch.subsec_nanos()));
+        let unix_ms = unix_ms();
+        self.line.set(http_date(unix_ms / 1000));
+        let left = Duration::from_millis(1000 - unix_ms % 1000);
         self.ends.set(now + left);
     }
 

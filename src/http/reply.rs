@@ -170,7 +170,11 @@ impl<'o> Reply<'o> {
             self.header(name, value);
         }
         let (content_type, body) = problem.document();
-        self.body(content_type, &body);
+        if content_type.is_empty() {
+            self.empty();
+        } else {
+            self.body(content_type, &body);
+        }
     }
 
     /// Fills in what a handler left out.

@@ -11,7 +11,7 @@ use thirteen_kernels::level::Level;
 use crate::limits::REFUSALS_MAX;
 use crate::ring::{Listener, Outgoing, TcpStream};
 use crate::shard;
-use crate::telemetry::Clock;
+use crate::telemetry::{Clock, Fault, Operation};
 
 use super::conversation::converse;
 use super::date::DateLine;
@@ -27,8 +27,16 @@ pub trait Application: Sized + 'static {
     /// Whether a request may use a route at this moment: 401, 403 or 429 where not.
     fn admit(&self, route: &Route<Self>, request: &Request<'_>) -> Result<(), Problem>;
 
+    /// Runs an operation that has a documented target, so that it can be timed now and then.
+    fn measure<T>(&self, _operation: Operation, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
     /// Told of each reply.
     fn observe(&self, observation: &Observation<'_>);
+
+    /// Told of each fault of a peer that no reply's status tells.
+    fn fault(&self, _fault: Fault) {}
 
     /// Told of each connection that opens or ends.
     fn connection(&self, change: ConnectionChange);
@@ -165,8 +173,7 @@ impl<A: Application> Server<A> {
         self.connections.set(self.connections.get() + 1);
         self.application.connection(ConnectionChange::Opened);
         shard::spawn(async move {
-            let connected = Connected { server };
-            converse(connected.server.clone(), door, stream, peer).await;
+            converse(Connected { server }, door, stream, peer).await;
         });
     }
 
@@ -199,11 +206,8 @@ pub(super) struct Connected<A: Application> {
 }
 
 impl<A: Application> Connected<A> {
-    pub(super) fn again(server: &Rc<Server<A>>) -> Connected<A> {
-        server.connections.set(server.connections.get() + 1);
-        Connected {
-            server: server.clone(),
-        }
+    pub(super) fn server(&self) -> &Rc<Server<A>> {
+        &self.server
     }
 }
 

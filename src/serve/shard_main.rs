@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use crate::context::{Context, House};
+use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
 use crate::ring::Listener;
 use crate::routes::{DOORS, labels, tables};
@@ -108,6 +108,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
         boot.settings.clone(),
         routes_before,
     ));
+    context::enter(context.clone());
     let turns = context.clone();
     shard.observe_turns(move |nanoseconds| turns.telemetry.record_turn(nanoseconds));
     let doors = tables.into_iter().map(Router::new).collect();

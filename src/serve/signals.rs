@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator;
+use signal_hook::{flag, iterator};
 
 use crate::settings::{Effect, Settings};
 use crate::shard::Bus;
@@ -21,11 +22,18 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn take() -> io::Result<Signals> {
+        let is_ending = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT] {
+            // In this order: the first signal finds the flag down and raises it, the second finds
+            // it raised, however soon it comes.
+            flag::register_conditional_shutdown(signal, 128 + signal, is_ending.clone())?;
+            flag::register(signal, is_ending.clone())?;
+        }
         let caught = iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         Ok(Signals { caught })
     }
 
-    /// Obeys signals until the first that ends the server; a thread waits for the second.
+    /// Obeys signals until the first that ends the server.
     pub(super) fn obey(&mut self, bus: &Bus, settings: &mut Settings, logs: &Logs) {
         for signal in self.caught.forever() {
             match signal {
@@ -37,22 +45,6 @@ impl Signals {
         tell(&[NotifyState::Stopping]);
         for shard in 0..bus.count() {
             bus.post(shard, begin_drain);
-        }
-        self.end_at_the_next();
-    }
-
-    fn end_at_the_next(&mut self) {
-        let handle = self.caught.handle();
-        handle.close();
-        for signal in [SIGTERM, SIGINT] {
-            let ended = signal_hook::flag::register_conditional_shutdown(
-                signal,
-                128 + signal,
-                Arc::new(true.into()),
-            );
-            if let Err(error) = ended {
-                tracing::error!(target: "serve", %error, "a second signal will not end the drain");
-            }
         }
     }
 }

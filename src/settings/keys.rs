@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::limits::RATE_LIMIT_MAX;
+
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::slots::{
     Address, BaseUrl, Folder, Hex, Number, Origins, Part, Peer, Shards, Slot, Span, Unit,
@@ -116,7 +118,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "connections_max",
-        doc: "Connections open at once over all doors; one more is answered 503 and closed.",
+        doc: "Connections open at once over all doors, shared evenly by the shards; more get 503.",
         default: "16384",
         change: Change::Restart,
         slot: &Number {
@@ -355,7 +357,7 @@ pub static KEYS: &[Key] = &[
         slot: &Number {
             field: |settings| &mut settings.rate.writes_per_minute,
             min: 1,
-            max: 1_000_000_000,
+            max: RATE_LIMIT_MAX as u64,
         },
         spellings: &[],
     },

@@ -1,6 +1,6 @@
 //! The types of settings: how each is read, bounded, stored and shown.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -355,11 +355,27 @@ pub(crate) fn base_url(text: &str) -> Result<String, String> {
 fn web_origin(text: &str) -> Result<String, String> {
     let fault = || format!("`{text}` is not an origin (scheme://host, no path, no wildcard)");
     let (scheme, host) = text.split_once("://").ok_or_else(fault)?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
-    if !matches!(scheme, "http" | "https") || host.is_empty() || !host.bytes().all(plain) {
+    if !matches!(scheme, "http" | "https") || !is_authority(host) {
         return Err(fault());
     }
     Ok(text.to_ascii_lowercase())
+}
+
+/// Whether a text is a host name, an IPv4 address or an IPv6 address in brackets, and perhaps a
+/// port.
+fn is_authority(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let (is_host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (!host.is_empty() && host.bytes().all(plain), port)
+        }
+    };
+    let digits = port.strip_prefix(':');
+    let is_port = digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_port = is_port && digits.is_some_and(|digits| digits.parse::<u16>().is_ok());
+    is_host && (port.is_empty() || is_port)
 }
 
 #[cfg(test)]
@@ -418,6 +434,12 @@ mod tests {
             "ftp://a",
             "https://a/b",
             "https://",
+            "https://a:",
+            "https://a:+1",
+            "https://a:65536",
+            "https://[::1",
+            "https://[::1]80",
+            "https://[a]",
         ] {
             assert!(web_origin(refused).is_err(), "{refused}");
         }

@@ -101,7 +101,7 @@ where
         let (main, on_failure) = (main.clone(), on_failure.clone());
         let thread = LocalExecutorBuilder::new(placement)
             .name("shard")
-            .preempt_timer(EXECUTOR_PATIENCE)
+            .preempt_timer(PREEMPT)
             .io_memory(IO_MEMORY_BYTES)
             .spawn(move || async move { run_shard(seat, main).await.inspect_err(on_failure) });
         threads.push(thread.map_err(|error| LaunchFault::Executor(error.to_string()))?);
@@ -216,8 +216,12 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// How long glommio's own rings, which carry no request, may wait for a look at them: its timer
-/// while tasks are ready. A look costs some ten system calls.
-const EXECUTOR_PATIENCE: Duration = Duration::from_millis(100);
+/// How long tasks run before glommio looks at its own rings: forever, since those carry nothing
+/// but the bell of a shard that sleeps, and every turn of the driver looks at everything else.
+///
+/// A timer that fires does harm: glommio 0.12 arms it, and when it has passed before the first
+/// task ran, because the thread was kept off its core for so long, glommio takes that for a lack
+/// of tasks and sleeps although some are ready. No bell rings for a shard that is awake.
+const PREEMPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Registered file buffers of glommio, which we do not use: the smallest that it takes.
 const IO_MEMORY_BYTES: usize = 64 << 10;

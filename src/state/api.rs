@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use crate::context::Context;
 use crate::http::websocket::{
-    OriginPolicy, Refusal as HandshakeRefusal, Subprotocols, Terms, accept,
+    Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
 };
 use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade};
-use crate::telemetry::Fault;
+use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
 use super::change::Refusal;
@@ -21,7 +21,10 @@ pub fn read(
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Problem> {
-    let (state, sequence) = (context.state.read(), context.state.sequence());
+    let state = context
+        .telemetry
+        .sample(Operation::ConfigRead, || context.state.read());
+    let sequence = context.state.sequence();
     let etag = config_etag(&state, sequence);
     if request
         .header("if-none-match")
@@ -72,20 +75,26 @@ fn negotiate(
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Begin, Problem> {
-    let settings = context.settings.borrow();
-    let origins = OriginPolicy::new(&settings.state.origins)
-        .map_err(|origin| Problem::new(500, format!("state.origins holds {:?}.", origin.0)))?;
+    let origins = context.origins.borrow();
     let terms = Terms {
         subprotocols: Subprotocols::Required(&SUBPROTOCOLS),
         origins: &origins,
     };
-    let accepted = accept(request, terms).map_err(|refusal| {
+    let refused = |refusal| {
         context.telemetry.fault(Fault::HandshakeRefused);
         problem_of_handshake(refusal)
-    })?;
+    };
+    let accepted = accept(request, terms).map_err(refused)?;
+    // A client that offers only the variant does not speak the protocol that it is a variant of.
+    if !offers(request, SUBPROTOCOLS[0]) {
+        return Err(refused(HandshakeRefusal::SubprotocolRequired(
+            SUBPROTOCOLS[0],
+        )));
+    }
     let base = accepted.subprotocol().and_then(base_of_subprotocol);
     let base = base.expect("the handshake chose one of ours");
-    let writer = context.caller(request).writer(settings.state.write);
+    let policy = context.settings.borrow().state.write;
+    let writer = context.caller(request).writer(policy);
     accepted.write_reply(out);
     let context = context.clone();
     Ok(Box::new(move |live| {
@@ -93,7 +102,22 @@ fn negotiate(
     }))
 }
 
+fn offers(request: &Request<'_>, subprotocol: &str) -> bool {
+    let mut values = request.header_values("sec-websocket-protocol");
+    let is_it = |offer: &[u8]| offer.trim_ascii() == subprotocol.as_bytes();
+    values.any(|value| value.split(|byte| *byte == b',').any(is_it))
+}
+
+/// The proof that a request may change the configuration. A page of another origin may not, even
+/// on a machine whose programs all may.
 fn writer(context: &Context, request: &Request<'_>) -> Result<Writer, Problem> {
+    let (origins, host) = (request.header_values("origin"), request.header("host"));
+    if context.origins.borrow().check(origins, host).is_err() {
+        return Err(Problem::new(
+            403,
+            "Pages of this origin may not change the configuration.",
+        ));
+    }
     let policy = context.settings.borrow().state.write;
     context.caller(request).writer(policy).ok_or_else(|| {
         Problem::new(

@@ -115,6 +115,7 @@ pub enum Refusal {
 
 impl Change {
     /// A change of one field.
+    #[inline]
     pub fn update(field: Field, value: u64) -> Result<Change, RangeFault> {
         let patch = Patch::EMPTY.with(field, value)?;
         Ok(Change::Set {
@@ -147,6 +148,7 @@ impl Change {
     }
 
     /// The configuration after the change.
+    #[inline]
     pub fn apply(&self, state: ConfigState) -> ConfigState {
         match *self {
             Change::Set { patch, .. } => patch.apply(state),
@@ -155,6 +157,7 @@ impl Change {
     }
 
     /// The fields that the change sets.
+    #[inline]
     pub fn fields(&self) -> FieldSet {
         match *self {
             Change::Set { patch, .. } => patch.fields,
@@ -163,6 +166,7 @@ impl Change {
     }
 
     /// The type of frame that asks for such a change, which is what an ACK names.
+    #[inline]
     pub fn frame(&self) -> FrameType {
         match self {
             Change::Set {
@@ -187,6 +191,7 @@ impl Patch {
     };
 
     /// The patch with one more field, or with another value for it.
+    #[inline]
     pub fn with(self, field: Field, value: u64) -> Result<Patch, RangeFault> {
         let values = self.values.with(field, value)?;
         Ok(Patch {
@@ -201,6 +206,7 @@ impl Patch {
     }
 
     /// The configuration with these values.
+    #[inline]
     pub fn apply(&self, state: ConfigState) -> ConfigState {
         self.fields.iter().fold(state, |state, field| {
             let value = self.values.value(field);
@@ -249,6 +255,7 @@ impl FieldSet {
     }
 
     /// The fields in the order of their bytes.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = Field> {
         let mut left = self.0;
         std::iter::from_fn(move || {

@@ -122,14 +122,14 @@ impl fmt::Display for StateFileFault {
                 error,
             } => {
                 write!(out, "{attempt} {}: {error}", path.display())?;
-                match error.kind() {
-                    io::ErrorKind::PermissionDenied => {
-                        out.write_str("; the server's user must own the --data folder")
-                    }
-                    io::ErrorKind::StorageFull => out.write_str("; make room on that disk"),
-                    // The system's own words are all there is to say of the others.
-                    _ => Ok(()),
+                // The system's own words are all there is to say of the others.
+                let kind = error.kind();
+                if kind == io::ErrorKind::PermissionDenied {
+                    out.write_str("; the server's user must own the --data folder")?;
+                } else if kind == io::ErrorKind::StorageFull {
+                    out.write_str("; make room on that disk")?;
                 }
+                Ok(())
             }
         }
     }

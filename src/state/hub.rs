@@ -16,8 +16,10 @@ use bytes::Bytes;
 use thirteen_kernels::config::frame::{FrameFault, FrameType};
 use thirteen_kernels::config::{OffsetBase, StateCell};
 
+use super::broadcast::{Broadcast, PerBase};
 use super::change::{Asker, Audience, ClientId, FieldSet, Origin, Published, Refusal};
-use super::replies::{Replies, WindowFull};
+use super::client::Client;
+use super::replies::WindowFull;
 use super::wire;
 use crate::http::websocket::CloseCode;
 
@@ -29,8 +31,18 @@ pub struct Hub<O> {
     clients: Vec<Client<O>>,
     free: Vec<u32>,
     counts: PerBase<usize>,
+    tally: Tally,
     /// Where private messages are put together.
     scratch: Vec<u8>,
+}
+
+/// What a hub counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Frames that sockets took.
+    pub frames_sent: u64,
+    /// Changes that clients which read slowly were not told of one by one.
+    pub updates_folded: u64,
 }
 
 /// The sending side of a client's connection. Its methods are called while the hub is borrowed,
@@ -85,6 +97,7 @@ impl<O: Outlet> Hub<O> {
             clients: Vec::new(),
             free: Vec::new(),
             counts: PerBase::default(),
+            tally: Tally::default(),
             scratch: Vec::new(),
         }
     }
@@ -126,6 +139,11 @@ impl<O: Outlet> Hub<O> {
     /// How many clients there are.
     pub fn client_count(&self) -> usize {
         self.counts.lockfile + self.counts.zero
+    }
+
+    /// What was counted since the hub was made.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// A client's socket can take messages again, after [`Sent::Busy`].
@@ -283,13 +301,6 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
-    /// Closes every client.
-    pub fn close_all(&mut self, code: CloseCode, reason: &'static str) {
-        for index in 0..self.clients.len() {
-            self.close(index, code, reason);
-        }
-    }
-
     /// This shard's own askers that are still there, by client and then in order.
     fn own_changes(&self, batch: &[Published]) -> Vec<OwnChange> {
         let mut own = Vec::new();
@@ -314,7 +325,7 @@ impl<O: Outlet> Hub<O> {
         if self.clients[index].is_blocked
             || self.send(index, &broadcast.messages, now) == Sent::Busy
         {
-            self.clients[index].miss(broadcast.fields);
+            self.fold(index, broadcast.fields, broadcast.change_count());
         }
     }
 
@@ -355,16 +366,23 @@ impl<O: Outlet> Hub<O> {
             .iter()
             .fold(told, |told, change| told.union(change.fields));
         out.extend_from_slice(broadcast.of_changes(next, batch.len()));
+        let others = batch.len() - mine.len();
         if client.is_blocked {
-            client.miss(told);
+            self.fold(index, told, others);
         } else if !out.is_empty() {
             match self.send(index, &Bytes::copy_from_slice(&out), now) {
                 Sent::Taken => self.clients[index].settle(owed),
-                Sent::Busy => self.clients[index].miss(told),
+                Sent::Busy => self.fold(index, told, others),
                 Sent::Gone => {}
             }
         }
         self.scratch = out;
+    }
+
+    /// Keeps changes of a client whose socket is busy as the set of fields that they touch.
+    fn fold(&mut self, index: usize, fields: FieldSet, change_count: usize) {
+        self.clients[index].miss(fields);
+        self.tally.updates_folded += change_count as u64;
     }
 
     /// Sends a client all that it is owed, unless its socket is busy.
@@ -404,7 +422,7 @@ impl<O: Outlet> Hub<O> {
         };
         let sent = outlet.try_send(messages);
         match sent {
-            Sent::Taken => {}
+            Sent::Taken => self.tally.frames_sent += wire::message_count(messages),
             Sent::Busy => {
                 client.is_blocked = true;
                 client.blocked_at_ms = now.steady_ms;
@@ -435,142 +453,11 @@ impl<O: Outlet> Hub<O> {
     }
 }
 
-/// A place for a client.
-#[derive(Debug)]
-struct Client<O> {
-    /// `None` where the place is free.
-    outlet: Option<O>,
-    heard_at_ms: u64,
-    /// Since when the socket has been busy, if `is_blocked`.
-    blocked_at_ms: u64,
-    generation: u32,
-    replies: Replies,
-    /// The fields that it has not been told of.
-    missed: FieldSet,
-    base: OffsetBase,
-    is_blocked: bool,
-    owes_sync: bool,
-    owes_heartbeat: bool,
-    /// Whether its next message waits for room in `replies`, so that we cannot hear it.
-    is_held_up: bool,
-}
-
-impl<O> Default for Client<O> {
-    fn default() -> Client<O> {
-        Client {
-            outlet: None,
-            heard_at_ms: 0,
-            blocked_at_ms: 0,
-            generation: 0,
-            replies: Replies::default(),
-            missed: FieldSet::EMPTY,
-            base: OffsetBase::Lockfile,
-            is_blocked: false,
-            owes_sync: false,
-            owes_heartbeat: false,
-            is_held_up: false,
-        }
-    }
-}
-
-impl<O> Client<O> {
-    fn is_owed(&self) -> bool {
-        !self.missed.is_empty() || self.owes_sync || self.owes_heartbeat || self.replies.has_ready()
-    }
-
-    fn miss(&mut self, fields: FieldSet) {
-        self.missed = self.missed.union(fields);
-    }
-
-    fn room(&mut self) -> Result<(), WindowFull> {
-        self.is_held_up = self.replies.is_full();
-        if self.is_held_up {
-            Err(WindowFull)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl<O: Outlet> Client<O> {
-    /// Keeps what is owed after replies were sent.
-    fn settle(&mut self, owed: Replies) {
-        self.replies = owed;
-        if self.is_held_up && !owed.is_full() {
-            self.is_held_up = false;
-            if let Some(outlet) = &self.outlet {
-                outlet.resume();
-            }
-        }
-    }
-}
-
-/// A batch as every client of one base is told of it.
-struct Broadcast {
-    messages: Bytes,
-    /// Where in `messages` each change ends.
-    ends: Vec<usize>,
-    /// All fields that the batch sets.
-    fields: FieldSet,
-}
-
-impl Broadcast {
-    fn encode(batch: &[Published], base: OffsetBase) -> Broadcast {
-        let mut messages = Vec::with_capacity(batch.len() * CHANGE_BYTES_USUAL);
-        let mut ends = Vec::with_capacity(batch.len());
-        let mut fields = FieldSet::EMPTY;
-        for change in batch {
-            wire::change(change, base, &mut messages);
-            ends.push(messages.len());
-            fields = fields.union(change.fields);
-        }
-        Broadcast {
-            messages: messages.into(),
-            ends,
-            fields,
-        }
-    }
-
-    /// The messages of the changes at positions `from` to `to`, exclusive.
-    fn of_changes(&self, from: usize, to: usize) -> &[u8] {
-        let start_of = |position: usize| match position.checked_sub(1) {
-            Some(before) => self.ends[before],
-            None => 0,
-        };
-        &self.messages[start_of(from)..start_of(to)]
-    }
-}
-
 /// A change in a batch that a client of this shard asked for.
 struct OwnChange {
     client: usize,
     position: usize,
     reply: u8,
-}
-
-/// One value for each offset base.
-#[derive(Debug, Default)]
-struct PerBase<T> {
-    lockfile: T,
-    zero: T,
-}
-
-impl<T> PerBase<T> {
-    fn of_mut(&mut self, base: OffsetBase) -> &mut T {
-        match base {
-            OffsetBase::Lockfile => &mut self.lockfile,
-            OffsetBase::Zero => &mut self.zero,
-        }
-    }
-}
-
-impl<T> PerBase<Option<T>> {
-    fn of(&self, base: OffsetBase) -> Option<&T> {
-        match base {
-            OffsetBase::Lockfile => self.lockfile.as_ref(),
-            OffsetBase::Zero => self.zero.as_ref(),
-        }
-    }
 }
 
 /// Either refusal may pass by itself, which is what "Rate limited" tells a client; the log says
@@ -580,12 +467,6 @@ fn fault_of(refusal: Refusal) -> FrameFault {
         Refusal::Busy | Refusal::DiskFailed => FrameFault::RateLimited,
     }
 }
-
-/// A CONFIG_UPDATE and its WebSocket head.
-const CHANGE_BYTES_USUAL: usize = 16;
-
-const _: () = assert!(size_of::<Client<[usize; 2]>>() <= 72);
-const _: () = assert!(size_of::<Client<Rc<()>>>() <= 64);
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -850,9 +731,12 @@ pub(super) mod tests {
         shard.hub.sync(slow, at(5));
         shard.hub.answer_heartbeat(slow, at(6));
         assert!(wire.frames().is_empty());
+        assert_eq!(shard.hub.tally().updates_folded, 3, "those of the other");
         wire.set_room(Some(1));
+        let sent_before = shard.hub.tally().frames_sent;
         shard.hub.drained(slow, at(7));
         assert_eq!(wire.0.borrow().taken.len(), 1, "all in one send");
+        assert_eq!(shard.hub.tally().frames_sent, sent_before + 4);
         let frames = wire.frames();
         let [ack, bulk, sync, heartbeat] = &frames[..] else {
             panic!("{frames:?}")
@@ -868,6 +752,29 @@ pub(super) mod tests {
         assert!(sync.starts_with("22") && heartbeat.starts_with("05"));
         shard.hub.drained(slow, at(8));
         assert!(wire.frames().is_empty(), "nothing is owed");
+    }
+
+    #[test]
+    fn a_slow_sender_is_told_of_its_own_toggle_too() {
+        for is_blocked_before in [true, false] {
+            let mut shard = Shard::new();
+            let (slow, wire) = shard.join(OffsetBase::Lockfile);
+            wire.set_room(Some(0));
+            if is_blocked_before {
+                shard.hub.beat(at(1), 30_000);
+            }
+            shard.change(
+                slow,
+                Change::Toggle {
+                    feature: Feature::Debug,
+                    switch: Switch::Off,
+                },
+            );
+            wire.set_room(None);
+            shard.hub.drained(slow, at(2));
+            let flags = ["20", "090000000300000000000000", "00", "2a"].concat();
+            assert_eq!(wire.frames(), [ACK_TOGGLE, &flags]);
+        }
     }
 
     #[test]
@@ -1008,8 +915,6 @@ pub(super) mod tests {
         wire.0.borrow_mut().is_gone = true;
         shard.change(sender, rows(40));
         assert_eq!(shard.hub.client_count(), 1);
-        shard.hub.close_all(CloseCode::GOING_AWAY, "Shutting down");
-        assert_eq!(shard.hub.client_count(), 0);
         assert_eq!(wire.0.borrow().closed, None);
     }
 }

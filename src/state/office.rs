@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::context;
 use crate::limits::STATE_CHANGES_WAITING_MAX;
-use crate::serve;
 use crate::shard::{self, Bus};
+use crate::telemetry::Operation;
 
 use super::access::Writer;
 use super::change::{Change, Origin, Refusal};
@@ -57,7 +58,10 @@ pub fn is_busy() -> bool {
 /// Takes a change; on the owner's shard.
 pub(super) fn submit(change: Change, origin: Origin, proof: Writer) {
     let office = office();
-    let taken = office.owner.borrow_mut().submit(change, origin, proof);
+    let take = || office.owner.borrow_mut().submit(change, origin, proof);
+    let taken = context::here()
+        .telemetry
+        .sample(Operation::ConfigUpdate, take);
     match taken {
         Ok(_ticket) => office.start_write(),
         Err(refusal) => {
@@ -107,7 +111,7 @@ fn publish(settled: Settled) {
         Settled::Published(batch) => {
             for shard in 0..bus.count() {
                 let batch = batch.clone();
-                bus.post(shard, move || serve::here().context.state.apply(&batch));
+                bus.post(shard, move || context::here().state.apply(&batch));
             }
         }
         Settled::Failed(origins) => {
@@ -120,7 +124,7 @@ fn publish(settled: Settled) {
 }
 
 fn refuse(origins: &[Origin], refusal: Refusal) {
-    serve::here().context.state.refuse(origins, refusal);
+    context::here().state.refuse(origins, refusal);
 }
 
 fn office() -> Rc<Office> {

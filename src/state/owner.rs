@@ -9,7 +9,6 @@
 //! before it. Numbers go on: one that was given is never given again, so a number that anyone has
 //! seen stands for one change only.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use thirteen_kernels::config::ConfigState;
@@ -25,10 +24,12 @@ pub struct Owner {
     accepted: ConfigState,
     /// The last number that was given.
     sequence: u64,
-    /// Accepted changes that are not durable, in order.
-    waiting: VecDeque<Published>,
+    in_flight: Option<Write>,
+    /// The changes that the write in flight makes durable, in order.
+    writing: Vec<Published>,
+    /// The changes that came after it, in order.
+    waiting: Vec<Published>,
     waiting_max: usize,
-    in_flight: Option<InFlight>,
     health: Health,
 }
 
@@ -81,21 +82,22 @@ impl Owner {
             durable: Write { state, sequence },
             accepted: state,
             sequence,
-            waiting: VecDeque::with_capacity(waiting_max),
-            waiting_max,
             in_flight: None,
+            writing: Vec::with_capacity(waiting_max),
+            waiting: Vec::with_capacity(waiting_max),
+            waiting_max,
             health: Health::Sound,
         }
     }
 
     /// Accepts a change of one who may write; the end of a write decides it.
     pub fn submit(&mut self, change: Change, origin: Origin, _: Writer) -> Result<Ticket, Refusal> {
-        if self.waiting.len() == self.waiting_max {
+        if self.waiting_count() == self.waiting_max {
             return Err(Refusal::Busy);
         }
         self.accepted = change.apply(self.accepted);
         self.sequence += 1;
-        self.waiting.push_back(Published {
+        self.waiting.push(Published {
             sequence: self.sequence,
             state: self.accepted,
             fields: change.fields(),
@@ -110,15 +112,13 @@ impl Owner {
         if self.in_flight.is_some() {
             return None;
         }
-        let last = self.waiting.back()?;
+        let last = self.waiting.last()?;
         let write = Write {
             state: last.state,
             sequence: last.sequence,
         };
-        self.in_flight = Some(InFlight {
-            write,
-            changes: self.waiting.len(),
-        });
+        std::mem::swap(&mut self.writing, &mut self.waiting);
+        self.in_flight = Some(write);
         Some(write)
     }
 
@@ -133,7 +133,7 @@ impl Owner {
             state: self.durable.state,
             sequence: self.sequence,
         };
-        self.in_flight = Some(InFlight { write, changes: 0 });
+        self.in_flight = Some(write);
         Some(write)
     }
 
@@ -143,26 +143,29 @@ impl Owner {
     ///
     /// If no write is in flight.
     pub fn write_done(&mut self, written: Written) -> Settled {
-        let in_flight = self
+        let write = self
             .in_flight
             .take()
             .expect("a write that ends has been started");
         match written {
             Written::Durable => {
                 self.health = Health::Sound;
-                self.durable = in_flight.write;
-                if in_flight.changes == 0 {
+                self.durable = write;
+                if self.writing.is_empty() {
                     return Settled::Nothing;
                 }
-                Settled::Published(self.waiting.drain(..in_flight.changes).collect())
+                let batch = Batch::from(self.writing.as_slice());
+                self.writing.clear();
+                Settled::Published(batch)
             }
             Written::Failed => {
                 self.health = Health::DiskFailed;
                 self.accepted = self.durable.state;
-                if self.waiting.is_empty() {
+                if self.waiting_count() == 0 {
                     return Settled::Nothing;
                 }
-                Settled::Failed(self.waiting.drain(..).map(|change| change.origin).collect())
+                let failed = self.writing.drain(..).chain(self.waiting.drain(..));
+                Settled::Failed(failed.map(|change| change.origin).collect())
             }
         }
     }
@@ -179,16 +182,8 @@ impl Owner {
 
     /// How many changes wait, those of the write in flight included.
     pub fn waiting_count(&self) -> usize {
-        self.waiting.len()
+        self.writing.len() + self.waiting.len()
     }
-}
-
-/// The write that the disk is busy with.
-#[derive(Clone, Copy, Debug)]
-struct InFlight {
-    write: Write,
-    /// How many of the waiting changes it makes durable.
-    changes: usize,
 }
 
 #[cfg(test)]

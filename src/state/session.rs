@@ -9,6 +9,7 @@ use super::hub::{Hub, Now, Outlet};
 use super::replies::WindowFull;
 use crate::auth::rate::{RateKey, RateTable, Verdict};
 use crate::http::websocket::CloseCode;
+use crate::telemetry::{Fault, Local, Operation};
 
 /// One client's session, from the opening handshake on.
 #[derive(Clone, Copy, Debug)]
@@ -68,13 +69,15 @@ impl Session {
         self.base
     }
 
-    /// Takes a message of the client `id`; `writes` counts the changes that clients ask for.
+    /// Takes a message of the client `id`; `writes` counts the changes that clients ask for,
+    /// `record` times what is done now and then, and counts faults.
     pub fn receive<O: Outlet>(
         &self,
         id: ClientId,
         message: Incoming<'_>,
         hub: &mut Hub<O>,
         writes: &RateTable,
+        record: &Local,
         now: Now,
     ) -> Next {
         let bytes = match message {
@@ -90,14 +93,21 @@ impl Session {
         if hub.room(id) == Err(WindowFull) {
             return Next::Hold;
         }
-        let frame = decode_from_client(bytes, self.base);
+        let decode = || decode_from_client(bytes, self.base);
+        let frame = record.sample(Operation::FrameDecode, decode);
         if matches!(frame, Ok(_) | Err(FrameFault::NotAllowed)) {
             hub.heard(id, now);
         }
         let wish = frame
             .and_then(|frame| Wish::of(&frame))
             .and_then(|wish| match wish {
-                Wish::Change(change) => Ok(Permitted::Change(change, self.permit(writes, now)?)),
+                Wish::Change(change) => {
+                    let permit = || self.permit(writes, now);
+                    Ok(Permitted::Change(
+                        change,
+                        record.sample(Operation::RateCheck, permit)?,
+                    ))
+                }
                 Wish::Heartbeat => Ok(Permitted::Heartbeat),
                 Wish::Sync => Ok(Permitted::Sync),
             });
@@ -117,7 +127,10 @@ impl Session {
                 hub.sync(id, now);
                 Ok(Next::Read)
             }
-            Err(fault) => hub.refuse_frame(id, fault, now).map(|()| Next::Read),
+            Err(fault) => {
+                record.fault(kind_of(fault));
+                hub.refuse_frame(id, fault, now).map(|()| Next::Read)
+            }
         };
         done.unwrap_or(Next::Hold)
     }
@@ -129,6 +142,19 @@ impl Session {
             Verdict::Allowed => Ok(writer),
             Verdict::Limited { .. } => Err(FrameFault::RateLimited),
         }
+    }
+}
+
+/// The kind under which metrics count a refused frame.
+fn kind_of(fault: FrameFault) -> Fault {
+    match fault {
+        FrameFault::RateLimited => Fault::RateLimited,
+        FrameFault::InvalidLength
+        | FrameFault::ChecksumMismatch
+        | FrameFault::UnknownType
+        | FrameFault::InvalidField
+        | FrameFault::OutOfRange
+        | FrameFault::NotAllowed => Fault::ConfigFrame,
     }
 }
 
@@ -216,6 +242,7 @@ mod tests {
         id: ClientId,
         wire: Wire,
         writes: RateTable,
+        record: Local,
     }
 
     impl Talk {
@@ -233,6 +260,7 @@ mod tests {
                 id,
                 wire,
                 writes,
+                record: Local::new(0, crate::telemetry::Clock::calibrate(), &[]),
             }
         }
 
@@ -242,8 +270,14 @@ mod tests {
 
         fn say_at(&mut self, message: &[u8], now: Now) -> Next {
             let message = Incoming::Binary(message);
-            self.session
-                .receive(self.id, message, &mut self.hub, &self.writes, now)
+            self.session.receive(
+                self.id,
+                message,
+                &mut self.hub,
+                &self.writes,
+                &self.record,
+                now,
+            )
         }
 
         fn heard(&self) -> Vec<Vec<u8>> {
@@ -370,9 +404,14 @@ mod tests {
     #[test]
     fn text_closes_the_connection() {
         let mut talk = Talk::new(OffsetBase::Lockfile, Some(WRITER));
-        let next = talk
-            .session
-            .receive(talk.id, Incoming::Text, &mut talk.hub, &talk.writes, NOW);
+        let next = talk.session.receive(
+            talk.id,
+            Incoming::Text,
+            &mut talk.hub,
+            &talk.writes,
+            &talk.record,
+            NOW,
+        );
         assert!(matches!(
             next,
             Next::Close {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::http::{Exchange, Problem, Reply, Request};
 use crate::routes::DOORS;
 use crate::serve;
@@ -18,6 +18,7 @@ use super::health::{
     ServiceState, Services, StatusReport, seconds, timestamp, write_ready,
 };
 use super::metrics::{Format, Page};
+use super::operation::Operation;
 use super::process::{ProcessUsage, unix_ms};
 use super::profile::Profile;
 use super::snapshot::Totals;
@@ -64,7 +65,9 @@ fn health_of(context: &Context, websockets: u64) -> Health {
         } else {
             HealthState::Healthy
         },
-        config: context.state.read(),
+        config: context
+            .telemetry
+            .sample(Operation::ConfigRead, || context.state.read()),
         config_uptime_ms: uptime_ms.saturating_sub(context.state.changed_at_ms()),
         uptime_ms,
         websockets,
@@ -101,11 +104,17 @@ async fn checks(context: &Context) -> [Check; 4] {
             CheckOutcome::Fail(reason)
         }
     };
-    let is_writable = state::is_writable(&shard::bus()).await;
+    // Not asked while a shard does not turn: it may be the owner's, which would not answer.
+    let writable = if turning {
+        let is_writable = state::is_writable(&shard::bus()).await;
+        outcome(is_writable, "the disk refused a write")
+    } else {
+        CheckOutcome::Fail("its owner may not turn")
+    };
     [
         Check {
             name: "state",
-            outcome: outcome(is_writable, "the disk refused a write"),
+            outcome: writable,
         },
         Check {
             name: "disk",
@@ -246,11 +255,7 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
 }
 
 async fn totals() -> Totals {
-    Totals::merge(
-        shard::bus()
-            .ask_all(|| serve::here().context.snapshot())
-            .await,
-    )
+    Totals::merge(shard::bus().ask_all(|| context::here().snapshot()).await)
 }
 
 fn process_usage() -> Result<ProcessUsage, Problem> {

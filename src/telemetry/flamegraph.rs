@@ -1,8 +1,7 @@
 //! A flamegraph of the live process: where its CPU time goes, for some seconds.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pprof::{ProfilerGuard, ProfilerGuardBuilder};
@@ -46,10 +45,10 @@ impl CaptureSeconds {
 /// # Errors
 /// See [`CaptureFault`]; a second call never waits for the first.
 pub fn capture(length: CaptureSeconds) -> Result<Vec<u8>, CaptureFault> {
-    let _turn = Turn::take().ok_or(CaptureFault::Busy)?;
+    let turn = Turn::take().ok_or(CaptureFault::Busy)?;
     load_unwind_tables()?;
     let profiler = start(SAMPLES_PER_SECOND)?;
-    thread::sleep(Duration::from_secs(u64::from(length.0)));
+    turn.wait(Duration::from_secs(u64::from(length.0)));
     let report = profiler.report().build().map_err(fault)?;
     // Stop the interrupts before the drawing, which takes CPU time itself.
     drop(profiler);
@@ -59,6 +58,15 @@ pub fn capture(length: CaptureSeconds) -> Result<Vec<u8>, CaptureFault> {
     let mut picture = Vec::new();
     report.flamegraph(&mut picture).map_err(fault)?;
     Ok(picture)
+}
+
+/// Ends the capture that is under way, if one is: it draws what it has. For a server that drains.
+pub fn stop() {
+    let mut stage = lock_stage();
+    if *stage == Stage::Looking {
+        *stage = Stage::Stopping;
+        CHANGED.notify_all();
+    }
 }
 
 impl fmt::Display for CaptureFault {
@@ -78,21 +86,45 @@ impl std::error::Error for CaptureFault {}
 /// A prime, so that it does not keep step with timers of round intervals.
 const SAMPLES_PER_SECOND: i32 = 199;
 
-static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    Looking,
+    Stopping,
+}
 
-/// The right to profile; the profiler is the process's only one.
+/// The process has one profiler, so it has one stage.
+static STAGE: Mutex<Stage> = Mutex::new(Stage::Idle);
+static CHANGED: Condvar = Condvar::new();
+
+/// The right to profile.
 struct Turn;
 
 impl Turn {
     fn take() -> Option<Turn> {
-        (!UNDER_WAY.swap(true, Ordering::Acquire)).then_some(Turn)
+        let mut stage = lock_stage();
+        if *stage != Stage::Idle {
+            return None;
+        }
+        *stage = Stage::Looking;
+        Some(Turn)
+    }
+
+    fn wait(&self, length: Duration) {
+        let looking = |stage: &mut Stage| *stage == Stage::Looking;
+        // Stopped or timed out, poisoned or not: the look is over.
+        let _ = CHANGED.wait_timeout_while(lock_stage(), length, looking);
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        UNDER_WAY.store(false, Ordering::Release);
+        *lock_stage() = Stage::Idle;
     }
+}
+
+fn lock_stage() -> MutexGuard<'static, Stage> {
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn start(samples_per_second: i32) -> Result<ProfilerGuard<'static>, CaptureFault> {
@@ -116,14 +148,16 @@ fn fault(error: pprof::Error) -> CaptureFault {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
     use std::time::Instant;
 
     use super::*;
 
     #[inline(never)]
-    fn a_function_to_be_found(until: Instant) -> u64 {
+    fn a_function_to_be_found(finished: &AtomicBool) -> u64 {
         let mut number = 1_u64;
-        while Instant::now() < until {
+        while !finished.load(Ordering::Relaxed) {
             for _ in 0..1000 {
                 number = std::hint::black_box(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             }
@@ -131,27 +165,53 @@ mod tests {
         number
     }
 
-    #[test]
-    fn one_at_a_time_and_the_busy_function_is_found() {
-        let until = Instant::now() + Duration::from_millis(1500);
-        let worker = thread::spawn(move || a_function_to_be_found(until));
-        let first = thread::spawn(|| capture(CaptureSeconds::new(1).unwrap()));
-        while !UNDER_WAY.load(Ordering::Relaxed) {
+    fn wait_until_looking() {
+        while *lock_stage() != Stage::Looking {
             thread::yield_now();
         }
+    }
+
+    /// One test, because the process has one profiler.
+    #[test]
+    fn one_capture_at_a_time_finds_the_busy_function_and_can_be_stopped() {
+        static FINISHED: AtomicBool = AtomicBool::new(false);
+        let worker = thread::spawn(|| a_function_to_be_found(&FINISHED));
+        let first = thread::spawn(|| capture(CaptureSeconds::new(1).unwrap()));
+        wait_until_looking();
         assert_eq!(
             capture(CaptureSeconds::new(1).unwrap()),
             Err(CaptureFault::Busy)
         );
         let picture = String::from_utf8(first.join().unwrap().unwrap()).unwrap();
-        assert_ne!(worker.join().unwrap(), 0);
         assert!(picture.contains("<svg") && picture.trim_end().ends_with("</svg>"));
         assert!(
             picture.contains("a_function_to_be_found"),
             "not in {} bytes",
             picture.len()
         );
-        assert!(Turn::take().is_some(), "the turn was given back");
+
+        let start = Instant::now();
+        let second = thread::spawn(|| capture(CaptureSeconds::new(30).unwrap()));
+        wait_until_looking();
+        stop();
+        // Stopped before the first sample there is nothing to draw.
+        assert!(matches!(
+            second.join().unwrap(),
+            Ok(_) | Err(CaptureFault::Idle)
+        ));
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            start.elapsed()
+        );
+        stop();
+        assert!(
+            Turn::take().is_some(),
+            "a stop with nothing to stop leaves no trace"
+        );
+
+        FINISHED.store(true, Ordering::Relaxed);
+        assert_ne!(worker.join().unwrap(), 0);
     }
 
     #[test]

@@ -116,6 +116,7 @@ pub struct Memory {
 
 /// `GET /api/v1/status`.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StatusReport<'a> {
     /// The product's version.
     pub version: &'static str,
@@ -133,6 +134,7 @@ pub struct StatusReport<'a> {
 
 /// One door of `/api/v1/status`.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DoorStatus<'a> {
     /// `api`, `ops` or `registry`.
     pub name: &'static str,

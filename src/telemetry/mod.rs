@@ -9,6 +9,7 @@ pub mod flamegraph;
 pub mod health;
 pub mod local;
 pub mod logs;
+pub mod measure;
 pub mod metrics;
 pub mod operation;
 pub mod process;

@@ -24,7 +24,7 @@ pub(crate) fn empty_words(sources: &[Source]) -> Vec<Finding> {
     })
 }
 
-/// No abbreviation beyond id, url, http, json and sql.
+/// No abbreviation beyond id, url, http, json and sql (and clap's `Args`).
 pub(crate) fn abbreviations(sources: &[Source]) -> Vec<Finding> {
     let keywords = [
         "fn", "struct", "enum", "trait", "mod", "const", "static", "let", "mut",
@@ -143,8 +143,6 @@ const EMPTY_WORDS: [&str; 9] = [
 const ABBREVIATIONS: &[(&str, &str)] = &[
     ("addr", "address"),
     ("addrs", "addresses"),
-    ("arg", "argument"),
-    ("args", "arguments"),
     ("buf", "buffer"),
     ("bufs", "buffers"),
     ("cfg", "configuration"),

@@ -86,14 +86,46 @@ pub(crate) fn read(root: &Path) -> Vec<Source> {
     let mut paths = Vec::new();
     collect(root, "", &mut paths);
     paths.sort();
-    paths
+    let mut sources: Vec<Source> = paths
         .into_iter()
         .map(|path| {
             let text = std::fs::read_to_string(root.join(&path))
                 .unwrap_or_else(|error| panic!("{path}: {error}"));
             Source::new(&path, &text)
         })
-        .collect()
+        .collect();
+    mark_test_files(&mut sources);
+    sources
+}
+
+/// Files that are declared as `#[cfg(test)] mod a;`, and what lies below them, are tests.
+fn mark_test_files(sources: &mut [Source]) {
+    let mut places = Vec::new();
+    for source in sources.iter().filter(|source| source.is_rust()) {
+        let folder = source
+            .path
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
+        let own = source.path.trim_end_matches(".rs");
+        for (index, line) in source.code.lines().enumerate() {
+            let name = line
+                .trim()
+                .strip_prefix("mod ")
+                .and_then(|rest| rest.strip_suffix(';'));
+            if let (Some(name), true) = (name, source.is_test(index + 1)) {
+                places.extend([format!("{folder}/{name}"), format!("{own}/{name}")]);
+            }
+        }
+    }
+    for source in sources {
+        let is_below = |place: &String| {
+            let rest = source.path.strip_prefix(place.as_str());
+            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        };
+        if places.iter().any(is_below) {
+            source.test_lines.fill(true);
+        }
+    }
 }
 
 fn collect(root: &Path, folder: &str, paths: &mut Vec<String>) {
@@ -171,4 +203,21 @@ fn lines_of_tests_are_known() {
         Source::new("src/a.rs", "#[cfg(test)]\nmod tests;\nfn c() {}\n").line_count(),
         1
     );
+}
+
+#[test]
+fn files_declared_for_tests_are_tests() {
+    let files = [
+        (
+            "src/state/mod.rs",
+            "mod owner;\n#[cfg(test)]\nmod simulation;\n",
+        ),
+        ("src/state/simulation.rs", "mod disk;\n"),
+        ("src/state/simulation/disk.rs", "fn a() {}\n"),
+        ("src/state/owner.rs", "fn a() {}\n"),
+    ];
+    let mut sources = files.map(|(path, text)| Source::new(path, text));
+    mark_test_files(&mut sources);
+    let are_tests = sources.map(|source| source.is_test(1));
+    assert_eq!(are_tests, [false, true, true, false]);
 }

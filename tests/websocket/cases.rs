@@ -336,112 +336,84 @@ fn opcodes() -> Vec<Case> {
 }
 
 fn fragmentation() -> Vec<Case> {
-    let [one, two] = [more(TEXT, b"fragment1"), whole(CONTINUATION, b"fragment2")];
-    let joined = text(b"fragment1fragment2");
+    let mut cases = fragments_and_pings();
+    cases.extend(strays());
+    cases.push(pings_while_fragments_wait("5.19", "the writes of a part in one").coalesced());
+    cases.push(pings_while_fragments_wait("5.20", "frame by frame"));
+    cases
+}
+
+fn two_fragments() -> [Vec<u8>; 2] {
+    [more(TEXT, b"fragment1"), whole(CONTINUATION, b"fragment2")]
+}
+
+fn fragments_and_pings() -> Vec<Case> {
+    let [one, two] = two_fragments();
+    let joined = vec![text(b"fragment1fragment2")];
     let both = vec![one.clone(), two.clone()];
     let ping = whole(PING, b"ping payload");
-    let interrupted = vec![one.clone(), ping, two.clone()];
-    let ponged = vec![pong(b"ping payload"), joined.clone()];
-    let stray = |fragment| {
-        let stray = frame(fragment, 0, CONTINUATION, b"non-continuation payload");
-        vec![stray, whole(TEXT, HELLO)]
-    };
-    let after = [
-        one.clone(),
-        two.clone(),
-        more(CONTINUATION, b"fragment3"),
-        whole(TEXT, b"fragment4"),
-    ];
-    let around = |fragment| {
-        let stray = frame(fragment, 0, CONTINUATION, b"fragment1");
-        let text = [more(TEXT, b"fragment2"), whole(CONTINUATION, b"fragment3")].concat();
-        [stray, text].concat().repeat(2)
-    };
-    let split_ping = more(PING, b"fragment1");
-    let split_pong = more(PONG, b"fragment1");
-    let twice_text = [one, whole(TEXT, b"fragment2")].concat();
-    let nothing = "continuation of nothing";
+    let around_ping = vec![one, ping, two.clone()];
+    let ponged = vec![pong(b"ping payload"), text(b"fragment1fragment2")];
+    let split_ping = [more(PING, b"fragment1"), two.clone()].concat();
+    let split_pong = [more(PONG, b"fragment1"), two].concat();
+    let both_octets = chopped(&both.concat(), 1);
+    let around_octets = chopped(&around_ping.concat(), 1);
     vec![
-        wrong(
-            "5.1",
-            "fragmented ping",
-            vec![[split_ping, two.clone()].concat()],
-            vec![],
-        ),
-        wrong(
-            "5.2",
-            "fragmented pong",
-            vec![[split_pong, two].concat()],
-            vec![],
-        ),
-        fine(
-            "5.3",
-            "text in two fragments",
-            vec![both.concat()],
-            vec![joined.clone()],
-        ),
-        fine(
-            "5.4",
-            "the same, frame by frame",
-            both.clone(),
-            vec![joined.clone()],
-        ),
-        fine(
-            "5.5",
-            "the same in octets",
-            chopped(&both.concat(), 1),
-            vec![joined.clone()],
-        ),
+        wrong("5.1", "fragmented ping", vec![split_ping], vec![]),
+        wrong("5.2", "fragmented pong", vec![split_pong], vec![]),
+        fine("5.3", "two fragments", vec![both.concat()], joined.clone()),
+        fine("5.4", "the same, frame by frame", both, joined.clone()),
+        fine("5.5", "the same in octets", both_octets, joined),
         fine(
             "5.6",
-            "ping between fragments",
-            vec![interrupted.concat()],
+            "ping between",
+            vec![around_ping.concat()],
             ponged.clone(),
         ),
         fine(
             "5.7",
             "the same, frame by frame",
-            interrupted.clone(),
+            around_ping,
             ponged.clone(),
         ),
-        fine(
-            "5.8",
-            "the same in octets",
-            chopped(&interrupted.concat(), 1),
-            ponged,
-        ),
-        wrong("5.9", nothing, vec![stray(Fin::Yes).concat()], vec![]),
-        wrong("5.10", nothing, stray(Fin::Yes), vec![]),
-        wrong(
-            "5.11",
-            nothing,
-            chopped(&stray(Fin::Yes).concat(), 1),
-            vec![],
-        ),
-        wrong("5.12", nothing, vec![stray(Fin::No).concat()], vec![]),
-        wrong("5.13", nothing, stray(Fin::No), vec![]),
-        wrong(
-            "5.14",
-            nothing,
-            chopped(&stray(Fin::No).concat(), 1),
-            vec![],
-        ),
-        wrong(
-            "5.15",
-            "continuation after a whole message",
-            vec![after.concat()],
-            vec![joined],
-        ),
-        wrong("5.16", nothing, vec![around(Fin::No)], vec![]),
-        wrong("5.17", nothing, vec![around(Fin::Yes)], vec![]),
+        fine("5.8", "the same in octets", around_octets, ponged),
+    ]
+}
+
+/// Continuations of nothing, and a message that is not continued.
+fn strays() -> Vec<Case> {
+    let [one, two] = two_fragments();
+    let stray = |fragment| {
+        let stray = frame(fragment, 0, CONTINUATION, b"non-continuation payload");
+        vec![stray, whole(TEXT, HELLO)]
+    };
+    let octets = |fragment| chopped(&stray(fragment).concat(), 1);
+    let around = |fragment| {
+        let stray = frame(fragment, 0, CONTINUATION, b"fragment1");
+        let text = [more(TEXT, b"fragment2"), whole(CONTINUATION, b"fragment3")].concat();
+        [stray, text].concat().repeat(2)
+    };
+    let third = [more(CONTINUATION, b"fragment3"), whole(TEXT, b"fragment4")].concat();
+    let after = [one.clone(), two, third].concat();
+    let joined = vec![text(b"fragment1fragment2")];
+    let twice_text = [one, whole(TEXT, b"fragment2")].concat();
+    let what = "continuation of nothing";
+    vec![
+        wrong("5.9", what, vec![stray(Fin::Yes).concat()], vec![]),
+        wrong("5.10", what, stray(Fin::Yes), vec![]),
+        wrong("5.11", what, octets(Fin::Yes), vec![]),
+        wrong("5.12", what, vec![stray(Fin::No).concat()], vec![]),
+        wrong("5.13", what, stray(Fin::No), vec![]),
+        wrong("5.14", what, octets(Fin::No), vec![]),
+        wrong("5.15", "continuation after a message", vec![after], joined),
+        wrong("5.16", what, vec![around(Fin::No)], vec![]),
+        wrong("5.17", what, vec![around(Fin::Yes)], vec![]),
         wrong(
             "5.18",
             "second fragment is text too",
             vec![twice_text],
             vec![],
         ),
-        pings_while_fragments_wait("5.19", "the writes of a part in one"),
-        pings_while_fragments_wait("5.20", "frame by frame"),
     ]
 }
 
@@ -465,8 +437,7 @@ fn pings_while_fragments_wait(id: &str, what: &str) -> Case {
         step(second, vec![pong(b"pongme 2!"), message]),
         goodbye(),
     ];
-    let case = case(id, format!("pings while fragments wait, {what}"), steps);
-    if id == "5.19" { case.coalesced() } else { case }
+    case(id, format!("pings while fragments wait, {what}"), steps)
 }
 
 fn closing() -> Vec<Case> {

@@ -1,23 +1,15 @@
 //! The dump: the 13 bytes as one header value.
 
-use super::digits::{hex_of_u32, u32_of_hex};
+use super::digits::{hex_of_u64, u64_of_hex};
 use super::headers::{HeaderFault, dump_fault};
+use super::packed::Packed;
 use super::state::{ConfigState, STATE_BYTES};
 
 /// The dump of a configuration: `0x` and 26 hex digits in lower case.
 #[inline]
 pub fn write_dump(state: &ConfigState) -> [u8; DUMP_BYTES] {
-    let bytes = state.to_bytes();
-    let mut dump = *b"0x00000000000000000000000000";
-    for (at, from) in WORDS {
-        let word = u32::from_be_bytes([
-            bytes[from],
-            bytes[from + 1],
-            bytes[from + 2],
-            bytes[from + 3],
-        ]);
-        dump[at..at + 8].copy_from_slice(&hex_of_u32(word));
-    }
+    let mut dump = [0; DUMP_BYTES];
+    Digits::of(state).write_dump(&mut dump);
     dump
 }
 
@@ -26,57 +18,89 @@ pub fn write_dump(state: &ConfigState) -> [u8; DUMP_BYTES] {
 /// The fault is the first one in that order. Byte 12 may be 0 or the XOR of the others; either
 /// way the configuration's reserved byte is 0. Older clients' little-endian dumps need the
 /// separate headers to confirm them, so only [`validate`](super::headers::validate) reads those.
+#[inline]
 pub fn parse_dump(text: &[u8]) -> Result<ConfigState, HeaderFault<'_>> {
-    let mut bytes = bytes_of_dump(text).ok_or_else(|| dump_fault::format(text))?;
-    if !checksum_holds(&bytes) {
-        return Err(dump_fault::checksum(text));
+    let packed = packed_of_dump(text).filter(|packed| packed.checksum_holds());
+    match packed.and_then(|packed| packed.without_reserved().state()) {
+        Some(state) => Ok(state),
+        None => Err(first_fault(text)),
     }
-    bytes[STATE_BYTES - 1] = 0;
-    ConfigState::from_bytes(&bytes).map_err(|fault| dump_fault::range(text, fault.field()))
+}
+
+/// The fault of a text that is no dump of a configuration.
+#[cold]
+fn first_fault(text: &[u8]) -> HeaderFault<'_> {
+    match packed_of_dump(text) {
+        None => dump_fault::format(text),
+        Some(packed) if !packed.checksum_holds() => dump_fault::checksum(text),
+        Some(packed) => {
+            let fault = packed.without_reserved().first_fault();
+            dump_fault::range(
+                text,
+                fault.expect("one of the fields refuses its value").field(),
+            )
+        }
+    }
+}
+
+/// The hex digits of a configuration. The two wide fields are headers of their own too, so who
+/// writes all headers makes their digits once.
+pub(super) struct Digits {
+    /// Those of the registry hash and of the feature flags.
+    wide: [u8; 16],
+    /// Six zeros, the two digits of the version, those of the last four bytes.
+    narrow: [u8; 16],
+}
+
+impl Digits {
+    #[inline(always)]
+    pub(super) fn of(state: &ConfigState) -> Digits {
+        let wide = u64::from(state.registry_hash()) << 32 | u64::from(state.feature_flags());
+        let last_four = [state.terminal_mode() as u8, state.rows(), state.cols(), 0];
+        let last_four = u64::from(u32::from_be_bytes(last_four));
+        let narrow = u64::from(state.version()) << 32 | last_four;
+        Digits {
+            wide: hex_of_u64(wide),
+            narrow: hex_of_u64(narrow),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn registry_hash(&self) -> &[u8; 8] {
+        self.wide.first_chunk().expect("there are sixteen digits")
+    }
+
+    #[inline(always)]
+    pub(super) fn feature_flags(&self) -> &[u8; 8] {
+        self.wide.last_chunk().expect("there are sixteen digits")
+    }
+
+    /// Writes the dump.
+    #[inline(always)]
+    pub(super) fn write_dump(&self, out: &mut [u8; DUMP_BYTES]) {
+        out[..2].copy_from_slice(b"0x");
+        out[2..4].copy_from_slice(&self.narrow[6..8]);
+        out[4..20].copy_from_slice(&self.wide);
+        out[20..].copy_from_slice(&self.narrow[8..]);
+    }
 }
 
 /// The 13 bytes that a dump spells, unchecked; `None` if it is not `0x` and 26 hex digits.
 #[inline]
-pub(super) fn bytes_of_dump(text: &[u8]) -> Option<[u8; STATE_BYTES]> {
+pub(super) fn packed_of_dump(text: &[u8]) -> Option<Packed> {
     let text: &[u8; DUMP_BYTES] = text.try_into().ok()?;
     let (prefix, digits) = text.split_first_chunk::<2>()?;
-    let (first, digits) = digits.split_first_chunk::<8>()?;
-    let (second, digits) = digits.split_first_chunk::<8>()?;
-    let third = digits.first_chunk::<8>()?;
-    let last = digits.last_chunk::<8>()?;
-    let words = [
-        u32_of_hex(first),
-        u32_of_hex(second),
-        u32_of_hex(third),
-        u32_of_hex(last),
-    ];
-    let [Some(first), Some(second), Some(third), Some(last)] = words else {
-        return None;
-    };
-    if prefix != b"0x" {
-        return None;
+    let first_eight = u64_of_hex(digits.first_chunk()?)?;
+    let last_eight = u64_of_hex(digits.last_chunk()?)?;
+    if prefix == b"0x" {
+        Some(Packed::of_halves(first_eight, last_eight))
+    } else {
+        None
     }
-    let mut bytes = [0; STATE_BYTES];
-    bytes[..4].copy_from_slice(&first.to_be_bytes());
-    bytes[4..8].copy_from_slice(&second.to_be_bytes());
-    bytes[8..12].copy_from_slice(&third.to_be_bytes());
-    bytes[9..].copy_from_slice(&last.to_be_bytes());
-    Some(bytes)
-}
-
-/// Whether byte 12 is 0 or the XOR of the twelve before it.
-#[inline]
-pub(super) fn checksum_holds(bytes: &[u8; STATE_BYTES]) -> bool {
-    let (&last, others) = bytes.split_last().expect("there are 13 bytes");
-    last == 0 || last == others.iter().fold(0, |sum, byte| sum ^ byte)
 }
 
 /// Bytes of a dump.
 pub const DUMP_BYTES: usize = 2 + 2 * STATE_BYTES;
-
-/// Where in the dump the hex of four bytes goes, and where in the state they begin. The last
-/// four overlap the ones before them, which saves a case for the odd byte.
-const WORDS: [(usize, usize); 4] = [(2, 0), (10, 4), (18, 8), (20, 9)];
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ mod feature;
 mod field;
 pub mod frame;
 pub mod headers;
+mod packed;
 mod registry_hash;
 mod slot;
 mod state;

@@ -3,26 +3,21 @@
 use core::cell::Cell;
 
 use zerocopy::big_endian::U32;
-use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::feature::{Feature, Switch};
 use super::field::{Field, RangeFault};
+use super::packed::Packed;
 
 /// The configuration, laid out as it travels and always within range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
+#[repr(transparent)]
 pub struct ConfigState {
-    version: u8,
-    registry_hash: U32,
-    feature_flags: U32,
-    terminal_mode: TerminalMode,
-    rows: u8,
-    cols: u8,
-    reserved: u8,
+    wire: Wire,
 }
 
 /// What the terminal does with its input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TerminalMode {
     /// No terminal.
@@ -48,74 +43,76 @@ pub struct StateCell {
 impl ConfigState {
     /// What a fresh installation starts with.
     pub const DEFAULT: ConfigState = ConfigState {
-        version: 1,
-        registry_hash: U32::new(0xa1b2_c3d4),
-        feature_flags: U32::new(0x0000_0007),
-        terminal_mode: TerminalMode::Raw,
-        rows: 24,
-        cols: 80,
-        reserved: 0,
+        wire: Wire {
+            version: 1,
+            registry_hash: U32::new(0xa1b2_c3d4),
+            feature_flags: U32::new(0x0000_0007),
+            terminal_mode: TerminalMode::Raw as u8,
+            rows: 24,
+            cols: 80,
+            reserved: 0,
+        },
     };
 
     /// The version of the layout.
     #[inline]
     pub const fn version(&self) -> u8 {
-        self.version
+        self.wire.version
     }
 
     /// Which upstream registry is meant; 0 is the default upstream.
     #[inline]
     pub const fn registry_hash(&self) -> u32 {
-        self.registry_hash.get()
+        self.wire.registry_hash.get()
     }
 
     /// One bit for each [`Feature`].
     #[inline]
     pub const fn feature_flags(&self) -> u32 {
-        self.feature_flags.get()
+        self.wire.feature_flags.get()
     }
 
     /// Whether a feature is on.
     #[inline]
     pub const fn has(&self, feature: Feature) -> bool {
-        self.feature_flags.get() & feature.mask() != 0
+        self.wire.feature_flags.get() & feature.mask() != 0
     }
 
     /// What the terminal does with its input.
     #[inline]
     pub const fn terminal_mode(&self) -> TerminalMode {
-        self.terminal_mode
+        TerminalMode::of_checked(self.wire.terminal_mode)
     }
 
     /// Rows of the terminal, at least 1.
     #[inline]
     pub const fn rows(&self) -> u8 {
-        self.rows
+        self.wire.rows
     }
 
     /// Columns of the terminal, at least 1.
     #[inline]
     pub const fn cols(&self) -> u8 {
-        self.cols
+        self.wire.cols
     }
 
     /// The reserved byte, which is 0.
     #[inline]
     pub const fn reserved(&self) -> u8 {
-        self.reserved
+        self.wire.reserved
     }
 
     /// A field's value as frames carry it.
     #[inline]
     pub const fn value(&self, field: Field) -> u64 {
         match field {
-            Field::Version => self.version as u64,
-            Field::RegistryHash => self.registry_hash.get() as u64,
-            Field::FeatureFlags => self.feature_flags.get() as u64,
-            Field::TerminalMode => self.terminal_mode as u64,
-            Field::Rows => self.rows as u64,
-            Field::Cols => self.cols as u64,
-            Field::Reserved => self.reserved as u64,
+            Field::Version => self.version() as u64,
+            Field::RegistryHash => self.registry_hash() as u64,
+            Field::FeatureFlags => self.feature_flags() as u64,
+            Field::TerminalMode => self.terminal_mode() as u64,
+            Field::Rows => self.rows() as u64,
+            Field::Cols => self.cols() as u64,
+            Field::Reserved => self.reserved() as u64,
         }
     }
 
@@ -134,36 +131,23 @@ impl ConfigState {
     /// Reads the 13 bytes; the fault names the first field that is out of range.
     #[inline]
     pub fn from_bytes(bytes: &[u8; STATE_BYTES]) -> Result<ConfigState, RangeFault> {
-        let [
-            version,
-            h0,
-            h1,
-            h2,
-            h3,
-            f0,
-            f1,
-            f2,
-            f3,
-            mode,
-            rows,
-            cols,
-            reserved,
-        ] = *bytes;
-        let feature_flags = U32::from_bytes([f0, f1, f2, f3]);
-        Field::FeatureFlags.check(u64::from(feature_flags.get()))?;
-        Field::TerminalMode.check(u64::from(mode))?;
-        Field::Rows.check(u64::from(rows))?;
-        Field::Cols.check(u64::from(cols))?;
-        Field::Reserved.check(u64::from(reserved))?;
-        Ok(ConfigState {
-            version,
-            registry_hash: U32::from_bytes([h0, h1, h2, h3]),
-            feature_flags,
-            terminal_mode: TerminalMode::of_checked(mode),
-            rows,
-            cols,
-            reserved,
-        })
+        let word = |eight: &[u8]| u64::from_be_bytes(eight.try_into().expect("eight bytes"));
+        let packed = Packed::of_halves(word(&bytes[..8]), word(&bytes[STATE_BYTES - 8..]));
+        match packed.state() {
+            Some(state) => Ok(state),
+            None => Err(packed
+                .first_fault()
+                .expect("one of the fields refuses its value")),
+        }
+    }
+
+    /// The configuration of a number that [`Packed::state`] found within every range.
+    #[inline]
+    pub(super) const fn of_checked(packed: Packed) -> ConfigState {
+        let [_, _, _, bytes @ ..] = packed.to_padded_bytes();
+        ConfigState {
+            wire: zerocopy::transmute!(bytes),
+        }
     }
 
     /// The configuration with one field changed.
@@ -173,13 +157,13 @@ impl ConfigState {
             return Err(fault);
         }
         match field {
-            Field::Version => self.version = value as u8,
-            Field::RegistryHash => self.registry_hash = U32::new(value as u32),
-            Field::FeatureFlags => self.feature_flags = U32::new(value as u32),
-            Field::TerminalMode => self.terminal_mode = TerminalMode::of_checked(value as u8),
-            Field::Rows => self.rows = value as u8,
-            Field::Cols => self.cols = value as u8,
-            Field::Reserved => self.reserved = value as u8,
+            Field::Version => self.wire.version = value as u8,
+            Field::RegistryHash => self.wire.registry_hash = U32::new(value as u32),
+            Field::FeatureFlags => self.wire.feature_flags = U32::new(value as u32),
+            Field::TerminalMode => self.wire.terminal_mode = value as u8,
+            Field::Rows => self.wire.rows = value as u8,
+            Field::Cols => self.wire.cols = value as u8,
+            Field::Reserved => self.wire.reserved = value as u8,
         }
         Ok(self)
     }
@@ -187,8 +171,8 @@ impl ConfigState {
     /// The configuration with one feature switched.
     #[inline]
     pub const fn with_feature(mut self, feature: Feature, switch: Switch) -> ConfigState {
-        let flags = self.feature_flags.get();
-        self.feature_flags = U32::new(match switch {
+        let flags = self.wire.feature_flags.get();
+        self.wire.feature_flags = U32::new(match switch {
             Switch::On => flags | feature.mask(),
             Switch::Off => flags & !feature.mask(),
         });
@@ -221,10 +205,15 @@ impl TerminalMode {
         }
     }
 
-    /// The mode of a value that [`Field::check`] accepted.
+    /// The mode of a value within the field's range.
     #[inline]
     const fn of_checked(value: u8) -> TerminalMode {
-        TerminalMode::ALL[(value & 3) as usize]
+        match value & 3 {
+            0 => TerminalMode::Disabled,
+            1 => TerminalMode::Cooked,
+            2 => TerminalMode::Raw,
+            3.. => TerminalMode::Pipe,
+        }
     }
 }
 
@@ -255,6 +244,21 @@ impl StateCell {
         self.state.set(state);
         self.sequence.set(sequence);
     }
+}
+
+/// The fields as they travel.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+)]
+#[repr(C)]
+struct Wire {
+    version: u8,
+    registry_hash: U32,
+    feature_flags: U32,
+    terminal_mode: u8,
+    rows: u8,
+    cols: u8,
+    reserved: u8,
 }
 
 /// Bytes of the configuration.

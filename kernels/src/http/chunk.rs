@@ -37,7 +37,7 @@ pub enum ChunkEvent {
     NeedMore,
 }
 
-/// Why a chunked body is refused. The status is 400 and the connection ends.
+/// Why a chunked body is refused. Framing is lost: the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChunkFault {
     /// A chunk size that is empty or has a byte that is no hexadecimal digit.
@@ -280,3 +280,216 @@ pub const EXTENSION_BYTES_MAX: usize = 256;
 
 /// The longest trailer section, its last empty line included.
 pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The body and the count of consumed bytes, with the input cut at `cuts`.
+    fn decode(input: &[u8], cuts: &[usize]) -> Result<(Vec<u8>, Option<usize>), ChunkFault> {
+        let mut decoder = ChunkDecoder::new();
+        let mut body = Vec::new();
+        let mut at = 0;
+        for end in cuts.iter().copied().chain([input.len()]) {
+            loop {
+                let piece = &input[at..end.max(at)];
+                let step = decoder.decode(piece)?;
+                assert!(step.consumed <= piece.len());
+                match step.event {
+                    ChunkEvent::Data(range) => {
+                        assert!(!range.is_empty() && range.end == step.consumed);
+                        body.extend_from_slice(&piece[range]);
+                        at += step.consumed;
+                    }
+                    ChunkEvent::Done => return Ok((body, Some(at + step.consumed))),
+                    ChunkEvent::NeedMore => {
+                        assert_eq!(step.consumed, piece.len());
+                        at += step.consumed;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((body, None))
+    }
+
+    /// The same answer whole, byte by byte and cut once anywhere.
+    fn decode_every_way(input: &[u8]) -> Result<(Vec<u8>, Option<usize>), ChunkFault> {
+        let whole = decode(input, &[]);
+        let every: Vec<usize> = (0..=input.len()).collect();
+        assert_eq!(
+            decode(input, &every),
+            whole,
+            "byte by byte: {}",
+            input.escape_ascii()
+        );
+        for cut in every {
+            assert_eq!(
+                decode(input, &[cut]),
+                whole,
+                "cut at {cut}: {}",
+                input.escape_ascii()
+            );
+        }
+        whole
+    }
+
+    #[test]
+    fn bodies() {
+        for (input, body) in [
+            ("0\r\n\r\n", ""),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("5\r\nhello\r\n6\r\n world\r\n000\r\n\r\n", "hello world"),
+            ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+            (
+                "a;name=value;x=\"y\\z\"\r\n0123456789\r\n0;last\r\n\r\n",
+                "0123456789",
+            ),
+            ("0000000000000003\r\nabc\r\n0\r\n\r\n", "abc"),
+            ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
+            ("1\r\nx\r\n0\r\nExpires: never\r\nX-Empty:\r\n\r\n", "x"),
+        ] {
+            let input = input.as_bytes();
+            let expected = Ok((body.as_bytes().to_vec(), Some(input.len())));
+            assert_eq!(
+                decode_every_way(input),
+                expected,
+                "{}",
+                input.escape_ascii()
+            );
+            let mut with_next = input.to_vec();
+            with_next.extend_from_slice(b"GET / HTTP/1.1\r\n");
+            assert_eq!(
+                decode(&with_next, &[]),
+                expected,
+                "the next request is left alone"
+            );
+            for end in 0..input.len() {
+                let (_, done) = decode(&input[..end], &[]).expect("a prefix has no fault");
+                assert_eq!(done, None, "cut short at {end}: {}", input.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn faults() {
+        let long_extension = format!("1;{}\r\n", "x".repeat(EXTENSION_BYTES_MAX));
+        let long_trailer = format!("0\r\nX: {}\r\n\r\n", "x".repeat(TRAILER_BYTES_MAX));
+        for (input, fault) in [
+            ("\r\n", ChunkFault::BadSize),
+            ("\n", ChunkFault::BareLf),
+            (";x\r\n", ChunkFault::BadSize),
+            ("g\r\n", ChunkFault::BadSize),
+            ("-1\r\n", ChunkFault::BadSize),
+            ("+1\r\n", ChunkFault::BadSize),
+            ("0x1\r\n", ChunkFault::BadSize),
+            (" 1\r\n", ChunkFault::BadSize),
+            ("1 \r\n", ChunkFault::BadSize),
+            ("1_0\r\n", ChunkFault::BadSize),
+            ("1\u{ff11}\r\n", ChunkFault::BadSize),
+            ("00000000000000001\r\n", ChunkFault::SizeOverflow),
+            ("fffffffffffffffff\r\n", ChunkFault::SizeOverflow),
+            ("1\nx", ChunkFault::BareLf),
+            ("1\rx", ChunkFault::BareCr),
+            ("1;a\nx", ChunkFault::BareLf),
+            ("1;a\rx", ChunkFault::BareCr),
+            ("1;a\0\r\n", ChunkFault::BadExtension),
+            ("1;\x7f\r\n", ChunkFault::BadExtension),
+            (long_extension.as_str(), ChunkFault::ExtensionTooLong),
+            ("1\r\nxy\r\n", ChunkFault::MissingChunkEnd),
+            ("1\r\nx0\r\n", ChunkFault::MissingChunkEnd),
+            ("1\r\nx\n0\r\n", ChunkFault::BareLf),
+            ("1\r\nx\rx", ChunkFault::BareCr),
+            ("0\r\n\rx", ChunkFault::BareCr),
+            ("0\r\n\n", ChunkFault::BareLf),
+            ("0\r\n: x\r\n", ChunkFault::BadTrailer),
+            ("0\r\nno colon\r\n", ChunkFault::BadTrailer),
+            ("0\r\nX : y\r\n", ChunkFault::BadTrailer),
+            ("0\r\n folded\r\n", ChunkFault::BadTrailer),
+            ("0\r\nX: y\r\n\tfolded\r\n", ChunkFault::BadTrailer),
+            ("0\r\nX: \0\r\n", ChunkFault::BadTrailer),
+            ("0\r\nX\r\n", ChunkFault::BadTrailer),
+            ("0\r\nX: y\n\r\n", ChunkFault::BareLf),
+            ("0\r\nX: y\rz\r\n", ChunkFault::BareCr),
+            (long_trailer.as_str(), ChunkFault::TrailersTooLong),
+        ] {
+            let input = input.as_bytes();
+            if input.len() < 100 {
+                assert_eq!(
+                    decode_every_way(input),
+                    Err(fault),
+                    "{}",
+                    input.escape_ascii()
+                );
+            }
+            assert_eq!(decode(input, &[]), Err(fault), "{}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_bounds_themselves_are_allowed() {
+        let extension = ";".repeat(EXTENSION_BYTES_MAX);
+        let chunk = format!("1{extension}\r\nx\r\n0\r\n\r\n");
+        assert_eq!(
+            decode(chunk.as_bytes(), &[]),
+            Ok((b"x".to_vec(), Some(chunk.len())))
+        );
+        let value = "x".repeat(TRAILER_BYTES_MAX - "X: \r\n\r\n".len());
+        let trailers = format!("0\r\nX: {value}\r\n\r\n");
+        assert_eq!(
+            decode(trailers.as_bytes(), &[]),
+            Ok((Vec::new(), Some(trailers.len())))
+        );
+        // The largest size is a promise and no allocation.
+        let huge = b"ffffffffffffffff\r\ndata";
+        assert_eq!(decode(huge, &[]), Ok((b"data".to_vec(), None)));
+    }
+
+    #[test]
+    fn a_spent_decoder_says_the_same_again() {
+        let mut decoder = ChunkDecoder::new();
+        let done = ChunkStep {
+            consumed: 5,
+            event: ChunkEvent::Done,
+        };
+        assert_eq!(decoder.decode(b"0\r\n\r\nGET"), Ok(done));
+        let again = ChunkStep {
+            consumed: 0,
+            event: ChunkEvent::Done,
+        };
+        assert_eq!(decoder.decode(b"GET"), Ok(again));
+        let mut decoder = ChunkDecoder::new();
+        assert_eq!(decoder.decode(b"x"), Err(ChunkFault::BadSize));
+        assert_eq!(decoder.decode(b"0\r\n\r\n"), Err(ChunkFault::BadSize));
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_of_any_size_cut_anywhere(
+            chunks in proptest::collection::vec(
+                proptest::collection::vec(any::<u8>(), 1..40), 0..6,
+            ),
+            cuts in proptest::collection::vec(0..400usize, 0..6),
+        ) {
+            let mut encoded = Vec::new();
+            for chunk in &chunks {
+                encoded.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                encoded.extend_from_slice(chunk);
+                encoded.extend_from_slice(b"\r\n");
+            }
+            encoded.extend_from_slice(b"0\r\n\r\n");
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(encoded.len())).collect();
+            cuts.sort_unstable();
+            prop_assert_eq!(decode(&encoded, &cuts), Ok((chunks.concat(), Some(encoded.len()))));
+        }
+
+        #[test]
+        fn any_bytes_have_one_answer_however_cut(
+            input in "[0-9a-f;: \r\nxX]{0,40}",
+        ) {
+            let _ = decode_every_way(input.as_bytes());
+        }
+    }
+}

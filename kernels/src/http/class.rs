@@ -50,6 +50,9 @@ pub(crate) static TOKEN: Class = Class::of(
     b"!#$%&'*+-.^_`|~",
 );
 
+/// Characters of base64url (RFC 4648, section 5) and the dots between the parts of a JWT.
+pub(crate) static JWT: Class = Class::of(&[(b'0', b'9'), (b'A', b'Z'), (b'a', b'z')], b"-_.");
+
 /// What ends a field value or must not be in one (RFC 9110, section 5.5): controls but HTAB.
 pub(crate) static CONTROL: Class = Class::of(&[(0x00, 0x08), (0x0a, 0x1f)], &[0x7f]);
 
@@ -67,13 +70,24 @@ pub(crate) static REGISTERED_NAME: Class = Class::of(
     b"-._~%!$&'()*+,;=",
 );
 
+/// Decimal digits.
+pub(crate) static DIGIT: Class = Class::of(&[(b'0', b'9')], b"");
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn both_shapes_hold_the_same_bytes() {
-        for class in [&TOKEN, &CONTROL, &COOKIE_STOP, &TARGET, &REGISTERED_NAME] {
+        for class in [
+            &TOKEN,
+            &CONTROL,
+            &COOKIE_STOP,
+            &TARGET,
+            &REGISTERED_NAME,
+            &DIGIT,
+            &JWT,
+        ] {
             for byte in 0..=255u8 {
                 let row = class.by_low_nibble[usize::from(byte & 0x0f)];
                 let by_nibble = byte.is_ascii() && row & (1 << (byte >> 4)) != 0;
@@ -99,6 +113,11 @@ mod tests {
             assert_eq!(TARGET.contains(byte), target, "target {byte:#04x}");
             let host = byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
             assert_eq!(REGISTERED_NAME.contains(byte), host, "host {byte:#04x}");
+            assert_eq!(
+                DIGIT.contains(byte),
+                byte.is_ascii_digit(),
+                "digit {byte:#04x}"
+            );
         }
     }
 }

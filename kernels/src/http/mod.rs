@@ -1,10 +1,10 @@
 //! HTTP/1.1 parsing: heads, chunked bodies, cookies, percent-encoding.
 
 mod chunk;
-mod class;
+pub(crate) mod class;
 mod cookies;
 mod head;
-mod lanes;
+pub(crate) mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod lanes_x86;
 mod percent;

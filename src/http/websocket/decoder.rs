@@ -26,7 +26,6 @@ pub struct Decoder {
     open: Option<MessageKind>,
     utf8: Utf8Stream,
     message_bytes_max: u32,
-    level: Level,
 }
 
 /// What one call of [`Decoder::decode`] achieved.
@@ -84,11 +83,10 @@ impl Decoder {
         Decoder {
             message: Vec::new(),
             control: Vec::new(),
-            stage: Stage::BETWEEN_FRAMES,
+            stage: Stage::BetweenFrames,
             open: None,
             utf8: Utf8Stream::new(level),
             message_bytes_max,
-            level,
         }
     }
 
@@ -130,7 +128,18 @@ impl Decoder {
     #[inline]
     fn step(&mut self, input: &mut [u8], at: &mut usize) -> Result<Option<Event>, Violation> {
         let mut frame = match self.stage {
-            Stage::Head(partial) => match self.read_head(partial, input, at)? {
+            Stage::BetweenFrames => match FrameHead::parse(&input[*at..])? {
+                Some((head, head_bytes)) => {
+                    *at += head_bytes;
+                    self.begin(head)?
+                }
+                None => {
+                    return self
+                        .resume_head(PartialHead::EMPTY, input, at)
+                        .map(|_| None);
+                }
+            },
+            Stage::Head(partial) => match self.resume_head(partial, input, at)? {
                 Some(frame) => frame,
                 None => return Ok(None),
             },
@@ -146,10 +155,10 @@ impl Decoder {
         let taken = usize::try_from(frame.rest_bytes).map_or(present, |rest| rest.min(present));
         *at = start + taken;
         let piece = start..*at;
-        unmask(self.level, &mut input[piece.clone()], frame.key, 0);
+        unmask(&mut input[piece.clone()], frame.key, 0);
         frame.rest_bytes -= taken as u64;
         self.stage = match frame.rest_bytes {
-            0 => Stage::BETWEEN_FRAMES,
+            0 => Stage::BetweenFrames,
             1.. => Stage::Payload(Frame {
                 key: turned(frame.key, taken),
                 ..frame
@@ -161,40 +170,40 @@ impl Decoder {
         }
     }
 
-    /// The frame whose head ends in `input`, or `None` with what there is of the head put by.
-    #[inline]
-    fn read_head(
+    /// Adds input to a head that was cut: the frame, or `None` if the head is still not whole.
+    #[cold]
+    fn resume_head(
         &mut self,
         mut partial: PartialHead,
         input: &[u8],
         at: &mut usize,
     ) -> Result<Option<Frame>, Violation> {
         let put_by = usize::from(partial.count);
-        let fresh = &input[*at..];
-        let parsed = if put_by == 0 {
-            FrameHead::parse(fresh)?
-        } else {
-            partial.extend(fresh);
-            FrameHead::parse(partial.bytes())?
-        };
-        let Some((head, head_bytes)) = parsed else {
-            if put_by == 0 {
-                partial.extend(fresh);
+        partial.extend(&input[*at..]);
+        match FrameHead::parse(partial.bytes())? {
+            Some((head, head_bytes)) => {
+                *at += head_bytes - put_by;
+                self.begin(head).map(Some)
             }
-            *at = input.len();
-            self.stage = Stage::Head(partial);
-            return Ok(None);
-        };
-        *at += head_bytes - put_by;
+            None => {
+                *at = input.len();
+                self.stage = Stage::Head(partial);
+                Ok(None)
+            }
+        }
+    }
+
+    #[inline]
+    fn begin(&mut self, head: FrameHead) -> Result<Frame, Violation> {
         if !head.opcode.is_control() {
             self.begin_data(&head)?;
         }
-        Ok(Some(Frame {
+        Ok(Frame {
             opcode: head.opcode,
             fragment: head.fragment,
             key: head.key,
             rest_bytes: head.payload_bytes,
-        }))
+        })
     }
 
     /// Checks that a data frame may come here and fits the bound, and opens its message.
@@ -327,7 +336,9 @@ impl Payload {
 /// Where in a frame the decoder stands.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// Before the end of a head, with what there is of it.
+    /// Before a frame.
+    BetweenFrames,
+    /// In a head, with what there is of it.
     Head(PartialHead),
     /// In a payload.
     Payload(Frame),
@@ -353,14 +364,12 @@ struct PartialHead {
     count: u8,
 }
 
-impl Stage {
-    const BETWEEN_FRAMES: Stage = Stage::Head(PartialHead {
+impl PartialHead {
+    const EMPTY: PartialHead = PartialHead {
         head: [0; FrameHead::BYTES_MAX],
         count: 0,
-    });
-}
+    };
 
-impl PartialHead {
     /// Takes as much of `fresh` as a head can need.
     fn extend(&mut self, fresh: &[u8]) {
         let free = &mut self.head[usize::from(self.count)..];
@@ -374,8 +383,8 @@ impl PartialHead {
     }
 }
 
-/// Appends a piece to what will come to at most `most` bytes. Memory doubles as bytes arrive rather
-/// than being taken as a head promises them, so that promises cost a client as much as they cost us.
+/// Appends a piece to what will come to at most `most` bytes. Memory doubles as bytes arrive and
+/// is not taken when a head promises them: a promise costs a client nothing.
 fn gather(gathered: &mut Vec<u8>, piece: &[u8], most: usize) {
     let needed = gathered.len() + piece.len();
     if needed > gathered.capacity() {

@@ -353,11 +353,11 @@ mod tests {
     }
 
     fn terms(subprotocols: Subprotocols<'static>) -> Terms<'static> {
-        static SAME_ORIGIN: std::sync::LazyLock<OriginPolicy> =
-            std::sync::LazyLock::new(OriginPolicy::default);
+        static SERVER_PAGES: std::sync::LazyLock<OriginPolicy> =
+            std::sync::LazyLock::new(|| OriginPolicy::new(["http://server.example.com"]).unwrap());
         Terms {
             subprotocols,
-            origins: &SAME_ORIGIN,
+            origins: &SERVER_PAGES,
         }
     }
 
@@ -445,7 +445,7 @@ mod tests {
                 Refusal::Origin(OriginFault::Foreign),
             ),
             (
-                fine().without("Host"),
+                fine().with("Origin", "http://127.0.0.1").without("Host"),
                 Refusal::Origin(OriginFault::Foreign),
             ),
         ];

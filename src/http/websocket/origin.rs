@@ -1,6 +1,7 @@
 //! Which web pages may open a WebSocket: a browser's `Origin` against our own and an allow-list.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 /// The origins that are let in besides our own.
 ///
@@ -40,7 +41,8 @@ impl OriginPolicy {
         Ok(policy)
     }
 
-    /// Judges the values of a request's `Origin` headers, given its `Host`.
+    /// Judges the values of a request's `Origin` headers, given its `Host`. Our own origin is
+    /// `Host` where that is an address or localhost; a name has to be in the list.
     pub fn check<'v>(
         &self,
         mut values: impl Iterator<Item = &'v [u8]>,
@@ -53,7 +55,8 @@ impl OriginPolicy {
             return Err(OriginFault::Malformed);
         }
         let origin = Origin::parse(value).ok_or(OriginFault::Malformed)?;
-        let is_ours = host.is_some_and(|host| origin.is_at(host));
+        let is_ours =
+            origin.authority.is_out_of_reach() && host.is_some_and(|host| origin.is_at(host));
         if is_ours || self.allowed.contains(&origin) {
             Ok(())
         } else {
@@ -112,6 +115,15 @@ impl Origin {
 }
 
 impl Authority {
+    /// Whether nobody but us can have given this name to our address: an address itself, or
+    /// localhost. A name in the DNS may point here today and be another's page (DNS rebinding),
+    /// so those of our own have to be listed.
+    fn is_out_of_reach(&self) -> bool {
+        let is_address = self.host.first() == Some(&b'[')
+            || str::from_utf8(&self.host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok());
+        is_address || self.host == b"localhost" || self.host.ends_with(b".localhost")
+    }
+
     fn parse(text: &[u8], default_port: Option<u16>) -> Option<Authority> {
         let host_bytes = match text.first()? {
             b'[' => text.iter().position(|&byte| byte == b']')? + 1,
@@ -174,14 +186,14 @@ mod tests {
     fn our_own_origin_is_where_host_points() {
         let table = [
             ("http://127.0.0.1:3000", "127.0.0.1:3000"),
-            ("http://example.com", "example.com"),
-            ("http://example.com", "example.com:80"),
-            ("http://example.com:80", "example.com"),
-            ("https://example.com", "example.com:443"),
-            ("https://example.com", "example.com"),
-            ("HTTP://Example.COM", "eXample.com"),
+            ("http://127.0.0.1", "127.0.0.1"),
+            ("http://127.0.0.1", "127.0.0.1:80"),
+            ("http://127.0.0.1:80", "127.0.0.1"),
+            ("https://localhost", "localhost:443"),
+            ("https://localhost", "localhost"),
+            ("HTTP://LocalHost", "lOCALHOST"),
+            ("http://shop.localhost:3000", "shop.localhost:3000"),
             ("http://[::1]:3000", "[::1]:3000"),
-            ("http://my_host", "my_host"),
         ];
         for (origin, host) in table {
             assert_eq!(verdict(origin, host), Ok(()), "{origin} at {host}");
@@ -194,7 +206,10 @@ mod tests {
             ("http://evil.example", "127.0.0.1:3000"),
             ("http://127.0.0.1:3001", "127.0.0.1:3000"),
             ("http://127.0.0.1", "127.0.0.1:3000"),
-            ("https://example.com", "example.com:80"),
+            ("https://localhost", "localhost:80"),
+            ("http://example.com", "example.com"),
+            ("http://my_host:3000", "my_host:3000"),
+            ("http://localhost.example", "localhost.example"),
             ("http://example.com.evil.example", "example.com"),
             ("http://sub.example.com", "example.com"),
             ("http://shop.example", "example.com"),

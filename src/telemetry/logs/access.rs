@@ -22,8 +22,8 @@ pub enum AccessPolicy {
     Full,
 }
 
-/// One shard's access log.
-pub struct AccessLog {
+/// One shard's access lines.
+pub struct AccessLines {
     policy: AccessPolicy,
     sink: Sink,
     until_next: Cell<u32>,
@@ -56,10 +56,10 @@ pub struct AccessEntry<'r> {
     pub request_id: Option<u64>,
 }
 
-impl AccessLog {
-    /// A log for one shard.
-    pub fn new(policy: AccessPolicy, sink: Sink) -> AccessLog {
-        AccessLog {
+impl AccessLines {
+    /// The lines of one shard.
+    pub fn new(policy: AccessPolicy, sink: Sink) -> AccessLines {
+        AccessLines {
             policy,
             sink,
             until_next: Cell::new(0),
@@ -160,7 +160,7 @@ mod tests {
     fn lines(policy: AccessPolicy, entries: impl Iterator<Item = u16>) -> Vec<Value> {
         let capture = Capture::default();
         let sink = Sink::start(capture.clone(), Framing::Plain).unwrap();
-        let log = AccessLog::new(policy, sink.clone());
+        let log = AccessLines::new(policy, sink.clone());
         for status in entries {
             log.record(&AccessEntry { status, ..ENTRY });
         }

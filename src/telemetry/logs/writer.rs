@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::Level;
 
 use super::super::process::unix_ms;
@@ -21,13 +22,22 @@ pub struct Sink {
     framing: Framing,
 }
 
+/// What lines are written to.
+pub(super) trait Output: Write + Send + 'static {
+    /// Waits until a write that would have blocked may go on.
+    ///
+    /// # Errors
+    /// It takes nothing for as long as a batch is kept.
+    fn wait_for_room(&self) -> io::Result<()>;
+}
+
 /// Whoever reads stderr has stopped reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled;
 
 impl Sink {
     /// Starts the thread. It ends when the last clone of the sink is gone.
-    pub(super) fn start(output: impl Write + Send + 'static, framing: Framing) -> io::Result<Sink> {
+    pub(super) fn start(output: impl Output, framing: Framing) -> io::Result<Sink> {
         let (queue, lines) = bounded(QUEUE_LINES_MAX);
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Writer {
@@ -77,6 +87,16 @@ impl Sink {
     }
 }
 
+impl Output for io::Stderr {
+    fn wait_for_room(&self) -> io::Result<()> {
+        let mut stderr = [PollFd::new(self, PollFlags::OUT)];
+        match poll(&mut stderr, Some(&ROOM_TIMEOUT))? {
+            0 => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Stalled {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("log lines are not written: the reader of stderr has stopped reading")
@@ -90,8 +110,11 @@ const QUEUE_LINES_MAX: usize = 8192;
 /// Lines that wait together leave in one write.
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an output that is full keeps a batch before it is given up.
-const FULL_ROUNDS_MAX: u32 = 1000;
+/// How long an output that takes nothing keeps a batch before it is given up.
+const ROOM_TIMEOUT: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 enum Message {
     Line(Vec<u8>),
@@ -105,7 +128,7 @@ struct Writer<W> {
     reported: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Output> Writer<W> {
     fn run(mut self, messages: &Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH_BYTES_MAX);
         let mut flushes: Vec<Sender<()>> = Vec::new();
@@ -157,21 +180,13 @@ impl<W: Write> Writer<W> {
     /// Like `write_all`, but waits where stderr is a full pipe that does not block: its flags
     /// are shared with whoever else has it open.
     fn write_whole(&mut self, mut batch: &[u8]) -> io::Result<()> {
-        let mut full_rounds = 0;
         while !batch.is_empty() {
             match self.output.write(batch) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    batch = &batch[written..];
-                    full_rounds = 0;
-                }
+                Ok(written) => batch = &batch[written..],
                 Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
                 Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {
-                    full_rounds += 1;
-                    if full_rounds > FULL_ROUNDS_MAX {
-                        return Err(fault);
-                    }
-                    thread::sleep(Duration::from_millis(1));
+                    self.output.wait_for_room()?;
                 }
                 Err(fault) => return Err(fault),
             }
@@ -230,6 +245,12 @@ pub(super) mod tests {
         }
     }
 
+    impl Output for Capture {
+        fn wait_for_room(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn lines_are_written_in_order_and_flushed() {
         let capture = Capture::default();
@@ -281,6 +302,11 @@ pub(super) mod tests {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
             fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Output for Gone {
+            fn wait_for_room(&self) -> io::Result<()> {
                 Ok(())
             }
         }

@@ -181,7 +181,7 @@ fn page(totals: &Totals, format: Format) -> String {
     };
     let mut out = Vec::new();
     page.write(format, &mut out);
-    String::from_utf8(out).unwrap()
+    String::from_utf8(out).expect("pages are text")
 }
 
 fn shard(number: usize) -> Local {

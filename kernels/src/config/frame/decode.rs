@@ -1,7 +1,10 @@
 //! Reading frames: what is decoded is within every range of the protocol.
 
 use super::encode::PackageVersion;
-use super::kind::{ENTRY_BYTES, FIXED_BYTES, FrameFault, FrameType, Sender, validate};
+use super::kind::{
+    ENTRY_BYTES, FIXED_BYTES, FrameFault, FrameType, Sender, entries_of_bulk, fold_of_xor, u32_at,
+    u64_at, validate, validate_fixed,
+};
 use crate::config::feature::{Feature, Switch};
 use crate::config::field::{Field, OffsetBase, RangeFault};
 use crate::config::state::{ConfigState, STATE_BYTES};
@@ -79,18 +82,27 @@ pub struct BulkEntries<'f> {
 }
 
 /// Decodes a frame that either side may have sent.
-#[inline]
+#[inline(always)]
 pub fn decode(frame: &[u8], base: OffsetBase) -> Result<Frame<'_>, FrameFault> {
-    decode_of_kind(validate(frame)?, frame, base)
+    // Updates are what sessions are made of: decoded in the caller's registers.
+    match frame.try_into() {
+        Ok(fixed) if frame[0] == FrameType::Update.byte() => {
+            validate_fixed(fixed)?;
+            update_of(fixed, base)
+        }
+        Ok(_) | Err(_) => match frame.first() {
+            Some(&BULK) => bulk_of(frame, base),
+            Some(_) | None => decode_other(frame, base),
+        },
+    }
 }
 
 /// Decodes a frame from a client: types that only the server sends are
 /// [`NotAllowed`](FrameFault::NotAllowed), whatever they say.
 #[inline]
 pub fn decode_from_client(frame: &[u8], base: OffsetBase) -> Result<Frame<'_>, FrameFault> {
-    let kind = validate(frame)?;
-    match kind.sender() {
-        Sender::Either => decode_of_kind(kind, frame, base),
+    match validate(frame)?.sender() {
+        Sender::Either => decode(frame, base),
         Sender::Server => Err(FrameFault::NotAllowed),
     }
 }
@@ -127,20 +139,21 @@ impl From<RangeFault> for FrameFault {
     }
 }
 
-/// Decodes what [`validate`] accepted as this type.
-#[inline]
-fn decode_of_kind(
-    kind: FrameType,
-    frame: &[u8],
-    base: OffsetBase,
-) -> Result<Frame<'_>, FrameFault> {
-    match kind {
-        FrameType::Update => {
-            let (offset, value) = fixed_of(frame)?;
-            let field = Field::from_offset(offset, base).ok_or(FrameFault::InvalidField)?;
-            field.check(value)?;
-            Ok(Frame::Update { field, value })
-        }
+#[inline(always)]
+fn update_of(frame: &[u8; FIXED_BYTES], base: OffsetBase) -> Result<Frame<'static>, FrameFault> {
+    let (offset, value) = parts_of(frame);
+    let field = Field::from_offset(offset, base).ok_or(FrameFault::InvalidField)?;
+    field.check(value)?;
+    Ok(Frame::Update { field, value })
+}
+
+#[inline(never)]
+fn decode_other(frame: &[u8], base: OffsetBase) -> Result<Frame<'_>, FrameFault> {
+    match validate(frame)? {
+        FrameType::Update => update_of(
+            frame.try_into().map_err(|_| FrameFault::InvalidLength)?,
+            base,
+        ),
         FrameType::Toggle => {
             let value = value_at(Field::FeatureFlags.offset(base), frame)?;
             let feature = Feature::from_bit(value >> 1).ok_or(FrameFault::OutOfRange)?;
@@ -196,12 +209,17 @@ fn decode_of_kind(
 }
 
 /// The offset and the value of a fixed frame.
+#[inline(always)]
+fn parts_of(frame: &[u8; FIXED_BYTES]) -> (u32, u64) {
+    (u32_at(frame, 1), u64_at(frame, 5))
+}
+
 #[inline]
 fn fixed_of(frame: &[u8]) -> Result<(u32, u64), FrameFault> {
-    let frame: &[u8; FIXED_BYTES] = frame.try_into().map_err(|_| FrameFault::InvalidLength)?;
-    let [_, o0, o1, o2, o3, v0, v1, v2, v3, v4, v5, v6, v7, _] = *frame;
-    let value = u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]);
-    Ok((u32::from_le_bytes([o0, o1, o2, o3]), value))
+    frame
+        .try_into()
+        .map(parts_of)
+        .map_err(|_| FrameFault::InvalidLength)
 }
 
 /// The value of a fixed frame that has only one offset.
@@ -222,20 +240,27 @@ fn text_of(frame: &[u8]) -> Result<&str, FrameFault> {
     }
 }
 
-#[inline]
+/// Decodes a bulk in one walk: its sum is that of its entries' words.
 fn bulk_of(frame: &[u8], base: OffsetBase) -> Result<Frame<'_>, FrameFault> {
-    let (entries, _) = frame[1..].as_chunks::<ENTRY_BYTES>();
+    let (Some(entries), Some(last)) = (entries_of_bulk(frame), frame.last()) else {
+        return Err(FrameFault::InvalidLength);
+    };
+    let mut sum = u64::from(BULK ^ last);
+    let mut first_fault = None;
     for entry in entries {
-        entry_of(entry, base)?;
+        sum ^= u64_at(entry, 4) ^ u64::from(u32_at(entry, 0)) ^ u64::from(entry[12]);
+        first_fault = first_fault.or(entry_of(entry, base).err());
     }
-    Ok(Frame::Bulk(BulkEntries { entries, base }))
+    match first_fault {
+        _ if fold_of_xor(sum) != 0 => Err(FrameFault::ChecksumMismatch),
+        Some(fault) => Err(fault),
+        None => Ok(Frame::Bulk(BulkEntries { entries, base })),
+    }
 }
 
 #[inline]
 fn entry_of(entry: &[u8; ENTRY_BYTES], base: OffsetBase) -> Result<(Field, u64), FrameFault> {
-    let [o0, o1, o2, o3, v0, v1, v2, v3, v4, v5, v6, v7, zero] = *entry;
-    let offset = u32::from_le_bytes([o0, o1, o2, o3]);
-    let value = u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]);
+    let (offset, value, zero) = (u32_at(entry, 0), u64_at(entry, 4), entry[12]);
     let field = Field::from_offset(offset, base).ok_or(FrameFault::InvalidField)?;
     field.check(value)?;
     if zero == 0 {
@@ -257,6 +282,8 @@ fn sync_response_of(frame: &[u8]) -> Result<Frame<'_>, FrameFault> {
     })
 }
 
+const BULK: u8 = FrameType::Bulk.byte();
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -266,6 +293,80 @@ mod tests {
     use super::*;
 
     const BASES: [OffsetBase; 2] = [OffsetBase::Lockfile, OffsetBase::Zero];
+
+    const fn update(field: Field, value: u64) -> Frame<'static> {
+        Frame::Update { field, value }
+    }
+
+    const VECTORS: [(OffsetBase, &str, Frame<'static>); 11] = [
+        (
+            OffsetBase::Lockfile,
+            "0104000000010000000000000004",
+            update(Field::Version, 1),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "0105000000d4c3b2a10000000000",
+            update(Field::RegistryHash, HASH),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010900000007000000000000000f",
+            update(Field::FeatureFlags, 7),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010d00000002000000000000000e",
+            update(Field::TerminalMode, 2),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010e000000180000000000000017",
+            update(Field::Rows, 24),
+        ),
+        (
+            OffsetBase::Lockfile,
+            "010f00000050000000000000005e",
+            update(Field::Cols, 80),
+        ),
+        (
+            OffsetBase::Zero,
+            "010900000002000000000000000a",
+            update(Field::TerminalMode, 2),
+        ),
+        (
+            OffsetBase::Zero,
+            "0400000000780028000000000054",
+            Frame::Resize {
+                rows: 40,
+                cols: 120,
+            },
+        ),
+        (
+            OffsetBase::Zero,
+            "0600000000010000000000000007",
+            Frame::Ack {
+                acknowledged: FrameType::Update,
+            },
+        ),
+        (
+            OffsetBase::Zero,
+            "05000000000068e5cf8b010000cd",
+            Frame::Heartbeat {
+                unix_ms: 1_700_000_000_000,
+            },
+        ),
+        (
+            OffsetBase::Zero,
+            "0701000000496e76616c69642077",
+            Frame::Error {
+                fault: FrameFault::InvalidLength,
+                text: *b"Invalid ",
+            },
+        ),
+    ];
+
+    const HASH: u64 = 0xa1b2_c3d4;
 
     fn bytes(hex: &str) -> Vec<u8> {
         let pairs = hex
@@ -314,75 +415,7 @@ mod tests {
 
     #[test]
     fn vectors_of_the_protocol_are_read_in_their_base() {
-        let update = |field, value| Frame::Update { field, value };
-        let table = [
-            (
-                OffsetBase::Lockfile,
-                "0104000000010000000000000004",
-                update(Field::Version, 1),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "0105000000d4c3b2a10000000000",
-                update(Field::RegistryHash, 0xa1b2_c3d4),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010900000007000000000000000f",
-                update(Field::FeatureFlags, 7),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010d00000002000000000000000e",
-                update(Field::TerminalMode, 2),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010e000000180000000000000017",
-                update(Field::Rows, 24),
-            ),
-            (
-                OffsetBase::Lockfile,
-                "010f00000050000000000000005e",
-                update(Field::Cols, 80),
-            ),
-            (
-                OffsetBase::Zero,
-                "010900000002000000000000000a",
-                update(Field::TerminalMode, 2),
-            ),
-            (
-                OffsetBase::Zero,
-                "0400000000780028000000000054",
-                Frame::Resize {
-                    rows: 40,
-                    cols: 120,
-                },
-            ),
-            (
-                OffsetBase::Zero,
-                "0600000000010000000000000007",
-                Frame::Ack {
-                    acknowledged: FrameType::Update,
-                },
-            ),
-            (
-                OffsetBase::Zero,
-                "05000000000068e5cf8b010000cd",
-                Frame::Heartbeat {
-                    unix_ms: 1_700_000_000_000,
-                },
-            ),
-            (
-                OffsetBase::Zero,
-                "0701000000496e76616c69642077",
-                Frame::Error {
-                    fault: FrameFault::InvalidLength,
-                    text: *b"Invalid ",
-                },
-            ),
-        ];
-        for (base, hex, frame) in table {
+        for (base, hex, frame) in VECTORS {
             assert_eq!(decode(&bytes(hex), base), Ok(frame), "{hex}");
         }
     }

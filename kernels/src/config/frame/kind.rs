@@ -64,39 +64,53 @@ pub enum FrameFault {
 /// Checks length, checksum and type, in this order, and nothing of what the frame says.
 #[inline]
 pub fn validate(frame: &[u8]) -> Result<FrameType, FrameFault> {
-    let Some(&first) = frame.first() else {
+    match frame.try_into() {
+        Ok(fixed) => validate_fixed(fixed),
+        Err(_) => validate_other_length(frame),
+    }
+}
+
+/// The check of a frame as long as the fixed ones are; a terminal text can be, too.
+#[inline(always)]
+pub(super) fn validate_fixed(frame: &[u8; FIXED_BYTES]) -> Result<FrameType, FrameFault> {
+    let kind = FrameType::from_byte(frame[0]);
+    if matches!(kind, Some(FrameType::Bulk | FrameType::SyncResponse)) {
+        return Err(FrameFault::InvalidLength);
+    }
+    if xor_of_fixed(frame) != 0 {
+        return Err(FrameFault::ChecksumMismatch);
+    }
+    kind.ok_or(FrameFault::UnknownType)
+}
+
+fn validate_other_length(frame: &[u8]) -> Result<FrameType, FrameFault> {
+    let kind = frame.first().and_then(|first| FrameType::from_byte(*first));
+    let Some(kind) = kind else {
         return Err(FrameFault::InvalidLength);
     };
-    let kind = FrameType::from_byte(first);
     let length_holds = match kind {
-        Some(FrameType::TerminalOutput | FrameType::TerminalInput) => {
-            frame.len() >= 2 && frame.len() <= TERMINAL_TEXT_BYTES_MAX + 2
+        FrameType::TerminalOutput | FrameType::TerminalInput => {
+            (2..=FRAME_BYTES_MAX).contains(&frame.len())
         }
-        Some(FrameType::Bulk) => {
-            frame.len() > 2
-                && frame.len() <= BULK_BYTES_MAX
-                && (frame.len() - 2).is_multiple_of(ENTRY_BYTES)
-        }
-        Some(FrameType::SyncResponse) => frame.len() == SYNC_RESPONSE_BYTES,
-        Some(
-            FrameType::Update
-            | FrameType::Toggle
-            | FrameType::RegisterPackage
-            | FrameType::Resize
-            | FrameType::Heartbeat
-            | FrameType::Ack
-            | FrameType::Error
-            | FrameType::SyncRequest,
-        )
-        | None => frame.len() == FIXED_BYTES,
+        FrameType::Bulk => entries_of_bulk(frame).is_some(),
+        FrameType::SyncResponse => frame.len() == SYNC_RESPONSE_BYTES,
+        FrameType::Update
+        | FrameType::Toggle
+        | FrameType::RegisterPackage
+        | FrameType::Resize
+        | FrameType::Heartbeat
+        | FrameType::Ack
+        | FrameType::Error
+        | FrameType::SyncRequest => false,
     };
     if !length_holds {
         return Err(FrameFault::InvalidLength);
     }
-    if xor_of(frame) != 0 {
-        return Err(FrameFault::ChecksumMismatch);
+    if xor_of(frame) == 0 {
+        Ok(kind)
+    } else {
+        Err(FrameFault::ChecksumMismatch)
     }
-    kind.ok_or(FrameFault::UnknownType)
 }
 
 impl FrameType {
@@ -217,6 +231,22 @@ impl fmt::Display for FrameFault {
 
 impl core::error::Error for FrameFault {}
 
+/// The entries of a bulk, if its length is that of 1 to 16 of them.
+#[inline]
+pub(super) fn entries_of_bulk(frame: &[u8]) -> Option<&[[u8; ENTRY_BYTES]]> {
+    let (_, rest) = frame.split_first()?;
+    let (entries, sum) = rest.as_chunks();
+    let is_whole = sum.len() == 1 && (1..=BULK_ENTRIES_MAX).contains(&entries.len());
+    if is_whole { Some(entries) } else { None }
+}
+
+/// The XOR of the bytes of a fixed frame, from two words that overlap by two bytes.
+#[inline(always)]
+fn xor_of_fixed(frame: &[u8; FIXED_BYTES]) -> u8 {
+    let (first, last) = (u64_at(frame, 0), u64_at(frame, FIXED_BYTES - 8));
+    fold_of_xor(first ^ last >> 16)
+}
+
 /// The XOR of all bytes, which is 0 for a frame that ends in the XOR of the others.
 #[inline]
 pub(super) fn xor_of(bytes: &[u8]) -> u8 {
@@ -242,6 +272,26 @@ pub(super) const fn fold_of_xor(mut word: u64) -> u8 {
     word ^= word >> 16;
     word ^= word >> 8;
     word as u8
+}
+
+/// The word at a place. From a slice and not from single bytes, which would stay single loads.
+#[inline(always)]
+pub(super) fn u64_at<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    u64::from_le_bytes(
+        bytes[at..at + 8]
+            .try_into()
+            .expect("the range has eight bytes"),
+    )
+}
+
+/// The half word at a place.
+#[inline(always)]
+pub(super) fn u32_at<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
+    u32::from_le_bytes(
+        bytes[at..at + 4]
+            .try_into()
+            .expect("the range has four bytes"),
+    )
 }
 
 /// Bytes of a fixed frame: type, offset, value, checksum.

@@ -1,6 +1,8 @@
 //! What can be wrong with the headers of a request, and the list that reports it.
+#![allow(unsafe_code)] // the list's uninitialised room
 
 use core::fmt;
+use core::mem::MaybeUninit;
 
 use super::name::Header;
 use crate::config::field::Field;
@@ -36,9 +38,12 @@ pub struct HeaderFault<'h> {
 }
 
 /// The faults of one request, the first [`FAULTS_MAX`] of them.
-#[derive(Clone, Debug)]
+///
+/// Its room is not initialised: every request makes a list and next to none fills it.
+#[derive(Clone)]
 pub struct FaultList<'h> {
-    faults: [Option<HeaderFault<'h>>; FAULTS_MAX],
+    /// The first `count` are initialised, as many as there are.
+    faults: [MaybeUninit<HeaderFault<'h>>; FAULTS_MAX],
     count: usize,
 }
 
@@ -148,14 +153,16 @@ impl<'h> FaultList<'h> {
     #[inline]
     pub const fn new() -> FaultList<'h> {
         FaultList {
-            faults: [const { None }; FAULTS_MAX],
+            faults: [const { MaybeUninit::uninit() }; FAULTS_MAX],
             count: 0,
         }
     }
 
     /// The faults kept, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &HeaderFault<'h>> {
-        self.faults.iter().flatten()
+        let kept = &self.faults[..self.count.min(FAULTS_MAX)];
+        // SAFETY: `push` alone counts, and only after it has written the place it counts.
+        kept.iter().map(|fault| unsafe { fault.assume_init_ref() })
     }
 
     /// How many faults were found, kept or not.
@@ -178,9 +185,15 @@ impl<'h> FaultList<'h> {
     #[cold]
     pub(super) fn push(&mut self, fault: HeaderFault<'h>) {
         if let Some(room) = self.faults.get_mut(self.count) {
-            *room = Some(fault);
+            room.write(fault);
         }
         self.count += 1;
+    }
+}
+
+impl fmt::Debug for FaultList<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter()).finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `X-Bun-*` headers: written as lines of a head, read and checked as name and value pairs.
 
 mod check;
+mod explain;
 mod faults;
 mod name;
 mod read;

@@ -84,70 +84,101 @@ impl Header {
 /// Tells what a header name is, whatever its case.
 #[inline]
 pub(super) fn kind_of_name(name: &[u8]) -> NameKind {
-    // Eight bytes hold the prefix and the shortest of ours is longer.
-    let Some(first) = name.first_chunk::<8>() else {
-        return if has_prefix(name) {
-            NameKind::Unknown
-        } else {
+    let Some(words) = Words::of_name(name) else {
+        let is_foreign = name.first().is_none_or(|first| first | 0x20 != b'x');
+        return if is_foreign {
             NameKind::Foreign
+        } else {
+            kind_of_other_length(name)
         };
     };
-    let first = u64::from_le_bytes(*first);
-    if (first | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
+    if (words.first | PREFIX_FOLD) & PREFIX_MASK != PREFIX {
         return NameKind::Foreign;
     }
-    let Some(words) = words_of_name(name) else {
-        return NameKind::Unknown;
-    };
-    let entry = &NAMES[slot_of_name(words, name.len())];
-    let differs = (words[0] | entry.fold[0]) ^ entry.words[0]
-        | (words[1] | entry.fold[1]) ^ entry.words[1]
-        | (words[2] | entry.fold[2]) ^ entry.words[2]
-        | (name.len() ^ entry.length) as u64;
-    if differs == 0 {
+    let entry = &NAMES[words.slot(name.len(), MULTIPLIER)];
+    let is_same = words.middle | entry.fold.middle == entry.words.middle
+        && words.last | entry.fold.last == entry.words.last
+        && name.len() == entry.length;
+    if is_same {
         NameKind::Known(entry.header)
     } else {
         NameKind::Unknown
     }
 }
 
-/// A name in the table: three words that together cover it, its letters in lower case, and the
-/// bit to set in each byte that is a letter. Folding letters only keeps the match exact.
+/// A name in the table, in lower case, and the bit to set in each byte that is a letter: to fold
+/// nothing but letters keeps the match exact. A power of two in size, to be found by a shift.
+#[repr(align(64))]
 struct Entry {
-    words: [u64; 3],
-    fold: [u64; 3],
+    words: Words,
+    fold: Words,
     length: usize,
     header: Header,
 }
 
-/// The first eight bytes, the eight that begin twelve before the end, and the last eight; names
-/// of 12 to 20 bytes have all of theirs in these.
-#[inline]
-const fn words_of_name(name: &[u8]) -> Option<[u64; 3]> {
-    if name.len() < LENGTH_MIN || name.len() > LENGTH_MAX {
-        return None;
-    }
-    let (Some(first), Some(last_twelve)) = (name.first_chunk::<8>(), name.last_chunk::<12>())
-    else {
-        return None;
-    };
-    let (Some(middle), Some(last)) = (
-        last_twelve.first_chunk::<8>(),
-        last_twelve.last_chunk::<8>(),
-    ) else {
-        return None;
-    };
-    Some([
-        u64::from_le_bytes(*first),
-        u64::from_le_bytes(*middle),
-        u64::from_le_bytes(*last),
-    ])
+/// Three words that cover a name of 14 to 20 bytes: its first eight bytes, the eight after the
+/// prefix, its last eight.
+#[derive(Clone, Copy)]
+struct Words {
+    first: u64,
+    middle: u64,
+    last: u64,
 }
 
-#[inline]
-const fn slot_of_name(words: [u64; 3], length: usize) -> usize {
-    let ending = (words[2] >> 32) as u32 | 0x2020_2020;
-    (ending.wrapping_add(length as u32).wrapping_mul(MULTIPLIER) >> 28) as usize
+impl Words {
+    #[inline(always)]
+    const fn of_name(name: &[u8]) -> Option<Words> {
+        if name.len() > LENGTH_MAX {
+            return None;
+        }
+        let Some(front) = name.first_chunk::<LENGTH_MIN>() else {
+            return None;
+        };
+        match (front.first_chunk(), front.last_chunk(), name.last_chunk()) {
+            (Some(first), Some(middle), Some(last)) => Some(Words {
+                first: u64::from_le_bytes(*first),
+                middle: u64::from_le_bytes(*middle),
+                last: u64::from_le_bytes(*last),
+            }),
+            (None, _, _) | (_, None, _) | (_, _, None) => None,
+        }
+    }
+
+    /// The place in the table: the last four bytes and the length tell the names apart.
+    #[inline(always)]
+    const fn slot(self, length: usize, multiplier: u32) -> usize {
+        let key = ((self.last >> 32) as u32 | 0x2020_2020).wrapping_add(length as u32);
+        (key.wrapping_mul(multiplier) >> 28) as usize
+    }
+
+    /// The bit that tells upper from lower case, in each byte that is a letter.
+    const fn fold(self) -> Words {
+        Words {
+            first: fold_of(self.first),
+            middle: fold_of(self.middle),
+            last: fold_of(self.last),
+        }
+    }
+
+    const fn or(self, other: Words) -> Words {
+        Words {
+            first: self.first | other.first,
+            middle: self.middle | other.middle,
+            last: self.last | other.last,
+        }
+    }
+}
+
+/// The one name of ours that is too short for the table, and names of others.
+#[cold]
+fn kind_of_other_length(name: &[u8]) -> NameKind {
+    if name.eq_ignore_ascii_case(Header::Domain.as_str().as_bytes()) {
+        NameKind::Known(Header::Domain)
+    } else if has_prefix(name) {
+        NameKind::Unknown
+    } else {
+        NameKind::Foreign
+    }
 }
 
 fn has_prefix(name: &[u8]) -> bool {
@@ -168,17 +199,20 @@ const fn fold_of(word: u64) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-const fn entry_of(header: Header) -> Entry {
+/// The table's entry for a header, unless its name is too short for the table.
+const fn entry_of(header: Header) -> Option<Entry> {
     let name = header.as_str().as_bytes();
-    let Some(words) = words_of_name(name) else {
-        panic!("a name has 12 to 20 bytes")
-    };
-    let fold = [fold_of(words[0]), fold_of(words[1]), fold_of(words[2])];
-    Entry {
-        words: [words[0] | fold[0], words[1] | fold[1], words[2] | fold[2]],
-        fold,
-        length: name.len(),
-        header,
+    match Words::of_name(name) {
+        Some(words) => {
+            let fold = words.fold();
+            Some(Entry {
+                words: words.or(fold),
+                fold,
+                length: name.len(),
+                header,
+            })
+        }
+        None => None,
     }
 }
 
@@ -188,19 +222,13 @@ const fn multiplier_without_collisions() -> u32 {
         let mut taken: u16 = 0;
         let mut index = 0;
         while index < Header::ALL.len() {
-            let name = Header::ALL[index].as_str().as_bytes();
-            let Some(words) = words_of_name(name) else {
-                panic!("a name has 12 to 20 bytes")
-            };
-            let ending = (words[2] >> 32) as u32 | 0x2020_2020;
-            let slot = ending
-                .wrapping_add(name.len() as u32)
-                .wrapping_mul(multiplier)
-                >> 28;
-            if taken >> slot & 1 == 1 {
-                break;
+            if let Some(entry) = entry_of(Header::ALL[index]) {
+                let slot = entry.words.slot(entry.length, multiplier);
+                if taken >> slot & 1 == 1 {
+                    break;
+                }
+                taken |= 1 << slot;
             }
-            taken |= 1 << slot;
             index += 1;
         }
         if index == Header::ALL.len() {
@@ -210,7 +238,7 @@ const fn multiplier_without_collisions() -> u32 {
     }
 }
 
-const LENGTH_MIN: usize = 12;
+const LENGTH_MIN: usize = 14;
 const LENGTH_MAX: usize = 20;
 
 const PREFIX: u64 = u64::from_le_bytes(*b"x-bun-\0\0");
@@ -219,17 +247,15 @@ const PREFIX_MASK: u64 = 0x0000_ffff_ffff_ffff;
 
 const MULTIPLIER: u32 = multiplier_without_collisions();
 
-/// Empty slots repeat the first name: a name that lands there differs from it.
+/// Empty slots hold a name that is found elsewhere: a name that lands there differs from it.
 static NAMES: [Entry; 16] = {
-    let mut names = [const { entry_of(Header::ConfigVersion) }; 16];
+    let mut names = [const { entry_of(Header::ConfigVersion).expect("it has 20 bytes") }; 16];
     let mut index = 0;
     while index < Header::ALL.len() {
-        let header = Header::ALL[index];
-        let name = header.as_str().as_bytes();
-        let Some(words) = words_of_name(name) else {
-            panic!("a name has 12 to 20 bytes")
-        };
-        names[slot_of_name(words, name.len())] = entry_of(header);
+        if let Some(entry) = entry_of(Header::ALL[index]) {
+            let slot = entry.words.slot(entry.length, MULTIPLIER);
+            names[slot] = entry;
+        }
         index += 1;
     }
     names

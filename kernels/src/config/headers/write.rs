@@ -1,8 +1,8 @@
 //! Writing the `X-Bun-*` lines of a head: a rendered template with the values patched in.
 
 use super::token::{ProxyToken, TOKEN_BYTES_MAX};
-use crate::config::digits::{decimal_of_u8, hex_of_u32};
-use crate::config::dump::{DUMP_BYTES, write_dump};
+use crate::config::digits::{decimal_of_u8, hex_of_u64};
+use crate::config::dump::{DUMP_BYTES, Digits};
 use crate::config::state::ConfigState;
 
 /// Writes the configuration's headers, each line with its CRLF, and returns the bytes written.
@@ -26,29 +26,32 @@ pub fn write_headers(
         return lines_bytes;
     };
     let (name, rest) = out[lines_bytes..].split_at_mut(TOKEN.len());
-    let (text, rest) = rest.split_at_mut(token.as_str().len());
+    let (text, rest) = rest.split_at_mut(token.as_bytes().len());
     name.copy_from_slice(TOKEN);
-    text.copy_from_slice(token.as_str().as_bytes());
+    text.copy_from_slice(token.as_bytes());
     rest[..2].copy_from_slice(b"\r\n");
-    lines_bytes + TOKEN.len() + token.as_str().len() + 2
+    lines_bytes + TOKEN.len() + token.as_bytes().len() + 2
 }
 
 #[inline(always)]
 fn write_lines(state: &ConfigState, request_id: u64, out: &mut Lines) -> usize {
+    let digits = Digits::of(state);
     let mut at = put(out, 0, VERSION);
     at += put_decimal(out, at, state.version());
     put(out, at, FIELDS);
-    put(out, at + HASH_AT, &hex_of_u32(state.registry_hash()));
-    put(out, at + FLAGS_AT, &hex_of_u32(state.feature_flags()));
+    put::<8>(out, at + HASH_AT, digits.registry_hash());
+    put::<8>(out, at + FLAGS_AT, digits.feature_flags());
     put(out, at + MODE_AT, &[b'0' + state.terminal_mode() as u8]);
     at += FIELDS.len();
     at += put_decimal(out, at, state.rows());
     at += put(out, at, COLS);
     at += put_decimal(out, at, state.cols());
     put(out, at, DUMP);
-    put(out, at + DUMP_AT, &write_dump(state));
-    put(out, at + ID_AT, &hex_of_u32((request_id >> 32) as u32));
-    put(out, at + ID_AT + 8, &hex_of_u32(request_id as u32));
+    let dump = out[at + DUMP_AT..]
+        .first_chunk_mut()
+        .expect("the lines end after the dump");
+    digits.write_dump(dump);
+    put(out, at + ID_AT, &hex_of_u64(request_id));
     at + DUMP.len()
 }
 
@@ -99,6 +102,7 @@ mod tests {
     use super::*;
     use crate::config::field::Field;
     use crate::config::headers::extract;
+    use crate::level::Level;
 
     /// The block by the definition.
     fn oracle(state: &ConfigState, request_id: u64, token: Option<&str>) -> String {
@@ -122,7 +126,7 @@ mod tests {
     }
 
     fn written(state: &ConfigState, request_id: u64, token: Option<&str>) -> String {
-        let token = token.map(|text| ProxyToken::parse(text.as_bytes()).unwrap());
+        let token = token.map(|text| ProxyToken::parse(Level::detect(), text.as_bytes()).unwrap());
         let mut out = [0xee; HEADERS_BYTES_MAX];
         let length = write_headers(state, request_id, token, &mut out);
         assert!(out[length..].iter().all(|byte| *byte == 0xee));

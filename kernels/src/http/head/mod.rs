@@ -5,6 +5,7 @@ mod fields;
 mod parser;
 mod table;
 mod target;
+mod words;
 
 pub use fault::HeadFault;
 pub use parser::{HeadParser, HeadStatus};

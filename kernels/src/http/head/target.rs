@@ -1,27 +1,49 @@
 //! Methods, the four forms of a request target, and authorities.
 
 use super::table::{Halt, Span, Summary};
+use super::words::Words;
 use super::{Escapes, HeadFault, Method, TargetForm};
 use crate::http::class::REGISTERED_NAME;
-use crate::http::scan::TargetMarks;
+use crate::http::scan::RequestMarks;
 
 impl Method {
-    /// The method of this name. Names are case-sensitive (RFC 9110, section 9.1).
+    /// The method whose name is the token from `start` to `end`. Names are case-sensitive
+    /// (RFC 9110, section 9.1), so that one load serves all comparisons.
     #[inline(always)]
-    pub(super) fn of(name: &[u8]) -> Method {
+    pub(super) fn of(words: Words<'_>, start: usize, end: usize) -> Method {
+        let name_bytes = end - start;
+        let Some(word) = words.u64_at(start) else {
+            // Shorter than any request line, whatever its method: the version will be missed.
+            return Method::Other;
+        };
+        if name_bytes >= 8 {
+            return Method::Other;
+        }
+        let name = word & !(u64::MAX << (8 * name_bytes));
         match name {
-            b"GET" => Method::Get,
-            b"HEAD" => Method::Head,
-            b"POST" => Method::Post,
-            b"PUT" => Method::Put,
-            b"PATCH" => Method::Patch,
-            b"DELETE" => Method::Delete,
-            b"OPTIONS" => Method::Options,
-            b"CONNECT" => Method::Connect,
-            b"TRACE" => Method::Trace,
+            GET => Method::Get,
+            HEAD => Method::Head,
+            POST => Method::Post,
+            PUT => Method::Put,
+            PATCH => Method::Patch,
+            DELETE => Method::Delete,
+            OPTIONS => Method::Options,
+            CONNECT => Method::Connect,
+            TRACE => Method::Trace,
             _ => Method::Other,
         }
     }
+}
+
+/// A name in the lower bytes of a word, as a little-endian load and a mask give it.
+const fn name_word(name: &[u8]) -> u64 {
+    let mut word = 0;
+    let mut index = 0;
+    while index < name.len() {
+        word |= (name[index] as u64) << (8 * index);
+        index += 1;
+    }
+    word
 }
 
 /// Fills in what the request target says; the method and the marks are known.
@@ -29,25 +51,31 @@ impl Method {
 pub(super) fn place_target(
     summary: &mut Summary,
     bytes: &[u8],
-    start: usize,
-    marks: TargetMarks,
+    marks: RequestMarks,
 ) -> Result<(), Halt> {
-    summary.target = Span::new(start, marks.end);
-    let path_end = marks.question.min(marks.end);
+    let RequestMarks {
+        method_end,
+        target_end: end,
+        question: path_end,
+        percent,
+    } = marks;
+    let start = method_end + 1;
+    summary.target = Span::new(start, end);
     if bytes[start] == b'/' && summary.method != Method::Connect {
         summary.form = TargetForm::Origin;
         summary.path = Span::new(start, path_end);
+        if percent < path_end {
+            summary.escapes = Escapes::Present;
+        }
     } else {
-        place_rare_target(summary, bytes, start, path_end, marks.end)?;
+        place_rare_target(summary, bytes, start, path_end, end)?;
+        if bytes[summary.path.range()].contains(&b'%') {
+            summary.escapes = Escapes::Present;
+        }
     }
-    if marks.question < marks.end {
-        summary.query = Some(Span::new(marks.question + 1, marks.end));
+    if path_end < end {
+        summary.query = Some(Span::new(path_end + 1, end));
     }
-    summary.escapes = if marks.percent < path_end {
-        Escapes::Present
-    } else {
-        Escapes::Absent
-    };
     Ok(())
 }
 
@@ -140,15 +168,13 @@ impl<'a> Authority<'a> {
 }
 
 /// Whether these are the digits of a port; an empty port means the scheme's own.
-pub(super) fn is_port(bytes: &[u8]) -> bool {
-    let mut number = 0u32;
-    for &byte in bytes {
-        if !byte.is_ascii_digit() || bytes.len() > PORT_BYTES_MAX {
-            return false;
-        }
-        number = number * 10 + u32::from(byte - b'0');
-    }
-    number <= u32::from(u16::MAX)
+fn is_port(bytes: &[u8]) -> bool {
+    let is_number = bytes.len() <= PORT_BYTES_MAX && bytes.iter().all(u8::is_ascii_digit);
+    is_number
+        && bytes
+            .iter()
+            .fold(0, |port, byte| port * 10 + u32::from(byte & 0x0f))
+            <= 65_535
 }
 
 fn ipv6_literal_bytes(bytes: &[u8]) -> Option<usize> {
@@ -161,8 +187,18 @@ fn ipv6_literal_bytes(bytes: &[u8]) -> Option<usize> {
     Some(close + 1)
 }
 
-/// Length of the longest port.
+/// Digits of the longest port.
 const PORT_BYTES_MAX: usize = 5;
 
 /// Length of the longest textual IPv6 address, with an IPv4 tail.
 const IPV6_BYTES_MAX: usize = 45;
+
+const GET: u64 = name_word(b"GET");
+const HEAD: u64 = name_word(b"HEAD");
+const POST: u64 = name_word(b"POST");
+const PUT: u64 = name_word(b"PUT");
+const PATCH: u64 = name_word(b"PATCH");
+const DELETE: u64 = name_word(b"DELETE");
+const OPTIONS: u64 = name_word(b"OPTIONS");
+const CONNECT: u64 = name_word(b"CONNECT");
+const TRACE: u64 = name_word(b"TRACE");

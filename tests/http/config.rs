@@ -1,0 +1,196 @@
+//! `/api/config` as PROTOCOL.md has it: read, changed in part, all or nothing, only if unchanged.
+
+use serde_json::{Value, json};
+
+use crate::support::http::{Connection, Reply, fetch, post_json, send};
+use crate::support::server::Server;
+
+const TARGET: &str = "/api/config";
+
+fn post(server: &Server, headers: &[(&str, &str)], body: &str) -> Reply {
+    send(server.api(), "POST", TARGET, headers, body.as_bytes())
+}
+
+fn state(server: &Server) -> Value {
+    fetch(server.api(), TARGET).json()
+}
+
+#[test]
+fn the_defaults_are_read() {
+    let server = Server::start();
+    let reply = fetch(server.api(), TARGET);
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(
+        reply.json(),
+        json!({
+            "version": 1, "registryHash": 2_712_847_316_u32, "featureFlags": 7,
+            "terminalMode": 2, "rows": 24, "cols": 80, "reserved": 0,
+            "dump": "0x01a1b2c3d40000000702185000", "sequence": 0,
+        })
+    );
+}
+
+#[test]
+fn a_part_is_changed_and_numbered() {
+    let server = Server::start();
+    let reply = post_json(server.api(), TARGET, &json!({"rows": 50, "cols": 132}));
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), json!({"success": true, "sequence": 1}));
+    let hash = json!({"registryHash": "0xDEADBEEF", "featureFlags": "0x7ff"});
+    assert_eq!(post_json(server.api(), TARGET, &hash).json()["sequence"], 2);
+    let state = state(&server);
+    assert_eq!(state["dump"], "0x01deadbeef000007ff02328400");
+    assert_eq!(
+        (&state["rows"], &state["sequence"]),
+        (&json!(50), &json!(2))
+    );
+}
+
+#[test]
+fn an_etag_tells_whether_it_changed() {
+    let server = Server::start();
+    let mut connection = Connection::open(server.api());
+    let mut read = |tags: &str| {
+        let headers = [("If-None-Match", tags)];
+        connection.request("GET", TARGET, &headers, b"").unwrap()
+    };
+    let etag = read("\"other\"").header("etag").unwrap().to_owned();
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+    for tags in [&etag, &format!("\"x\", W/{etag}"), "*"] {
+        let reply = read(tags);
+        assert_eq!(
+            (reply.status, reply.header("etag")),
+            (304, Some(&*etag)),
+            "{tags}"
+        );
+        assert_eq!(reply.header("content-length"), None);
+    }
+    post_json(server.api(), TARGET, &json!({"rows": 25}));
+    let reply = read(&etag);
+    assert_eq!(reply.status, 200);
+    assert_ne!(reply.header("etag"), Some(&*etag));
+    // The same bytes under another number are another state.
+    post_json(server.api(), TARGET, &json!({"rows": 24}));
+    assert_eq!(read(&etag).status, 200);
+}
+
+#[test]
+fn a_change_can_ask_that_nobody_was_faster() {
+    let server = Server::start();
+    let first = fetch(server.api(), TARGET);
+    let etag = first.header("etag").unwrap();
+    let change = r#"{"rows": 25}"#;
+    assert_eq!(
+        post(&server, &[("If-Match", "\"other\"")], change).status,
+        412
+    );
+    assert_eq!(state(&server)["rows"], 24);
+    assert_eq!(post(&server, &[("If-Match", etag)], change).status, 200);
+    assert_eq!(post(&server, &[("If-Match", etag)], change).status, 412);
+    assert_eq!(post(&server, &[("If-Match", "*")], change).status, 200);
+}
+
+/// Body, and the fields at fault.
+const FAULTY: &[(&str, &[&str])] = &[
+    (r#"{"rows": 0}"#, &["rows"]),
+    (r#"{"rows": 256, "cols": 0}"#, &["rows", "cols"]),
+    (r#"{"rows": 30, "colour": 1}"#, &["colour"]),
+    (r#"{"rows": 30, "rows": 31}"#, &["rows"]),
+    (
+        r#"{"featureFlags": 2048, "terminalMode": 4, "reserved": 1}"#,
+        &["featureFlags", "terminalMode", "reserved"],
+    ),
+    (
+        r#"{"version": -1, "registryHash": "0x1g", "rows": 1.5}"#,
+        &["version", "registryHash", "rows"],
+    ),
+    (r#"{"version": "1", "cols": null}"#, &["version", "cols"]),
+    (r#"{"dump": "0x00"}"#, &["dump"]),
+    ("{}", &[""]),
+];
+
+#[test]
+fn every_faulty_field_is_told_and_nothing_is_changed() {
+    let server = Server::start();
+    let before = state(&server);
+    for (body, fields) in FAULTY {
+        let reply = post(&server, &[], body);
+        assert_eq!(reply.status, 422, "{body}");
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/problem+json")
+        );
+        let problem = reply.json();
+        let told: Vec<&str> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(told, *fields, "{body}");
+    }
+    assert_eq!(state(&server), before);
+}
+
+#[test]
+fn what_is_no_object_is_malformed() {
+    let server = Server::start();
+    for body in [
+        "x",
+        "[]",
+        "1",
+        "\"rows\"",
+        "{\"rows\": 30",
+        "{\"rows\": 30} x",
+        "\u{feff}{}",
+    ] {
+        let reply = post(&server, &[], body);
+        assert_eq!(reply.status, 400, "{body}");
+        assert_eq!(reply.json()["status"], 400);
+    }
+    assert_eq!(post(&server, &[], "").status, 400);
+    assert_eq!(state(&server)["sequence"], 0);
+}
+
+#[test]
+fn a_body_has_a_bound() {
+    let server = Server::start();
+    let padded = |bytes: usize| format!("{:bytes$}", r#"{"rows": 30}"#);
+    assert_eq!(post(&server, &[], &padded(4096)).status, 200);
+    assert_eq!(post(&server, &[], &padded(4097)).status, 413);
+}
+
+#[test]
+fn writes_have_a_rate() {
+    let rate = [("THIRTEEN_RATE_WRITES_PER_MINUTE", "5")];
+    let server = Server::start_with(&[], &rate);
+    let statuses: Vec<u16> = (0..8)
+        .map(|index| post_json(server.api(), TARGET, &json!({"rows": 30 + index})).status)
+        .collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 429, 429, 429]);
+    let refused = post_json(server.api(), TARGET, &json!({"rows": 99}));
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    // The window slides: hits at its start weigh until the end of the next.
+    assert!((1..=120).contains(&seconds), "{seconds}");
+    assert_eq!(state(&server)["rows"], 34, "reading has no rate");
+}
+
+#[test]
+fn who_may_write_is_a_setting() {
+    let forwarded = [("X-Forwarded-For", "192.0.2.1")];
+    for (policy, direct, through_proxy) in [
+        ("loopback", 200, 403),
+        ("token", 403, 403),
+        ("open", 200, 200),
+    ] {
+        let server = Server::start_with(&[], &[("THIRTEEN_STATE_WRITE", policy)]);
+        assert_eq!(
+            post(&server, &[], r#"{"rows": 30}"#).status,
+            direct,
+            "{policy}"
+        );
+        let reply = post(&server, &forwarded, r#"{"rows": 31}"#);
+        assert_eq!(reply.status, through_proxy, "{policy}");
+    }
+}
