@@ -1,0 +1,77 @@
+//! Queues that are far too small: what does not fit waits, in its order, and is not lost.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::bench::{Bench, pattern, read_to_end, write_from_thread};
+use crate::ring::{Outgoing, RingOptions};
+
+fn crowded(completions_per_turn_max: usize) -> Bench {
+    Bench::with(&RingOptions {
+        entries: 4,
+        buffers: 64,
+        completions_per_turn_max,
+    })
+}
+
+#[test]
+fn forty_connections_share_a_queue_of_four() {
+    for completions_per_turn_max in [1, 3, 128] {
+        let bench = crowded(completions_per_turn_max);
+        let pairs = bench.pairs(40);
+        let done = Rc::new(Cell::new(0));
+        let mut threads = Vec::new();
+        for (number, (stream, peer)) in pairs.into_iter().enumerate() {
+            let bytes = pattern(number, 20_000 + number);
+            threads.push(write_from_thread(peer, bytes.clone()));
+            let done = done.clone();
+            bench.spawn(async move {
+                assert!(read_to_end(&stream).await.unwrap() == bytes, "of {number}");
+                stream.send(Outgoing::Owned(bytes)).await.unwrap();
+                done.set(done.get() + 1);
+            });
+        }
+        let readers: Vec<_> = threads
+            .into_iter()
+            .map(|thread| {
+                std::thread::spawn(move || {
+                    let mut peer = thread.join().unwrap();
+                    let mut back = Vec::new();
+                    std::io::Read::read_to_end(&mut peer, &mut back).unwrap();
+                    back
+                })
+            })
+            .collect();
+        bench.run(poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if done.get() == 40 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }));
+        bench.assert_nothing_is_held();
+        for (number, reader) in readers.into_iter().enumerate() {
+            assert!(reader.join().unwrap() == pattern(number, 20_000 + number));
+        }
+        if completions_per_turn_max == 1 {
+            assert!(
+                bench.ring.counters().overflows > 0,
+                "the queue was never full"
+            );
+        }
+    }
+}
+
+#[test]
+fn three_hundred_streams_go_at_once_through_a_queue_of_four() {
+    let bench = crowded(128);
+    let pairs = bench.pairs(300);
+    for (stream, _) in &pairs {
+        assert!(stream.start_send(Outgoing::Owned(vec![1; 100])).is_ok());
+    }
+    drop(pairs);
+    bench.assert_nothing_is_held();
+}
