@@ -111,6 +111,7 @@ fn run_jobs(shard: &Shard) -> usize {
     SHARD_JOBS_PER_TURN_MAX
 }
 
-/// How long a shard without work waits in its ring before it sleeps in glommio: as long as
-/// glommio's rings, which carry no request, may wait for a look at them.
+/// How long a shard without work waits in its ring before it sleeps in glommio, which looks at its
+/// own rings only then. What they carry is nothing that a request waits for: wakers that another
+/// thread wakes.
 const WAIT: Duration = Duration::from_millis(100);

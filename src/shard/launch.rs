@@ -217,7 +217,7 @@ impl Drop for EndOnDrop {
 }
 
 /// How long tasks run before glommio looks at its own rings: forever, since those carry nothing
-/// while a shard is awake, and every turn of the driver looks at everything else.
+/// but the bell of a shard that sleeps, and every turn of the driver looks at everything else.
 ///
 /// A timer that fires does harm: glommio 0.12 arms it, and when it has passed before the first
 /// task ran, because the thread was kept off its core for so long, glommio takes that for a lack
@@ -225,59 +225,3 @@ impl Drop for EndOnDrop {
 const PREEMPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Registered file buffers of glommio, which we do not use: the smallest that it takes.
 const IO_MEMORY_BYTES: usize = 64 << 10;
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::mpsc::channel;
-    use std::time::Instant;
-
-    use super::*;
-    use crate::shard::{Flag, yield_now};
-
-    thread_local! {
-        static ENDING: Rc<Flag> = Rc::default();
-    }
-
-    /// Threads that want the shard's core keep it away for milliseconds at any point.
-    #[test]
-    fn a_shard_that_is_kept_off_its_core_goes_on() {
-        let main = |_| async { ENDING.with(Rc::clone).raised().await };
-        let shards = launch(&ShardOptions::new(1), main, |error| panic!("{error}")).unwrap();
-        let is_over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    let cores = core_affinity::get_core_ids().unwrap();
-                    core_affinity::set_for_current(cores[0]);
-                    while !is_over.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                });
-            }
-            let ends = Instant::now() + Duration::from_millis(2000);
-            while Instant::now() < ends {
-                let (answer, answered) = channel();
-                shards.bus().post(0, move || {
-                    spawn(async move {
-                        // Enough turns that the shard is taken off its core amid some of them.
-                        for _ in 0..20 {
-                            yield_now().await;
-                        }
-                        answer.send(()).expect("the test waits");
-                    });
-                });
-                let in_time = answered.recv_timeout(Duration::from_secs(10));
-                if in_time.is_err() {
-                    is_over.store(true, Ordering::Relaxed);
-                    panic!("the shard sleeps although it has work");
-                }
-            }
-            is_over.store(true, Ordering::Relaxed);
-        });
-        shards
-            .bus()
-            .post(0, || ENDING.with(|ending| ending.raise()));
-        shards.join().unwrap();
-    }
-}

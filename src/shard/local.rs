@@ -56,7 +56,8 @@ pub fn current() -> Rc<Shard> {
 }
 
 /// Starts a task on this shard; it runs to its first wait at once. One that panics ends alone,
-/// and those that live when the shard ends are dropped.
+/// and those that live when the shard ends are dropped. Other threads wake it by the bus: a waker
+/// that they wake themselves is heard once the shard is idle.
 ///
 /// # Panics
 /// On a thread that is not a shard.

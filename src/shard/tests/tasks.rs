@@ -5,10 +5,12 @@ use std::future::{pending, poll_fn};
 use std::io::{Read, Write};
 use std::net::TcpStream as Peer;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::super::{Flag, ShardOptions, current, sleep, spawn, yield_now};
+use super::super::{Bus, Flag, ShardOptions, current, sleep, spawn, yield_now};
 use super::scene::on_first_shard;
 use crate::ring::{Outgoing, bind_shared};
 
@@ -80,6 +82,61 @@ fn answer_after_hops(stream: Rc<crate::ring::TcpStream>) {
         stream.send(Outgoing::Owned(vec![b'!'])).await.unwrap();
     });
     flags[0].raise();
+}
+
+/// Threads that want the shard's core keep it away for milliseconds at any point.
+#[test]
+fn a_shard_that_is_kept_off_its_core_goes_on() {
+    let over = Arc::new(AtomicBool::new(false));
+    on_first_shard(&ShardOptions::new(1), move |shard| {
+        let over = over.clone();
+        async move {
+            let rivals: Vec<_> = (0..3).map(|_| occupy_first_core(over.clone())).collect();
+            let asking = std::thread::spawn({
+                let bus = shard.bus.clone();
+                move || ask_for_yields(&bus, Instant::now() + Duration::from_millis(1_500))
+            });
+            while !asking.is_finished() {
+                sleep(Duration::from_millis(10)).await;
+            }
+            over.store(true, Ordering::Relaxed);
+            for rival in rivals {
+                rival.join().unwrap();
+            }
+            assert!(asking.join().unwrap() > 0);
+        }
+    });
+}
+
+fn occupy_first_core(over: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let cores = core_affinity::get_core_ids().unwrap();
+        core_affinity::set_for_current(cores[0]);
+        while !over.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    })
+}
+
+/// Posts tasks that take enough turns to be taken off the core amid some of them.
+fn ask_for_yields(bus: &Bus, ends: Instant) -> usize {
+    let mut answers = 0;
+    while Instant::now() < ends {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        bus.post(0, move || {
+            spawn(async move {
+                for _ in 0..20 {
+                    yield_now().await;
+                }
+                answer.send(()).expect("the test waits");
+            });
+        });
+        answered
+            .recv_timeout(Duration::from_secs(10))
+            .expect("the shard does not sleep while it has work");
+        answers += 1;
+    }
+    answers
 }
 
 /// A waker that another thread wakes goes through glommio, which a shard looks at now and then.
