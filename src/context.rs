@@ -17,6 +17,7 @@ use crate::http::{
 use crate::routes::DOORS;
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
+use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
 use crate::telemetry::{
@@ -42,6 +43,7 @@ pub struct Context {
     access_policy: Cell<AccessSetting>,
     routes_before: [usize; DOORS.len()],
     ring_bytes: Cell<(u64, u64)>,
+    tally: Cell<Tally>,
 }
 
 /// What all shards share.
@@ -120,6 +122,7 @@ impl Context {
             access_policy: Cell::new(access),
             routes_before,
             ring_bytes: Cell::default(),
+            tally: Cell::default(),
         }
     }
 
@@ -138,7 +141,7 @@ impl Context {
         *self.settings.borrow_mut() = settings;
     }
 
-    /// What this shard recorded, with what its ring counted.
+    /// What this shard recorded, with what its ring and its hub counted.
     pub fn snapshot(&self) -> Snapshot {
         let counters = shard::current().ring.counters();
         let (received, sent) = self.ring_bytes.get();
@@ -148,6 +151,14 @@ impl Context {
             .add(Counter::BytesOut, counters.sent_bytes - sent);
         self.ring_bytes
             .set((counters.received_bytes, counters.sent_bytes));
+        let (tally, counted) = (self.state.tally(), self.tally.get());
+        self.telemetry
+            .add(Counter::FramesOut, tally.frames_sent - counted.frames_sent);
+        self.telemetry.add(
+            Counter::UpdatesFolded,
+            tally.updates_folded - counted.updates_folded,
+        );
+        self.tally.set(tally);
         let mut snapshot = self.telemetry.snapshot();
         snapshot.ring = RingCounters {
             completions_overflowed: counters.overflows,
@@ -248,6 +259,10 @@ impl Application for Context {
         if self.access_policy.get() != AccessSetting::Off {
             self.log_access(observation);
         }
+    }
+
+    fn fault(&self, fault: Fault) {
+        self.telemetry.fault(fault);
     }
 
     fn connection(&self, change: ConnectionChange) {

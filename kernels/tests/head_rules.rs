@@ -377,105 +377,66 @@ fn methods() {
     );
 }
 
-/// Method, target, and what it should be parted into: form, path, query, host.
-type TargetCase = (
-    &'static str,
-    &'static str,
-    TargetForm,
-    &'static str,
-    Option<&'static str>,
-    &'static str,
-);
+/// A target with its query, and what else is read from it: form, path, host.
+type TargetCase = (&'static str, TargetForm, &'static str, &'static str);
 
-fn target_cases() -> Vec<TargetCase> {
-    use TargetForm::{Absolute, Asterisk, Authority, Origin};
-    vec![
-        ("GET", "/", Origin, "/", None, "own"),
-        ("GET", "/a/b", Origin, "/a/b", None, "own"),
-        ("GET", "/a?", Origin, "/a", Some(""), "own"),
-        ("GET", "/a?b=c?d", Origin, "/a", Some("b=c?d"), "own"),
-        ("GET", "//a", Origin, "//a", None, "own"),
-        (
-            "GET",
-            "/a:b@c;d,e'(f)*!$&+=[]\\^`{|}~",
-            Origin,
-            "/a:b@c;d,e'(f)*!$&+=[]\\^`{|}~",
-            None,
-            "own",
-        ),
-        ("OPTIONS", "*", Asterisk, "*", None, "own"),
-        (
-            "GET",
-            "http://example.com/a?b",
-            Absolute,
-            "/a",
-            Some("b"),
-            "example.com",
-        ),
-        (
-            "GET",
-            "http://example.com",
-            Absolute,
-            "/",
-            None,
-            "example.com",
-        ),
-        (
-            "GET",
-            "http://example.com?b/c",
-            Absolute,
-            "/",
-            Some("b/c"),
-            "example.com",
-        ),
-        (
-            "GET",
-            "HTTPS://example.com:8443/",
-            Absolute,
-            "/",
-            None,
-            "example.com:8443",
-        ),
-        (
-            "GET",
-            "http://[::1]:3000/a",
-            Absolute,
-            "/a",
-            None,
-            "[::1]:3000",
-        ),
-        (
-            "CONNECT",
-            "example.com:443",
-            Authority,
-            "",
-            None,
-            "example.com:443",
-        ),
-        (
-            "CONNECT",
-            "[2001:db8::1]:443",
-            Authority,
-            "",
-            None,
-            "[2001:db8::1]:443",
-        ),
-    ]
-}
+const TARGETS: [TargetCase; 11] = [
+    ("/", TargetForm::Origin, "/", "own"),
+    ("/a/b", TargetForm::Origin, "/a/b", "own"),
+    ("/a?", TargetForm::Origin, "/a", "own"),
+    ("/a?b=c?d", TargetForm::Origin, "/a", "own"),
+    ("//a", TargetForm::Origin, "//a", "own"),
+    (
+        "/:@;,'()*!$&+=[]\\^`{|}~",
+        TargetForm::Origin,
+        "/:@;,'()*!$&+=[]\\^`{|}~",
+        "own",
+    ),
+    ("http://a.com/a?b", TargetForm::Absolute, "/a", "a.com"),
+    ("http://a.com", TargetForm::Absolute, "/", "a.com"),
+    ("http://a.com?b/c", TargetForm::Absolute, "/", "a.com"),
+    (
+        "HTTPS://a.com:8443/",
+        TargetForm::Absolute,
+        "/",
+        "a.com:8443",
+    ),
+    (
+        "http://[::1]:3000/a",
+        TargetForm::Absolute,
+        "/a",
+        "[::1]:3000",
+    ),
+];
 
 #[test]
 fn targets() {
-    for (method, target, form, path, query, host) in target_cases() {
-        let parsed = accepted(&format!("{method} {target} HTTP/1.1\r\nHost: own\r\n\r\n"));
+    for (target, form, path, host) in TARGETS {
+        let parsed = accepted(&format!("GET {target} HTTP/1.1\r\nHost: own\r\n\r\n"));
+        let query = target.split_once('?').map(|(_, query)| query.as_bytes());
         assert_eq!(parsed.target, target.as_bytes());
         assert_eq!(parsed.form, form, "{target}");
         assert_eq!(parsed.path, path.as_bytes(), "{target}");
-        assert_eq!(
-            parsed.query.as_deref(),
-            query.map(str::as_bytes),
-            "{target}"
-        );
+        assert_eq!(parsed.query.as_deref(), query, "{target}");
         assert_eq!(parsed.host.as_deref(), Some(host.as_bytes()), "{target}");
+    }
+}
+
+#[test]
+fn targets_of_options_and_connect() {
+    let options = accepted("OPTIONS * HTTP/1.1\r\nHost: own\r\n\r\n");
+    assert_eq!(options.form, TargetForm::Asterisk);
+    assert_eq!(
+        (options.path, options.host),
+        (b"*".to_vec(), Some(b"own".to_vec()))
+    );
+    for authority in ["example.com:443", "[2001:db8::1]:443"] {
+        let connect = accepted(&format!(
+            "CONNECT {authority} HTTP/1.1\r\nHost: own\r\n\r\n"
+        ));
+        assert_eq!(connect.form, TargetForm::Authority);
+        assert_eq!((connect.path, connect.query), (Vec::new(), None));
+        assert_eq!(connect.host.as_deref(), Some(authority.as_bytes()));
     }
 }
 
@@ -601,6 +562,39 @@ fn bodies() {
     ] {
         let parsed = accepted(&format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n"));
         assert_eq!(parsed.body, body, "{headers}");
+    }
+}
+
+#[test]
+fn a_field_is_known_by_its_whole_name() {
+    let known = [
+        "host",
+        "cookie",
+        "expect",
+        "upgrade",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+    ];
+    for name in known {
+        for at in 0..name.len() {
+            for other in [b'x', b'_', b'0', b'-', b'~'] {
+                let mut almost = name.as_bytes().to_vec();
+                if almost[at] == other {
+                    continue;
+                }
+                almost[at] = other;
+                let almost = String::from_utf8(almost).expect("ASCII");
+                for line in [format!("{almost}: 1 2"), format!("{name}{at}: 1 2")] {
+                    let parsed = accepted(&format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n"));
+                    assert_eq!(parsed.host.as_deref(), Some(&b"a"[..]), "{line}");
+                    assert_eq!(parsed.body, BodyLength::None, "{line}");
+                    assert_eq!(parsed.connection, Connection::KeepAlive, "{line}");
+                    assert_eq!(parsed.expectation, Expectation::None, "{line}");
+                    assert_eq!((parsed.cookie, parsed.upgrade), (None, None), "{line}");
+                }
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -28,11 +29,15 @@ pub(super) struct Client {
 /// Where the server is sought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// The URL of the api door.
-    pub api: String,
-    /// The URL of the ops door.
-    pub ops: String,
-    /// What named them, to be told when nothing answers.
+    pub api: Site,
+    pub ops: Site,
+}
+
+/// Where one door is sought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Site {
+    pub url: String,
+    /// What named it, to be told when nothing answers.
     pub named_by: String,
 }
 
@@ -51,8 +56,8 @@ enum Local {
 }
 
 impl Client {
-    /// Finds the server: `--server`; else `api.base`, unless `LOCAL=1`; else what the server wrote
-    /// into the data folder; else the addresses of the settings.
+    /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else what
+    /// the server wrote into the data folder; else the addresses of the settings.
     pub(super) fn find(flag: ServerFlag, settings: &Settings) -> Result<Client, Failure> {
         let local = match env::var("LOCAL").as_deref() {
             Ok("1") => Local::On,
@@ -78,7 +83,7 @@ impl Client {
     /// `GET`, for text.
     pub(super) fn read_text(&self, door: Door, path: &str) -> Result<String, Failure> {
         let url = self.url(door, path);
-        self.answer(&url, self.agent.get(&url).call())
+        self.answer(door, &url, self.agent.get(&url).call())
     }
 
     /// `GET`, for JSON.
@@ -93,24 +98,30 @@ impl Client {
             .agent
             .post(&url)
             .header("content-type", "application/json");
-        parse(&url, &self.answer(&url, request.send(body.to_string()))?)
+        let answer = self.answer(door, &url, request.send(body.to_string()))?;
+        parse(&url, &answer)
     }
 
     fn url(&self, door: Door, path: &str) -> String {
+        format!("{}{path}", self.site(door).url)
+    }
+
+    fn site(&self, door: Door) -> &Site {
         match door {
-            Door::Api => format!("{}{path}", self.place.api),
-            Door::Ops => format!("{}{path}", self.place.ops),
+            Door::Api => &self.place.api,
+            Door::Ops => &self.place.ops,
         }
     }
 
     fn answer(
         &self,
+        door: Door,
         url: &str,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<String, Failure> {
-        let mut response = answer.map_err(|fault| self.unreachable(url, &fault))?;
+        let mut response = answer.map_err(|fault| self.unreachable(door, url, &fault))?;
         let body = response.body_mut().read_to_string();
-        let body = body.map_err(|fault| self.unreachable(url, &fault))?;
+        let body = body.map_err(|fault| self.unreachable(door, url, &fault))?;
         if response.status().is_success() {
             return Ok(body);
         }
@@ -121,8 +132,8 @@ impl Client {
         )))
     }
 
-    fn unreachable(&self, url: &str, fault: &ureq::Error) -> Failure {
-        let named_by = &self.place.named_by;
+    fn unreachable(&self, door: Door, url: &str, fault: &ureq::Error) -> Failure {
+        let named_by = &self.site(door).named_by;
         let refused =
             matches!(fault, ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused);
         Failure::Failed(if refused {
@@ -145,37 +156,61 @@ fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Fa
                 "--server: {fault}; give a URL like http://127.0.0.1:3000"
             ))
         })?;
-        return Ok(Place {
-            api: url.clone(),
-            ops: url,
+        let named = Site {
+            url,
             named_by: "from --server".to_owned(),
-        });
-    }
-    if let Some(base) = settings.api.base.as_ref().filter(|_| local == Local::Off) {
-        let named_by = "from the setting api.base".to_owned();
+        };
         return Ok(Place {
-            api: base.clone(),
-            ops: base.clone(),
-            named_by,
+            api: named.clone(),
+            ops: named,
         });
     }
+    let here = find_here(settings);
+    let Some(base) = settings.api.base.as_ref().filter(|_| local == Local::Off) else {
+        return here;
+    };
+    // It names the api door alone. Who may not read the data folder may still use it.
+    Ok(Place {
+        api: Site {
+            url: base.clone(),
+            named_by: "from the setting api.base".to_owned(),
+        },
+        ops: here.map_or_else(|_| site_of(settings.ops.listen, settings), |here| here.ops),
+    })
+}
+
+/// The doors of the server whose data folder this is, or those that the settings give it.
+fn find_here(settings: &Settings) -> Result<Place, Failure> {
     let file = doors::path(&settings.data);
     match Doors::read(&settings.data) {
-        Ok(Some(doors)) => Ok(Place {
-            named_by: format!("from {} of pid {}", file.display(), doors.pid),
-            api: doors.api,
-            ops: doors.ops,
-        }),
+        Ok(Some(doors)) => {
+            let named_by = format!("from {} of pid {}", file.display(), doors.pid);
+            let site = |url| Site {
+                url,
+                named_by: named_by.clone(),
+            };
+            Ok(Place {
+                api: site(doors.api),
+                ops: site(doors.ops),
+            })
+        }
         Ok(None) => Ok(Place {
-            api: doors::url_of(settings.api.listen),
-            ops: doors::url_of(settings.ops.listen),
-            named_by: format!("from the settings; there is no {}", file.display()),
+            api: site_of(settings.api.listen, settings),
+            ops: site_of(settings.ops.listen, settings),
         }),
         Err(fault) => {
             let file = file.display();
             let message = format!("{file}: {fault}; restart the server, or name it with --server");
             Err(Failure::Environment(message))
         }
+    }
+}
+
+fn site_of(listen: SocketAddr, settings: &Settings) -> Site {
+    let file = doors::path(&settings.data);
+    Site {
+        url: doors::url_of(listen),
+        named_by: format!("from the settings; there is no {}", file.display()),
     }
 }
 
@@ -240,7 +275,7 @@ mod tests {
     fn the_server_is_found_in_order() {
         let data = env::temp_dir().join(format!("thirteen-client-{}", std::process::id()));
         std::fs::create_dir_all(&data).unwrap();
-        let base = [
+        let variables = [
             ("THIRTEEN_DATA", data.to_str().unwrap()),
             ("THIRTEEN_API_BASE", "http://base:1"),
             ("THIRTEEN_OPS_LISTEN", "0.0.0.0:3108"),
@@ -249,28 +284,33 @@ mod tests {
             let flag = ServerFlag {
                 server: server.map(str::to_owned),
             };
-            find(flag, local, &settings(&base))
+            find(flag, local, &settings(&variables))
         };
         let named = find(Some("http://flag:1/"), Local::Off).unwrap();
         assert_eq!(
-            (named.api.as_str(), named.ops.as_str()),
+            (&*named.api.url, &*named.ops.url),
             ("http://flag:1", "http://flag:1")
         );
         assert!(matches!(
             find(Some("flag:1"), Local::Off),
             Err(Failure::Usage(_))
         ));
-        assert_eq!(find(None, Local::Off).unwrap().api, "http://base:1");
+        let base = find(None, Local::Off).unwrap();
+        assert_eq!(
+            (&*base.api.url, &*base.ops.url),
+            ("http://base:1", "http://127.0.0.1:3108"),
+            "a base is that of the api door"
+        );
         let place = find(None, Local::On).unwrap();
-        assert_eq!(place.api, "http://127.0.0.1:3000");
-        assert_eq!(place.ops, "http://127.0.0.1:3108");
-        let address = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(place.api.url, "http://127.0.0.1:3000");
+        assert_eq!(place.ops.url, "http://127.0.0.1:3108");
+        let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         Doors::new(address(41), address(42), address(43))
             .write(&data)
             .unwrap();
         let place = find(None, Local::On).unwrap();
         assert_eq!(
-            (&*place.api, &*place.ops),
+            (&*place.api.url, &*place.ops.url),
             ("http://127.0.0.1:41", "http://127.0.0.1:42")
         );
         std::fs::write(doors::path(&data), "no JSON").unwrap();

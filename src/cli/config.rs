@@ -89,7 +89,7 @@ impl Live {
         match (state, sequence) {
             (Some(state), Some(sequence)) => Ok(Live { state, sequence }),
             (None, _) | (_, None) => {
-                let at = &client.place().api;
+                let at = &client.place().api.url;
                 let message =
                     format!("{at}{PATH} has no valid dump and sequence; is it a thirteen server?");
                 Err(Failure::Failed(message))
@@ -143,7 +143,7 @@ fn post(client: &Client, field: Field, value: u64) -> Result<u64, Failure> {
         .get("sequence")
         .and_then(Value::as_u64)
         .ok_or_else(|| {
-            let at = &client.place().api;
+            let at = &client.place().api.url;
             Failure::Failed(format!(
                 "{at}{PATH} gave no sequence: {answer}; is it a thirteen server?"
             ))

@@ -22,16 +22,16 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let place = client.place();
     match args.json.format() {
         Format::Json => {
-            let server = json!({ "api": place.api, "ops": place.ops });
+            let server = json!({ "api": place.api.url, "ops": place.ops.url });
             print_json(&json!({ "server": server, "health": health, "status": status }))
         }
         Format::Text => {
             let mut rows = vec![
                 [
                     "api".to_owned(),
-                    format!("{} ({})", place.api, place.named_by),
+                    format!("{} ({})", place.api.url, place.api.named_by),
                 ],
-                ["ops".to_owned(), place.ops.clone()],
+                ["ops".to_owned(), place.ops.url.clone()],
             ];
             flatten("", &health, &mut rows);
             flatten("", &status, &mut rows);

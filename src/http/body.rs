@@ -7,6 +7,7 @@ use thirteen_kernels::http::{BodyLength, ChunkDecoder, ChunkEvent, ChunkFault};
 
 use crate::limits::DISCARD_BYTES_MAX;
 use crate::ring::{Outgoing, TcpStream};
+use crate::telemetry::Fault;
 
 use super::input::{Filled, Input};
 use super::problem::Problem;
@@ -54,6 +55,16 @@ impl From<BodyFault> for Problem {
             BodyFault::Chunk(fault) => Problem::new(fault.status(), fault.as_str()).closing(),
             BodyFault::Stalled => Problem::new(408, "The body did not arrive in time.").closing(),
             BodyFault::Lost => Problem::new(400, "The body ended early.").closing(),
+        }
+    }
+}
+
+impl BodyFault {
+    /// The kind of fault, where the reply's status does not tell it.
+    pub(super) fn uncounted(&self) -> Option<Fault> {
+        match self {
+            BodyFault::Chunk(_) => Some(Fault::BodyMalformed),
+            BodyFault::TooLong | BodyFault::Stalled | BodyFault::Lost => None,
         }
     }
 }

@@ -14,11 +14,11 @@ use thirteen_kernels::http::{BodyLength, Connection, HeadStatus, HeadTable};
 use crate::limits::{DISCARD_BYTES_MAX, DRAIN_GRACE, PIPELINE_BYTES_MAX, PIPELINE_REQUESTS_MAX};
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
-use crate::telemetry::Operation;
+use crate::telemetry::{Fault, Operation};
 
 use super::answer::{Caller, Told, Turned, Verdict, frame_of, greeting_of, panicked};
 use super::body::{Body, BodyFault};
-use super::exchange::{Exchange, Wire};
+use super::exchange::{Exchange, Wire, fault_of_socket};
 use super::input::{Filled, Input};
 use super::lingering::linger;
 use super::live::Live;
@@ -269,6 +269,7 @@ impl<A: Application> Conversation<A> {
                 date: &server.date,
                 body_timeout: options.body_timeout,
                 write_timeout: options.write_timeout,
+                fault: None,
             },
         };
         let waiting = &server.pending[self.door];
@@ -280,8 +281,14 @@ impl<A: Application> Conversation<A> {
         let outcome = handled.unwrap_or_else(|_| Err(panicked(row.path)));
         let end = conclude(&mut exchange, outcome);
         let Exchange {
-            mut body, frame, ..
+            mut body,
+            frame,
+            wire,
+            ..
         } = exchange;
+        if let Some(fault) = wire.fault {
+            server.application.fault(fault);
+        }
         let bytes = frame.reply_bytes(self.out.len());
         let told = Told {
             status: frame.status,
@@ -312,12 +319,19 @@ impl<A: Application> Conversation<A> {
             match body.next(&self.stream, &mut self.input, patience).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
-                // The reply that was sent may still be read.
-                Err(BodyFault::Lost) => return Err(End::Politely),
-                Err(BodyFault::TooLong | BodyFault::Chunk(_) | BodyFault::Stalled) => {
-                    return Err(End::Lingering);
-                }
+                Err(fault) => return Err(self.stop_skipping(&fault)),
             }
+        }
+    }
+
+    fn stop_skipping(&self, fault: &BodyFault) -> End {
+        if let Some(fault) = fault.uncounted() {
+            self.server.application.fault(fault);
+        }
+        match fault {
+            // The reply that was sent may still be read.
+            BodyFault::Lost => End::Politely,
+            BodyFault::TooLong | BodyFault::Chunk(_) | BodyFault::Stalled => End::Lingering,
         }
     }
 
@@ -342,7 +356,7 @@ impl<A: Application> Conversation<A> {
             Ok(Filled::End) => Err(End::Politely),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => self.be_late(),
-            Err(_) => Err(End::Now),
+            Err(error) => Err(self.lose(&error)),
         }
     }
 
@@ -367,18 +381,35 @@ impl<A: Application> Conversation<A> {
                 };
                 let left = counts.saturating_sub(idle.min(write));
                 if left.is_zero() {
-                    return Err(End::Now);
+                    return Err(self.give_up(reading));
                 }
                 self.reading = reading;
                 self.stream.set_deadline(Some(left));
                 Ok(())
             }
-            Reading::StillIdle | Reading::Sending => Err(End::Now),
+            Reading::StillIdle | Reading::Sending => Err(self.give_up(self.reading)),
             Reading::Head => {
                 let problem = Problem::new(408, "The head did not arrive in time.").closing();
                 Err(self.refuse_head(&problem, self.server.clock.ticks()))
             }
         }
+    }
+
+    /// Ends a connection whose peer was silent, or did not read, for too long.
+    fn give_up(&self, reading: Reading) -> End {
+        match reading {
+            Reading::Sending => self.server.application.fault(Fault::WriteTimeout),
+            Reading::Idle | Reading::StillIdle | Reading::Head => {}
+        }
+        End::Now
+    }
+
+    /// Ends a connection whose socket failed.
+    fn lose(&self, error: &io::Error) -> End {
+        if let Some(fault) = fault_of_socket(error) {
+            self.server.application.fault(fault);
+        }
+        End::Now
     }
 
     fn idle_patience(&self) -> Duration {
@@ -404,7 +435,8 @@ impl<A: Application> Conversation<A> {
         };
         self.stream.set_deadline(Some(self.write_patience()));
         self.reading = Reading::Idle;
-        self.stream.enqueue(busy.0).await.map_err(|_| End::Now)
+        let enqueued = self.stream.enqueue(busy.0).await;
+        enqueued.map_err(|error| self.lose(&error))
     }
 
     /// Lets the last reply go out, then closes.

@@ -1,5 +1,6 @@
 //! A request and its reply for handlers that wait: the body as it comes, the reply as it goes.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use thirteen_kernels::http::{Connection, Version};
 use crate::limits::STREAM_BYTES_MAX;
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
+use crate::telemetry::Fault;
 
 use super::body::{Body, BodyFault};
 use super::date::DateLine;
@@ -32,6 +34,8 @@ pub(super) struct Wire<'x> {
     pub(super) date: &'x DateLine,
     pub(super) body_timeout: Duration,
     pub(super) write_timeout: Duration,
+    /// What the peer did wrong, where the reply's status does not tell.
+    pub(super) fault: Option<Fault>,
 }
 
 impl<'x> Exchange<'x> {
@@ -47,9 +51,11 @@ impl<'x> Exchange<'x> {
             stream,
             input,
             body_timeout,
+            fault,
             ..
         } = &mut self.wire;
-        Ok(self.body.next(stream, input, *body_timeout).await?)
+        let piece = self.body.next(stream, input, *body_timeout).await;
+        Ok(piece.inspect_err(|error| *fault = error.uncounted())?)
     }
 
     /// The whole body; its length is bounded by the route.
@@ -95,6 +101,7 @@ impl<'x> Exchange<'x> {
             stream,
             out,
             write_timeout,
+            fault,
             ..
         } = &mut self.wire;
         let bytes = std::mem::replace(*out, stream.spare_buffer());
@@ -102,7 +109,7 @@ impl<'x> Exchange<'x> {
         stream
             .enqueue(Outgoing::Owned(bytes))
             .await
-            .map_err(|_| lost())
+            .map_err(|error| lost(&error, fault))
     }
 }
 
@@ -125,6 +132,7 @@ impl Stored {
             stream,
             out,
             write_timeout,
+            fault,
             ..
         } = &mut exchange.wire;
         let head = std::mem::replace(*out, stream.spare_buffer());
@@ -132,7 +140,7 @@ impl Stored {
         stream
             .enqueue(Outgoing::HeadAndBody(head, self.body))
             .await
-            .map_err(|_| lost())
+            .map_err(|error| lost(&error, fault))
     }
 }
 
@@ -203,6 +211,19 @@ impl Exchange<'_> {
 }
 
 /// The peer went away or stopped reading; nobody will see this.
-fn lost() -> Problem {
+fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
+    *fault = fault_of_socket(error);
     Problem::from(BodyFault::Lost)
+}
+
+/// What the peer of a socket that failed did wrong, if it did.
+pub(super) fn fault_of_socket(error: &io::Error) -> Option<Fault> {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut};
+    if error.kind() == TimedOut {
+        Some(Fault::WriteTimeout)
+    } else if matches!(error.kind(), ConnectionReset | BrokenPipe) {
+        Some(Fault::Reset)
+    } else {
+        None
+    }
 }

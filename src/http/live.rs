@@ -83,11 +83,6 @@ impl Live {
         self.peer
     }
 
-    /// Whether nothing of ours waits to be sent or is being sent.
-    pub fn is_writable(&self) -> bool {
-        self.out.is_empty() && !self.stream.is_sending()
-    }
-
     /// Writes a binary message; it leaves with the next wait.
     pub fn write(&mut self, payload: &[u8]) {
         if self.endpoint.phase() == Phase::Open {

@@ -11,7 +11,7 @@ use thirteen_kernels::level::Level;
 use crate::limits::REFUSALS_MAX;
 use crate::ring::{Listener, Outgoing, TcpStream};
 use crate::shard;
-use crate::telemetry::{Clock, Operation};
+use crate::telemetry::{Clock, Fault, Operation};
 
 use super::conversation::converse;
 use super::date::DateLine;
@@ -34,6 +34,9 @@ pub trait Application: Sized + 'static {
 
     /// Told of each reply.
     fn observe(&self, observation: &Observation<'_>);
+
+    /// Told of each fault of a peer that no reply's status tells.
+    fn fault(&self, _fault: Fault) {}
 
     /// Told of each connection that opens or ends.
     fn connection(&self, change: ConnectionChange);

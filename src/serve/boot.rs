@@ -33,15 +33,14 @@ pub fn run(settings: Settings) -> ExitCode {
         Ok(running) => running.wait(),
         Err(fault) => {
             eprintln!("thirteen: {}", fault.message);
-            ExitCode::from(fault.exit_code)
+            ExitCode::from(EXIT_ENVIRONMENT)
         }
     }
 }
 
-/// Why the server did not start.
+/// Why the machine or the settings keep the server from starting, and the remedy.
 struct StartFault {
     message: String,
-    exit_code: u8,
 }
 
 /// A server that is up.
@@ -54,14 +53,23 @@ struct Running {
 
 fn start(settings: Settings) -> Result<Running, StartFault> {
     let started = Started::mark();
-    let signals = Signals::take().map_err(failed("signals cannot be taken"))?;
-    let logs = Logs::install(filter_of(&settings)).map_err(failed("the log cannot be opened"))?;
-    raise_open_files(&settings).map_err(failed("the limit of open files cannot be raised"))?;
+    let signals = Signals::take().map_err(failed(
+        "signals cannot be taken",
+        "raise the limits of threads and of open files",
+    ))?;
+    let logs = Logs::install(filter_of(&settings)).map_err(failed(
+        "the log cannot be opened",
+        "raise the limit of threads (TasksMax= in the unit)",
+    ))?;
+    raise_open_files(&settings).map_err(failed(
+        "the limit of open files cannot be raised",
+        "raise it before the start (LimitNOFILE= in the unit), or lower connections_max",
+    ))?;
     check(&settings)?;
     let (file, loaded) = StateFile::open(&settings.data, settings.config.to_state())
         .map_err(|fault| environment(fault.to_string()))?;
     let (sockets, doors) = bind(&settings)?;
-    let house = Arc::new(house_of(&settings, started, doors, &logs)?);
+    let house = Arc::new(house_of(&settings, started, doors, &logs));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -78,8 +86,14 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    announce(&settings, doors).map_err(failed("the doors cannot be announced"))?;
-    watchdog::start(shards.bus().clone()).map_err(failed("the watchdog cannot run"))?;
+    announce(&settings, doors).map_err(failed(
+        "the doors cannot be announced",
+        "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
+    ))?;
+    watchdog::start(shards.bus().clone()).map_err(failed(
+        "the watchdog cannot run",
+        "raise the limit of threads (TasksMax= in the unit)",
+    ))?;
     Ok(Running {
         settings,
         logs,
@@ -163,10 +177,10 @@ fn house_of(
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-) -> Result<House, StartFault> {
+) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
-        .ok_or_else(|| environment("rate.writes_per_minute is out of range".into()))?;
-    Ok(House {
+        .expect("the setting has the bounds of a rule");
+    House {
         started,
         doors,
         data: settings.data.clone(),
@@ -175,7 +189,7 @@ fn house_of(
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),
         serving: AtomicUsize::new(settings.shards),
-    })
+    }
 }
 
 fn shard_options(settings: &Settings) -> ShardOptions {
@@ -191,7 +205,10 @@ fn await_shards(count: usize, ready: &Receiver<Result<(), String>>) -> Result<()
         match ready.recv_timeout(START_PATIENCE) {
             Ok(Ok(())) => {}
             Ok(Err(cause)) => return Err(environment(cause)),
-            Err(_) => return Err(environment("a shard did not start in time".into())),
+            Err(_) => {
+                let message = "a shard did not start in time; run fewer with --shards";
+                return Err(environment(message.into()));
+            }
         }
     }
     Ok(())
@@ -236,17 +253,11 @@ pub(super) fn filter_of(settings: &Settings) -> Filter {
 }
 
 fn environment(message: String) -> StartFault {
-    StartFault {
-        message,
-        exit_code: EXIT_ENVIRONMENT,
-    }
+    StartFault { message }
 }
 
-fn failed(what: &'static str) -> impl Fn(io::Error) -> StartFault {
-    move |error| StartFault {
-        message: format!("{what}: {error}"),
-        exit_code: EXIT_ENVIRONMENT,
-    }
+fn failed(what: &'static str, remedy: &'static str) -> impl Fn(io::Error) -> StartFault {
+    move |error| environment(format!("{what}: {error}; {remedy}"))
 }
 
 /// How long shards may take to start.

@@ -118,7 +118,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "connections_max",
-        doc: "Connections open at once over all doors; one more is answered 503 and closed.",
+        doc: "Connections open at once over all doors, shared evenly by the shards; more get 503.",
         default: "16384",
         change: Change::Restart,
         slot: &Number {

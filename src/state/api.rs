@@ -80,14 +80,16 @@ fn negotiate(
         subprotocols: Subprotocols::Required(&SUBPROTOCOLS),
         origins: &origins,
     };
-    let accepted = accept(request, terms).map_err(|refusal| {
+    let refused = |refusal| {
         context.telemetry.fault(Fault::HandshakeRefused);
         problem_of_handshake(refusal)
-    })?;
+    };
+    let accepted = accept(request, terms).map_err(refused)?;
     // A client that offers only the variant does not speak the protocol that it is a variant of.
     if !offers(request, SUBPROTOCOLS[0]) {
-        let refusal = HandshakeRefusal::SubprotocolRequired(SUBPROTOCOLS[0]);
-        return Err(problem_of_handshake(refusal));
+        return Err(refused(HandshakeRefusal::SubprotocolRequired(
+            SUBPROTOCOLS[0],
+        )));
     }
     let base = accepted.subprotocol().and_then(base_of_subprotocol);
     let base = base.expect("the handshake chose one of ours");

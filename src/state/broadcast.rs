@@ -32,6 +32,10 @@ impl Broadcast {
         }
     }
 
+    pub(super) fn change_count(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The messages of the changes at positions `from` to `to`, exclusive.
     pub(super) fn of_changes(&self, from: usize, to: usize) -> &[u8] {
         let start_of = |position: usize| match position.checked_sub(1) {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use thirteen_kernels::config::OffsetBase;
 
 use crate::context::Context;
-use crate::http::websocket::{CloseCode, MessageKind, Payload};
-use crate::http::{Event, Live, Pause};
+use crate::http::websocket::{CloseCode, Ending, MessageKind, Payload};
+use crate::http::{Event, Live, LiveEnd, Pause};
 use crate::ring::{Outgoing, TcpStream};
 use crate::telemetry::{Counter, Fault};
 
@@ -141,7 +141,12 @@ impl Client {
                     state.hub().borrow_mut().heard(self.id, state.now());
                     None
                 }
-                Step::FromPeer(Event::End(_)) => Some(End::Ended),
+                Step::FromPeer(Event::End(end)) => {
+                    if let LiveEnd::Closed(Ending::Violated(_)) = end {
+                        self.context.telemetry.fault(Fault::WebSocketProtocol);
+                    }
+                    Some(End::Ended)
+                }
                 Step::Drained => {
                     state.hub().borrow_mut().drained(self.id, state.now());
                     None

@@ -31,8 +31,18 @@ pub struct Hub<O> {
     clients: Vec<Client<O>>,
     free: Vec<u32>,
     counts: PerBase<usize>,
+    tally: Tally,
     /// Where private messages are put together.
     scratch: Vec<u8>,
+}
+
+/// What a hub counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Frames that sockets took.
+    pub frames_sent: u64,
+    /// Changes that clients which read slowly were not told of one by one.
+    pub updates_folded: u64,
 }
 
 /// The sending side of a client's connection. Its methods are called while the hub is borrowed,
@@ -87,6 +97,7 @@ impl<O: Outlet> Hub<O> {
             clients: Vec::new(),
             free: Vec::new(),
             counts: PerBase::default(),
+            tally: Tally::default(),
             scratch: Vec::new(),
         }
     }
@@ -128,6 +139,11 @@ impl<O: Outlet> Hub<O> {
     /// How many clients there are.
     pub fn client_count(&self) -> usize {
         self.counts.lockfile + self.counts.zero
+    }
+
+    /// What was counted since the hub was made.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// A client's socket can take messages again, after [`Sent::Busy`].
@@ -285,13 +301,6 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
-    /// Closes every client.
-    pub fn close_all(&mut self, code: CloseCode, reason: &'static str) {
-        for index in 0..self.clients.len() {
-            self.close(index, code, reason);
-        }
-    }
-
     /// This shard's own askers that are still there, by client and then in order.
     fn own_changes(&self, batch: &[Published]) -> Vec<OwnChange> {
         let mut own = Vec::new();
@@ -316,7 +325,7 @@ impl<O: Outlet> Hub<O> {
         if self.clients[index].is_blocked
             || self.send(index, &broadcast.messages, now) == Sent::Busy
         {
-            self.clients[index].miss(broadcast.fields);
+            self.fold(index, broadcast.fields, broadcast.change_count());
         }
     }
 
@@ -357,16 +366,23 @@ impl<O: Outlet> Hub<O> {
             .iter()
             .fold(told, |told, change| told.union(change.fields));
         out.extend_from_slice(broadcast.of_changes(next, batch.len()));
+        let others = batch.len() - mine.len();
         if client.is_blocked {
-            client.miss(told);
+            self.fold(index, told, others);
         } else if !out.is_empty() {
             match self.send(index, &Bytes::copy_from_slice(&out), now) {
                 Sent::Taken => self.clients[index].settle(owed),
-                Sent::Busy => self.clients[index].miss(told),
+                Sent::Busy => self.fold(index, told, others),
                 Sent::Gone => {}
             }
         }
         self.scratch = out;
+    }
+
+    /// Keeps changes of a client whose socket is busy as the set of fields that they touch.
+    fn fold(&mut self, index: usize, fields: FieldSet, change_count: usize) {
+        self.clients[index].miss(fields);
+        self.tally.updates_folded += change_count as u64;
     }
 
     /// Sends a client all that it is owed, unless its socket is busy.
@@ -406,7 +422,7 @@ impl<O: Outlet> Hub<O> {
         };
         let sent = outlet.try_send(messages);
         match sent {
-            Sent::Taken => {}
+            Sent::Taken => self.tally.frames_sent += wire::message_count(messages),
             Sent::Busy => {
                 client.is_blocked = true;
                 client.blocked_at_ms = now.steady_ms;
@@ -715,9 +731,12 @@ pub(super) mod tests {
         shard.hub.sync(slow, at(5));
         shard.hub.answer_heartbeat(slow, at(6));
         assert!(wire.frames().is_empty());
+        assert_eq!(shard.hub.tally().updates_folded, 3, "those of the other");
         wire.set_room(Some(1));
+        let sent_before = shard.hub.tally().frames_sent;
         shard.hub.drained(slow, at(7));
         assert_eq!(wire.0.borrow().taken.len(), 1, "all in one send");
+        assert_eq!(shard.hub.tally().frames_sent, sent_before + 4);
         let frames = wire.frames();
         let [ack, bulk, sync, heartbeat] = &frames[..] else {
             panic!("{frames:?}")
@@ -896,8 +915,6 @@ pub(super) mod tests {
         wire.0.borrow_mut().is_gone = true;
         shard.change(sender, rows(40));
         assert_eq!(shard.hub.client_count(), 1);
-        shard.hub.close_all(CloseCode::GOING_AWAY, "Shutting down");
-        assert_eq!(shard.hub.client_count(), 0);
         assert_eq!(wire.0.borrow().closed, None);
     }
 }

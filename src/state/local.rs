@@ -15,7 +15,7 @@ use crate::telemetry::process::unix_ms;
 use super::access::Writer;
 use super::change::{Asker, Batch, Change, Origin, Refusal};
 use super::follow::Outbox;
-use super::hub::{Decision, Hub, Now};
+use super::hub::{Decision, Hub, Now, Tally};
 use super::office;
 
 /// The configuration as one shard has it.
@@ -65,6 +65,11 @@ impl Local {
     /// When this shard took its last change, in milliseconds since the start.
     pub fn changed_at_ms(&self) -> u64 {
         self.changed_at_ms.get()
+    }
+
+    /// What this shard's clients were told since the start.
+    pub fn tally(&self) -> Tally {
+        self.hub.borrow().tally()
     }
 
     /// Asks the owner for a change and waits until it is durable and this shard has it; the

@@ -32,7 +32,7 @@ pub use change::{
     Asker, Audience, Batch, Change, ClientId, FieldSet, Form, Origin, Patch, Published, Refusal,
 };
 pub use file::{Loaded, StateFile, StateFileFault};
-pub use hub::{Decision, Hub, Now, Outlet, Sent};
+pub use hub::{Decision, Hub, Now, Outlet, Sent, Tally};
 pub use local::Local;
 pub use office::{SHARD as OWNER_SHARD, is_busy, is_writable, open as open_office};
 pub use owner::{Health, Owner, Settled, Ticket, Write, Written};

@@ -9,7 +9,7 @@ use super::hub::{Hub, Now, Outlet};
 use super::replies::WindowFull;
 use crate::auth::rate::{RateKey, RateTable, Verdict};
 use crate::http::websocket::CloseCode;
-use crate::telemetry::{Local, Operation};
+use crate::telemetry::{Fault, Local, Operation};
 
 /// One client's session, from the opening handshake on.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// Takes a message of the client `id`; `writes` counts the changes that clients ask for,
-    /// `record` times what is done now and then.
+    /// `record` times what is done now and then, and counts faults.
     pub fn receive<O: Outlet>(
         &self,
         id: ClientId,
@@ -127,7 +127,10 @@ impl Session {
                 hub.sync(id, now);
                 Ok(Next::Read)
             }
-            Err(fault) => hub.refuse_frame(id, fault, now).map(|()| Next::Read),
+            Err(fault) => {
+                record.fault(kind_of(fault));
+                hub.refuse_frame(id, fault, now).map(|()| Next::Read)
+            }
         };
         done.unwrap_or(Next::Hold)
     }
@@ -139,6 +142,19 @@ impl Session {
             Verdict::Allowed => Ok(writer),
             Verdict::Limited { .. } => Err(FrameFault::RateLimited),
         }
+    }
+}
+
+/// The kind under which metrics count a refused frame.
+fn kind_of(fault: FrameFault) -> Fault {
+    match fault {
+        FrameFault::RateLimited => Fault::RateLimited,
+        FrameFault::InvalidLength
+        | FrameFault::ChecksumMismatch
+        | FrameFault::UnknownType
+        | FrameFault::InvalidField
+        | FrameFault::OutOfRange
+        | FrameFault::NotAllowed => Fault::ConfigFrame,
     }
 }
 

@@ -36,6 +36,16 @@ pub(super) fn fields(set: FieldSet, state: &ConfigState, base: OffsetBase, out: 
     }
 }
 
+/// How many messages these are; all are written here, so that each head is two bytes.
+pub(super) fn message_count(mut messages: &[u8]) -> u64 {
+    let mut count = 0;
+    while let [_, length, rest @ ..] = messages {
+        messages = rest.get(usize::from(*length)..).unwrap_or_default();
+        count += 1;
+    }
+    count
+}
+
 /// An ACK or an ERROR.
 pub(super) fn reply(reply: Reply, out: &mut Vec<u8>) {
     match reply {
@@ -53,3 +63,6 @@ pub(super) fn sync_response(state: &ConfigState, sequence: u64, out: &mut Vec<u8
 pub(super) fn heartbeat(unix_ms: u64, out: &mut Vec<u8>) {
     binary(&encode_heartbeat(unix_ms), out);
 }
+
+// The longest message is a BULK_UPDATE of every field: its length fits the short form.
+const _: () = assert!(2 + 13 * Field::ALL.len() <= 125);

@@ -18,9 +18,9 @@ pub enum Counter {
     WebSocketsOpened,
     /// WebSocket sessions that are gone.
     WebSocketsClosed,
-    /// WebSocket frames received.
+    /// Messages of WebSocket clients, each a frame of the configuration protocol.
     FramesIn,
-    /// WebSocket frames sent.
+    /// Messages to WebSocket clients; pongs and close frames are not among them.
     FramesOut,
     /// Changes of the configuration folded together for clients that read slowly.
     UpdatesFolded,
@@ -44,15 +44,15 @@ pub enum Fault {
     BodyTimeout,
     /// A peer that did not read its reply.
     WriteTimeout,
-    /// A connection that the peer reset.
+    /// A connection that the peer reset while it was idle or a reply was on its way.
     Reset,
-    /// A request over its rate.
+    /// A request or a frame over its rate.
     RateLimited,
     /// A WebSocket handshake that was refused, a foreign Origin among them.
     HandshakeRefused,
     /// A WebSocket frame that breaks RFC 6455.
     WebSocketProtocol,
-    /// A frame that breaks the configuration protocol.
+    /// A frame that breaks the configuration protocol, or that its sender may not send.
     ConfigFrame,
     /// A set of X-Bun headers that does not hold.
     ConfigHeaders,

@@ -11,6 +11,7 @@ use super::snapshot::{RouteRecord, ShardLine, Totals};
 
 /// The whole report. All durations are nanoseconds; picosecond figures keep their decimals.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Profile {
     timestamp: String,
     uptime: f64,
@@ -23,6 +24,7 @@ pub struct Profile {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ClockReport {
     source: &'static str,
     /// What is taken off each sample; a median within so much of its target is `unresolved`.
@@ -30,6 +32,7 @@ struct ClockReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct OperationReport {
     name: &'static str,
     target_ns: f64,
@@ -43,6 +46,7 @@ struct OperationReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RouteReport {
     door: &'static str,
     method: &'static str,
@@ -54,6 +58,7 @@ struct RouteReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ShardReport {
     shard: usize,
     requests: u64,
@@ -64,6 +69,7 @@ struct ShardReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Quantiles {
     p50_ns: f64,
     p99_ns: f64,
@@ -72,6 +78,7 @@ struct Quantiles {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct CpuReport {
     user_seconds: f64,
     system_seconds: f64,
@@ -80,6 +87,7 @@ struct CpuReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct MemoryReport {
     resident_bytes: u64,
     resident_bytes_max: u64,
@@ -220,17 +228,17 @@ mod tests {
         assert_eq!(operations.len(), Operation::COUNT);
         let find = |name: &str| operations.iter().find(|row| row["name"] == name).unwrap();
         let serialize = find("config_serialize");
-        assert_eq!(serialize["target_ns"], 50.0);
-        assert_eq!(serialize["goal_ns"], 5.0);
+        assert_eq!(serialize["targetNs"], 50.0);
+        assert_eq!(serialize["goalNs"], 5.0);
         assert_eq!(
             (&serialize["count"], &serialize["samples"]),
             (&1.into(), &1.into())
         );
-        let median = serialize["p50_ns"].as_f64().unwrap();
+        let median = serialize["p50Ns"].as_f64().unwrap();
         assert!((median - 4.0).abs() < 0.04, "{median}");
         assert_eq!(serialize["verdict"], "goal");
         assert_eq!(find("head_parse")["verdict"], "missed");
-        assert_eq!(find("config_read")["target_ns"], 0.5);
+        assert_eq!(find("config_read")["targetNs"], 0.5);
         assert_eq!(find("config_read")["verdict"], "unmeasured");
         assert_eq!(find("config_read").get("p50_ns"), None);
 
@@ -241,9 +249,9 @@ mod tests {
             (&routes[0]["count"], &routes[0]["faults"]),
             (&2.into(), &1.into())
         );
-        assert!(routes[0]["p999_ns"].as_f64().unwrap() >= 2_980.0);
+        assert!(routes[0]["p999Ns"].as_f64().unwrap() >= 2_980.0);
         assert_eq!(value["shards"][0]["turns"], 1);
-        assert_eq!(value["cpu"]["microseconds_per_request"], 1500.0);
+        assert_eq!(value["cpu"]["microsecondsPerRequest"], 1500.0);
     }
 
     #[test]
@@ -253,7 +261,7 @@ mod tests {
         let usage = ProcessUsage::default();
         let profile = Profile::new(&totals, &clock, &usage, Started::mark());
         let value = serde_json::to_value(&profile).unwrap();
-        assert_eq!(value["cpu"]["microseconds_per_request"], Value::Null);
-        assert_eq!(value["shards"][0]["turn"]["p50_ns"], 0.0);
+        assert_eq!(value["cpu"]["microsecondsPerRequest"], Value::Null);
+        assert_eq!(value["shards"][0]["turn"]["p50Ns"], 0.0);
     }
 }

@@ -96,16 +96,6 @@ impl Totals {
         self.shards.iter().map(|line| line.requests).sum()
     }
 
-    /// Open connections of all shards.
-    pub fn connections(&self) -> u64 {
-        self.shards.iter().map(|line| line.connections).sum()
-    }
-
-    /// Open WebSocket sessions of all shards.
-    pub fn websockets(&self) -> u64 {
-        self.shards.iter().map(|line| line.websockets).sum()
-    }
-
     /// One counter's sum.
     pub fn counter(&self, counter: Counter) -> u64 {
         self.counters[counter.index()]
@@ -267,10 +257,7 @@ mod tests {
         let shard_numbers: Vec<usize> = totals.shards.iter().map(|line| line.shard).collect();
         assert_eq!(shard_numbers, [0, 1, 2]);
         assert_eq!(totals.shards[1].connections, 1);
-        assert_eq!(
-            (totals.requests(), totals.connections(), totals.websockets()),
-            (4, 1, 0)
-        );
+        assert_eq!((totals.requests(), totals.shards[1].websockets), (4, 0));
         assert_eq!(totals.counter(Counter::BytesIn), 42);
         assert_eq!(totals.faults[Fault::Reset.index()], 1);
         let health = totals.routes[0].1.as_ref().unwrap();

@@ -1,13 +1,15 @@
 //! What operators read: health, readiness, status, metrics, profiles.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
+use crate::autobahn::cases::{Fin, frame};
 use crate::sockets;
 use crate::support::http::{Connection, fetch, post_json, send};
 use crate::support::server::Server;
-use crate::wire::eventually;
+use crate::wire::{connect, eventually, read_to_end};
 
 #[test]
 fn health_is_on_every_door() {
@@ -167,6 +169,56 @@ fn connections_are_counted_and_uncounted() {
 }
 
 #[test]
+fn faults_and_frames_are_counted() {
+    let server = Server::start();
+    let head = "GET / HTTP/1.1\r\nno colon\r\n\r\n";
+    let chunk = "POST /api/config HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n";
+    for request in [head, chunk] {
+        let mut stream = connect(server.api());
+        stream.write_all(request.as_bytes()).unwrap();
+        assert!(read_to_end(&mut stream).starts_with(b"HTTP/1.1 400 "));
+    }
+    let mut reset = Connection::open(server.api());
+    reset.request("GET", "/health", &[], b"").unwrap();
+    let at_once = Some(std::time::Duration::ZERO);
+    socket2::SockRef::from(&*reset.stream())
+        .set_linger(at_once)
+        .unwrap();
+    drop(reset);
+    let protocol = "Sec-WebSocket-Protocol: bun.config.v1\r\n";
+    let mut socket = sockets::open(server.api(), "/_ws/config", protocol);
+    let too_short = frame(Fin::Yes, 0, 2, &[1, 2, 3]);
+    let unmasked = [0x82, 0];
+    socket.write_all(&too_short).unwrap();
+    socket.write_all(&unmasked).unwrap();
+    assert_eq!(sockets::read_to_close(&mut socket), Some(1002));
+    let mut page = String::new();
+    let count = |page: &str, name: &str| -> u64 {
+        let line = page.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        value
+            .unwrap_or_else(|| panic!("{name}: {page}"))
+            .parse()
+            .unwrap()
+    };
+    eventually("each fault once", || {
+        page = fetch(server.ops(), "/metrics").text().to_owned();
+        [
+            "head_malformed",
+            "body_malformed",
+            "reset",
+            "config_frame",
+            "websocket_protocol",
+        ]
+        .iter()
+        .all(|kind| count(&page, &format!("thirteen_faults_total{{kind=\"{kind}\"}}")) == 1)
+    });
+    assert_eq!(count(&page, "thirteen_websocket_frames_received_total"), 1);
+    // The state at the start, the ERROR, and heartbeats.
+    assert!(count(&page, "thirteen_websocket_frames_sent_total") >= 2);
+}
+
+#[test]
 fn the_profile_names_operations_and_routes() {
     let server = Server::start();
     fetch(server.api(), "/health");
@@ -174,6 +226,7 @@ fn the_profile_names_operations_and_routes() {
     for part in ["operations", "routes", "shards"] {
         assert!(!profile[part].as_array().unwrap().is_empty(), "{part}");
     }
+    assert_camel_case(&profile);
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(super) struct Report {
 
 /// One operation beside its target.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Row {
     name: &'static str,
     /// The documented target; absent where the documents are silent.
@@ -166,7 +167,7 @@ rate_check      50.0     25.0     90.1     90.1     90.1  missed
     fn json_has_numbers_and_words() {
         let value = serde_json::to_value(report()).unwrap();
         assert_eq!(value["clock"], "tsc");
-        assert_eq!(value["operations"][1]["target_ns"], serde_json::Value::Null);
+        assert_eq!(value["operations"][1]["targetNs"], serde_json::Value::Null);
         assert_eq!(value["operations"][2]["verdict"], "missed");
         assert_eq!(value["operations"][2]["batch"], 64);
         assert!(report().has(Verdict::Missed) && !report().has(Verdict::Unmeasured));

@@ -30,12 +30,8 @@ impl CloseCode {
     pub const UNSUPPORTED: CloseCode = CloseCode::literal(1003);
     /// 1007: a payload that is not what its kind promises, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: CloseCode = CloseCode::literal(1007);
-    /// 1008: a message against the endpoint's policy.
-    pub const POLICY: CloseCode = CloseCode::literal(1008);
     /// 1009: a message bigger than the endpoint takes.
     pub const TOO_BIG: CloseCode = CloseCode::literal(1009);
-    /// 1011: the server failed.
-    pub const INTERNAL: CloseCode = CloseCode::literal(1011);
     /// 1013: overload; try again later.
     pub const TRY_AGAIN_LATER: CloseCode = CloseCode::literal(1013);
 

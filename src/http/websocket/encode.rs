@@ -1,6 +1,4 @@
-//! The server's frames: written at the end of an output buffer, or once for many receivers.
-
-use bytes::Bytes;
+//! The server's frames, written at the end of an output buffer.
 
 use super::close::{CODE_BYTES, CloseCode};
 use super::frame::{CONTROL_BYTES_MAX, Opcode, SERVER_HEAD_BYTES_MAX, write_head};
@@ -60,13 +58,6 @@ pub fn close_without_code(out: &mut Vec<u8>) {
     write_head(Opcode::Close, 0, out);
 }
 
-/// A binary message as one frame to be shared by every receiver of a broadcast, across shards too.
-pub fn shared_binary(payload: &[u8]) -> Bytes {
-    let mut frame = Vec::with_capacity(SERVER_HEAD_BYTES_MAX + payload.len());
-    binary(payload, &mut frame);
-    frame.into()
-}
-
 #[inline]
 fn message(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     out.reserve(SERVER_HEAD_BYTES_MAX + payload.len());
@@ -96,17 +87,6 @@ mod tests {
             b"\x88\x05\x03\xe8bye"
         );
         assert_eq!(written(close_without_code), b"\x88\x00");
-    }
-
-    #[test]
-    fn shared_frames_are_what_is_written() {
-        for payload_bytes in [0, 14, 125, 126, 65_535, 65_536] {
-            let payload = vec![7; payload_bytes];
-            assert_eq!(
-                shared_binary(&payload),
-                written(|out| binary(&payload, out))
-            );
-        }
     }
 
     #[test]
