@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
@@ -62,6 +62,8 @@ pub struct House {
     pub rate_keys: RateKeys,
     /// Open WebSocket sessions of all shards.
     pub websockets: AtomicU64,
+    /// Shards that have connections or may get some.
+    pub serving: AtomicUsize,
 }
 
 /// The reply of `/health` and what it was rendered from.

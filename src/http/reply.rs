@@ -57,9 +57,12 @@ impl Frame {
             sent_bytes: 0,
         }
     }
-}
 
-impl Frame {
+    /// The frame of a reply to a request that could not be read.
+    pub(super) fn closing(content: Content) -> Frame {
+        Frame::new(Version::Http11, Connection::Close, content)
+    }
+
     /// Notes that the output buffer, so many bytes long, leaves before the reply is whole.
     pub(super) fn leave(&mut self, out_bytes: usize) {
         self.sent_bytes += (out_bytes - self.start) as u64;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, Once};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -188,6 +188,7 @@ fn house_of(
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),
+        serving: AtomicUsize::new(settings.shards),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,7 @@ pub fn here() -> Rc<Here> {
 /// Serves until the drain is over.
 pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
     let here = open(&shard, &boot);
+    let serving = Serving(boot.house.clone());
     for (door, listener) in here.listeners.iter().enumerate() {
         let (here, listener) = (here.clone(), listener.clone());
         shard::spawn(async move {
@@ -66,7 +68,7 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         return; // the start was given up
     }
     here.context.draining.raised().await;
-    drain(&here).await;
+    drain(&here, serving).await;
 }
 
 /// Tells this shard to finish.
@@ -143,7 +145,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
 
 /// Finishes what has begun: the backlog is accepted, requests are answered, WebSockets are told,
 /// changes of the configuration reach the disk.
-async fn drain(here: &Here) {
+async fn drain(here: &Here, serving: Serving) {
     for listener in &here.listeners {
         listener.finish();
     }
@@ -158,8 +160,22 @@ async fn drain(here: &Here) {
         }
         shard::sleep(DRAIN_INTERVAL).await;
     }
+    drop(serving);
+    // A request on another shard may ask this one, and a change of the configuration its owner.
+    while here.context.house.serving.load(Ordering::Acquire) > 0 && Instant::now() < gives_up {
+        shard::sleep(DRAIN_INTERVAL).await;
+    }
     while shard::index() == state::OWNER_SHARD && state::is_busy() {
         shard::sleep(DRAIN_INTERVAL).await;
+    }
+}
+
+/// Counts this shard among those that serve, also where its ring fails.
+struct Serving(Arc<House>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.serving.fetch_sub(1, Ordering::Release);
     }
 }
 

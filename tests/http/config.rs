@@ -194,3 +194,14 @@ fn who_may_write_is_a_setting() {
         assert_eq!(reply.status, through_proxy, "{policy}");
     }
 }
+
+#[test]
+fn pages_of_others_may_not_write() {
+    let server = Server::start();
+    let ours = format!("http://{}", server.api());
+    for (origin, status) in [(&*ours, 200), ("http://evil.example", 403), ("null", 403)] {
+        let reply = post(&server, &[("Origin", origin)], r#"{"rows": 30}"#);
+        assert_eq!(reply.status, status, "{origin}");
+    }
+    assert_eq!(state(&server)["sequence"], 1);
+}
