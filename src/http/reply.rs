@@ -125,6 +125,14 @@ impl<'o> Reply<'o> {
         self
     }
 
+    /// Adds header lines that were rendered before, each with its CRLF.
+    pub fn lines(&mut self, lines: &[u8]) -> &mut Self {
+        debug_assert!(self.frame.stage == Stage::Head, "the status comes first");
+        debug_assert!(lines.is_empty() || lines.ends_with(b"\r\n"));
+        self.out.extend_from_slice(lines);
+        self
+    }
+
     /// Ends the reply with a body.
     pub fn body(&mut self, content_type: &str, body: &[u8]) {
         write_header("Content-Type", content_type.as_bytes(), self.out);
@@ -317,12 +325,13 @@ mod tests {
             reply
                 .status(200)
                 .header("X-One", "1")
+                .lines(b"X-Two: 2\r\nX-Three: 3\r\n")
                 .body("text/plain", b"hello");
         });
         assert_eq!(
             text,
             "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-One: 1\r\n\
-             Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+             X-Two: 2\r\nX-Three: 3\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
         );
     }
 

@@ -16,6 +16,7 @@ use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
 use crate::shard::{self, Bus, Shard};
 use crate::state;
+use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Local};
 
 use super::boot::State;
@@ -52,7 +53,16 @@ pub fn here() -> Rc<Here> {
 
 /// Serves until the drain is over.
 pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
-    let here = open(&shard, &boot);
+    let ids = match IdSource::from_kernel() {
+        Ok(ids) => ids,
+        Err(error) => {
+            let cause = format!("the kernel gives no random bytes: {error}");
+            // Nobody hears it only where the start was given up already.
+            let _ = boot.ready.send(Err(cause));
+            return;
+        }
+    };
+    let here = open(&shard, &boot, ids);
     let serving = Serving(boot.house.clone());
     for (door, listener) in here.listeners.iter().enumerate() {
         let (here, listener) = (here.clone(), listener.clone());
@@ -99,7 +109,7 @@ pub async fn pending_by_door(bus: &Bus) -> [u64; DOORS.len()] {
     std::array::from_fn(|door| counts.iter().map(|pending| pending[door]).sum())
 }
 
-fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
+fn open(shard: &Rc<Shard>, boot: &Boot, ids: IdSource) -> Rc<Here> {
     let (file, loaded) = &boot.state;
     let tables = tables();
     let routes_before = std::array::from_fn(|door| tables[..door].iter().map(Vec::len).sum());
@@ -108,6 +118,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
         Local::new(shard.index, boot.clock, &labels()),
         state::Local::new(loaded.state, loaded.sequence, boot.house.started),
         boot.settings.clone(),
+        ids,
         routes_before,
     ));
     context::enter(context.clone());

@@ -205,3 +205,99 @@ fn pages_of_others_may_not_write() {
     }
     assert_eq!(state(&server)["sequence"], 1);
 }
+
+/// The protocol's headers as they came, in order.
+fn ours(reply: &Reply) -> Vec<(&str, &str)> {
+    let headers = reply.headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-bun-"))
+        .collect()
+}
+
+#[test]
+fn replies_carry_the_state_and_the_clients_request_id() {
+    let server = Server::start();
+    let id = ("X-Bun-Request-ID", "0123456789abcdef");
+    let read = |headers: &[(&str, &str)]| send(server.api(), "GET", TARGET, headers, b"");
+    let first = read(&[id]);
+    let expected = [
+        ("X-Bun-Config-Version", "1"),
+        ("X-Bun-Registry-Hash", "0xa1b2c3d4"),
+        ("X-Bun-Feature-Flags", "0x00000007"),
+        ("X-Bun-Terminal-Mode", "2"),
+        ("X-Bun-Terminal-Rows", "24"),
+        ("X-Bun-Terminal-Cols", "80"),
+        ("X-Bun-Config-Dump", "0x01a1b2c3d40000000702185000"),
+        id,
+    ];
+    assert_eq!(ours(&first), expected);
+    let etag = first.header("etag").unwrap();
+    let same = read(&[id, ("If-None-Match", etag)]);
+    assert_eq!((same.status, ours(&same)), (304, expected.to_vec()));
+    let changed = post(&server, &[id], r#"{"rows": 50}"#);
+    assert_eq!(changed.status, 200);
+    assert_eq!(changed.header("x-bun-terminal-rows"), Some("50"));
+    assert_eq!(changed.header("x-bun-request-id"), Some(id.1));
+    // What the server says it also takes.
+    let said = read(&[]);
+    assert_eq!(read(&ours(&said)).status, 200);
+}
+
+#[test]
+fn requests_without_an_id_get_one_each() {
+    let server = Server::start();
+    let ids: std::collections::HashSet<String> = (0..20)
+        .map(|_| {
+            let reply = fetch(server.api(), TARGET);
+            reply.header("x-bun-request-id").unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(ids.len(), 20);
+    let is_hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(ids.iter().all(is_hex), "{ids:?}");
+}
+
+#[test]
+fn every_faulty_header_is_told_and_counted() {
+    let server = Server::start();
+    let token = "not-a-token-but-a-secret";
+    let headers = [
+        ("x-bun-nothing", "1"),
+        ("X-Bun-Terminal-Rows", "0"),
+        ("X-Bun-Proxy-Token", token),
+        ("X-Bun-Request-ID", "7"),
+    ];
+    let replies = [
+        send(server.api(), "GET", TARGET, &headers, b""),
+        post(&server, &headers, r#"{"rows": 50}"#),
+    ];
+    for reply in replies {
+        assert_eq!(reply.status, 400);
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        let body = reply.json();
+        assert_eq!(body["error"], "Invalid proxy headers");
+        let told: Vec<_> = body["validationErrors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|fault| {
+                assert_eq!(fault["error"], "ProxyHeaderError");
+                assert!(!fault["message"].as_str().unwrap().is_empty());
+                ["code", "header", "value"].map(|key| fault[key].as_str().unwrap().to_owned())
+            })
+            .collect();
+        let expected = [
+            ["UNKNOWN_HEADER", "x-bun-nothing", "1"],
+            ["OUT_OF_RANGE", "X-Bun-Terminal-Rows", "0"],
+            ["INVALID_TOKEN", "X-Bun-Proxy-Token", &token[..20]],
+            ["INVALID_FORMAT", "X-Bun-Request-ID", "7"],
+        ];
+        assert_eq!(told, expected);
+        assert!(ours(&reply).is_empty(), "a refusal tells no state");
+    }
+    assert_eq!(state(&server)["sequence"], 0, "nothing was changed");
+    let metrics = fetch(server.ops(), "/metrics");
+    let counted = "thirteen_faults_total{kind=\"config_headers\"} 2\n";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+}
