@@ -169,7 +169,7 @@ pub async fn report(context: &Context, exchange: &mut Exchange<'_>) -> Result<()
 pub async fn status(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
     let addresses = context.house.doors.map(|address| address.to_string());
     let websockets = context.house.websockets.load(Ordering::Relaxed);
-    let pending = serve::pending_by_door(&shard::bus()).await;
+    let pending = serve::pending_by_door(&shard::bus(), SHARD_PATIENCE).await;
     let doors: Vec<DoorStatus<'_>> = (0..DOORS.len())
         .map(|door| DoorStatus {
             name: DOORS[door],
@@ -254,8 +254,10 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
     length.ok_or_else(|| Problem::new(422, "").fault("seconds", "must be 1 to 30"))
 }
 
+/// What the shards that turn have recorded.
 async fn totals() -> Totals {
-    Totals::merge(shard::bus().ask_all(|| context::here().snapshot()).await)
+    let snapshot = || context::here().snapshot();
+    Totals::merge(shard::bus().ask_all_within(SHARD_PATIENCE, snapshot).await)
 }
 
 fn process_usage() -> Result<ProcessUsage, Problem> {
