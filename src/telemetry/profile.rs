@@ -52,7 +52,8 @@ struct RouteReport {
     method: &'static str,
     route: &'static str,
     count: u64,
-    faults: u64,
+    /// Replies of class 5xx.
+    server_errors: u64,
     #[serde(flatten)]
     quantiles: Quantiles,
 }
@@ -111,7 +112,7 @@ impl Profile {
                 method: label.method,
                 route: label.path,
                 count: record.count(),
-                faults: faults(record),
+                server_errors: server_errors(record),
                 quantiles: quantiles(&record.durations, 1.0),
             })
         });
@@ -167,10 +168,9 @@ fn shard(line: &ShardLine) -> ShardReport {
     }
 }
 
-/// Replies of class 5xx.
-fn faults(record: &RouteRecord) -> u64 {
-    let [.., server_faults] = record.statuses;
-    server_faults
+fn server_errors(record: &RouteRecord) -> u64 {
+    let [.., server_errors] = record.statuses;
+    server_errors
 }
 
 fn quantiles(durations: &Durations, units_per_nanosecond: f64) -> Quantiles {
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(routes.len(), 1, "an idle route is not listed");
         assert_eq!(routes[0]["route"], "/health");
         assert_eq!(
-            (&routes[0]["count"], &routes[0]["faults"]),
+            (&routes[0]["count"], &routes[0]["serverErrors"]),
             (&2.into(), &1.into())
         );
         assert!(routes[0]["p999Ns"].as_f64().unwrap() >= 2_980.0);
