@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::context::House;
 use crate::doors::Doors;
-use crate::limits::RATE_KEYS_EXPECTED;
+use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
@@ -259,9 +259,6 @@ fn environment(message: String) -> StartFault {
 fn failed(what: &'static str, remedy: &'static str) -> impl Fn(io::Error) -> StartFault {
     move |error| environment(format!("{what}: {error}; {remedy}"))
 }
-
-/// How long shards may take to start.
-const START_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What every shard gets to start with.
 pub(super) type State = (Arc<StateFile>, Loaded);

@@ -95,17 +95,13 @@ pub(super) fn adopt(settings: &Arc<Settings>) {
 
 /// Whether every shard answers within a time.
 pub async fn all_shards_turn(bus: &Bus, patience: Duration) -> bool {
-    let asked = async { bus.ask_all(|| ()).await.len() == bus.count() };
-    let late = async {
-        shard::sleep(patience).await;
-        false
-    };
-    futures_lite::future::or(asked, late).await
+    bus.ask_all_within(patience, || ()).await.len() == bus.count()
 }
 
-/// Requests that wait for their reply, of all shards, by door.
-pub async fn pending_by_door(bus: &Bus) -> [u64; DOORS.len()] {
-    let counts = bus.ask_all(|| here().server.pending()).await;
+/// Requests that wait for their reply, by door, of the shards that answer within a time.
+pub async fn pending_by_door(bus: &Bus, patience: Duration) -> [u64; DOORS.len()] {
+    let ask = || here().server.pending();
+    let counts = bus.ask_all_within(patience, ask).await;
     std::array::from_fn(|door| counts.iter().map(|pending| pending[door]).sum())
 }
 
