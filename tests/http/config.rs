@@ -1,6 +1,7 @@
 //! `/api/config` as PROTOCOL.md has it: read, changed in part, all or nothing, only if unchanged.
 
 use std::collections::HashSet;
+use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
@@ -326,3 +327,34 @@ fn of_two_writers_that_read_the_same_exactly_one_wins() {
 
 /// Enough for the writers to meet between a read and the owner many times.
 const ROUNDS: u32 = 100;
+
+#[test]
+fn switches_by_the_command_line_at_the_same_time_are_all_made() {
+    let server = Server::start();
+    let url = format!("http://{}", server.api());
+    let switches = FEATURES_OFF.map(|feature| {
+        Command::new(env!("CARGO_BIN_EXE_thirteen"))
+            .args(["config", "feature", "enable", feature, "--server", &url])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    });
+    for mut switch in switches {
+        assert!(switch.wait().unwrap().success());
+    }
+    let state = state(&server);
+    assert_eq!(state["featureFlags"], 0x7ff);
+    assert_eq!(state["sequence"], FEATURES_OFF.len());
+}
+
+/// Those that the default configuration does not have.
+const FEATURES_OFF: [&str; 8] = [
+    "BETA_API",
+    "DISABLE_BINLINKING",
+    "DISABLE_IGNORE_SCRIPTS",
+    "TERMINAL_RAW",
+    "DISABLE_ISOLATED_LINKER",
+    "TYPES_MYCOMPANY",
+    "MOCK_S3",
+    "FAST_CACHE",
+];
