@@ -14,8 +14,8 @@ use thirteen::http::websocket::CloseCode;
 use thirteen::settings::WritePolicy;
 use thirteen::state::access::{Arrival, Caller, Principal, Writer};
 use thirteen::state::{
-    Asker, Batch, Change, Hub, Incoming, Next, Now, Origin, Outlet, Owner, Refusal, Sent, Session,
-    Settled, Written,
+    Asker, Batch, Change, Expected, Hub, Incoming, Next, Now, Origin, Outlet, Owner, Refusal, Sent,
+    Session, Settled, Written,
 };
 use thirteen::telemetry;
 use thirteen_kernels::config::frame::encode_update;
@@ -90,7 +90,7 @@ fn write(owner: &mut Owner, last: u64, changes: u64, queues: &[SegQueue<Batch>])
         let change = Change::update(Field::Rows, black_box(number % 255 + 1));
         let change = change.expect("within range");
         owner
-            .submit(change, origin(number), writer())
+            .submit(change, origin(number), &Expected::Any, writer())
             .expect("there is room");
     }
     let write = owner.next_write().expect("changes wait");
@@ -117,7 +117,7 @@ fn hub(criterion: &mut Criterion) {
                 told += 1;
                 let change = Change::update(Field::Rows, told % 255 + 1).expect("within range");
                 owner
-                    .submit(change, origin(told), writer())
+                    .submit(change, origin(told), &Expected::Any, writer())
                     .expect("there is room");
                 owner.next_write().expect("a change waits");
                 if let Settled::Published(batch) = owner.write_done(Written::Durable) {

@@ -16,8 +16,10 @@ use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade};
 use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
-use super::change::Refusal;
-use super::document::{BodyFault, change_of_body, changed_body, config_body, config_etag};
+use super::change::{Expected, Refusal};
+use super::document::{
+    BodyFault, change_of_body, changed_body, config_body, config_etag, state_of_etag,
+};
 use super::follow::follow;
 use super::headers::{FaultsBody, is_ours};
 use super::session::{MESSAGE_BYTES_MAX, SUBPROTOCOLS, base_of_subprotocol};
@@ -56,15 +58,10 @@ pub async fn update(context: &Context, exchange: &mut Exchange<'_>) -> Result<()
     let id = request_id(context, &exchange.request())?;
     let writer = writer(context, &exchange.request())?;
     let change = change_of_body(&exchange.collect().await?).map_err(problem_of_body)?;
-    if let Some(tags) = exchange.request().header("if-match") {
-        let etag = config_etag(&context.state.read(), context.state.sequence());
-        if tags != b"*" && !names_tag(tags, &etag) {
-            return Err(Problem::new(412, "The configuration has changed since."));
-        }
-    }
+    let expected = expected(&exchange.request());
     let sequence = context
         .state
-        .change(change, writer)
+        .change(change, expected, writer)
         .await
         .map_err(problem_of_refusal)?;
     let mut reply = exchange.reply();
@@ -175,11 +172,12 @@ fn problem_of_body(fault: BodyFault) -> Problem {
 }
 
 fn problem_of_refusal(refusal: Refusal) -> Problem {
-    let detail = match refusal {
-        Refusal::Busy => "Too many changes wait for the disk.",
-        Refusal::DiskFailed => "The disk did not take the change.",
-    };
-    Problem::new(503, detail).header("Retry-After", "1")
+    let passing = |detail| Problem::new(503, detail).header("Retry-After", "1");
+    match refusal {
+        Refusal::Busy => passing("Too many changes wait for the disk."),
+        Refusal::DiskFailed => passing("The disk did not take the change."),
+        Refusal::Stale => Problem::new(412, "The configuration has changed since."),
+    }
 }
 
 fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
@@ -191,7 +189,24 @@ fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
     problem
 }
 
-/// Whether a list of entity tags names ours (RFC 9110, section 13.1).
+/// What `If-Match` asks for. The comparison is the strong one (RFC 9110, section 13.1.1), so that
+/// a weak tag names nothing, and neither does one that this server never gave.
+fn expected(request: &Request<'_>) -> Expected {
+    let mut lines = request.header_values("if-match").peekable();
+    if lines.peek().is_none() {
+        return Expected::Any;
+    }
+    let mut states = Vec::new();
+    for tag in lines.flat_map(|line| line.split(|byte| *byte == b',')) {
+        match tag.trim_ascii() {
+            b"*" => return Expected::Any,
+            tag => states.extend(state_of_etag(tag)),
+        }
+    }
+    Expected::OneOf(states.into())
+}
+
+/// Whether a list of entity tags names ours (RFC 9110, section 13.1.2).
 fn names_tag(tags: &[u8], etag: &str) -> bool {
     let named = |tag: &[u8]| {
         let tag = tag.trim_ascii();

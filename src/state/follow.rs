@@ -16,7 +16,7 @@ use crate::ring::{Outgoing, TcpStream};
 use crate::telemetry::{Counter, Fault};
 
 use super::access::Writer;
-use super::change::ClientId;
+use super::change::{ClientId, Expected};
 use super::hub::{Outlet, Sent};
 use super::session::{Incoming, Next, Session};
 
@@ -219,7 +219,7 @@ impl Client {
                 origin,
                 writer,
             } => {
-                state.submit(change, origin, writer);
+                state.submit(change, origin, Expected::Any, writer);
                 None
             }
             Next::Hold => {

@@ -31,7 +31,8 @@ mod simulation;
 mod wire;
 
 pub use change::{
-    Asker, Audience, Batch, Change, ClientId, FieldSet, Form, Origin, Patch, Published, Refusal,
+    Asker, Audience, Batch, Change, ClientId, Expected, FieldSet, Form, Origin, Patch, Published,
+    Refusal,
 };
 pub use file::{Loaded, StateFile, StateFileFault};
 pub use hub::{Decision, Hub, Now, Outlet, Sent, Tally};

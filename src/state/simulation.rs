@@ -324,7 +324,7 @@ impl World {
         let Some((change, origin)) = self.to_owner[shard].pop_front() else {
             return;
         };
-        match self.owner.submit(change, origin, WRITER) {
+        match self.owner.submit(change, origin, &Expected::Any, WRITER) {
             Ok(Ticket(sequence)) => self.decide(origin, Fate::Accepted(sequence)),
             Err(refusal) => {
                 self.decide(origin, Fate::Refused);

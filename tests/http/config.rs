@@ -1,5 +1,10 @@
 //! `/api/config` as PROTOCOL.md has it: read, changed in part, all or nothing, only if unchanged.
 
+use std::collections::HashSet;
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::support::http::{Connection, Reply, fetch, post_json, send};
@@ -86,7 +91,10 @@ fn a_change_can_ask_that_nobody_was_faster() {
         412
     );
     assert_eq!(state(&server)["rows"], 24);
-    assert_eq!(post(&server, &[("If-Match", etag)], change).status, 200);
+    let weak = format!("W/{etag}");
+    assert_eq!(post(&server, &[("If-Match", &weak)], change).status, 412);
+    let list = [("If-Match", "\"other\""), ("If-Match", etag)];
+    assert_eq!(post(&server, &list, change).status, 200);
     assert_eq!(post(&server, &[("If-Match", etag)], change).status, 412);
     assert_eq!(post(&server, &[("If-Match", "*")], change).status, 200);
 }
@@ -247,7 +255,7 @@ fn replies_carry_the_state_and_the_clients_request_id() {
 #[test]
 fn requests_without_an_id_get_one_each() {
     let server = Server::start();
-    let ids: std::collections::HashSet<String> = (0..20)
+    let ids: HashSet<String> = (0..20)
         .map(|_| {
             let reply = fetch(server.api(), TARGET);
             reply.header("x-bun-request-id").unwrap().to_owned()
@@ -301,3 +309,63 @@ fn every_faulty_header_is_told_and_counted() {
     let counted = "thirteen_faults_total{kind=\"config_headers\"} 2\n";
     assert!(metrics.text().contains(counted), "{}", metrics.text());
 }
+
+#[test]
+fn of_two_writers_that_read_the_same_exactly_one_wins() {
+    let rate = [("THIRTEEN_RATE_WRITES_PER_MINUTE", "10000")];
+    let server = Server::start_with(&[], &rate);
+    let bodies = [r#"{"rows": 30}"#, r#"{"cols": 90}"#];
+    let mut writers = bodies.map(|body| (Connection::open(server.api()), body));
+    for round in 1..=ROUNDS {
+        let read = fetch(server.api(), TARGET);
+        let headers = [("If-Match", read.header("etag").unwrap())];
+        let start = Barrier::new(writers.len());
+        let write = |(connection, body): &mut (Connection, &str)| {
+            start.wait();
+            let reply = connection.request("POST", TARGET, &headers, body.as_bytes());
+            reply.unwrap().status
+        };
+        let [first, second] = &mut writers;
+        let mut statuses = thread::scope(|scope| {
+            let other = scope.spawn(|| write(second));
+            [write(first), other.join().unwrap()]
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412], "round {round}");
+        assert_eq!(state(&server)["sequence"], round);
+    }
+}
+
+/// Enough for the writers to meet between a read and the owner many times.
+const ROUNDS: u32 = 100;
+
+#[test]
+fn switches_by_the_command_line_at_the_same_time_are_all_made() {
+    let server = Server::start();
+    let url = format!("http://{}", server.api());
+    let switches = FEATURES_OFF.map(|feature| {
+        Command::new(env!("CARGO_BIN_EXE_thirteen"))
+            .args(["config", "feature", "enable", feature, "--server", &url])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    });
+    for mut switch in switches {
+        assert!(switch.wait().unwrap().success());
+    }
+    let state = state(&server);
+    assert_eq!(state["featureFlags"], 0x7ff);
+    assert_eq!(state["sequence"], FEATURES_OFF.len());
+}
+
+/// Those that the default configuration does not have.
+const FEATURES_OFF: [&str; 8] = [
+    "BETA_API",
+    "DISABLE_BINLINKING",
+    "DISABLE_IGNORE_SCRIPTS",
+    "TERMINAL_RAW",
+    "DISABLE_ISOLATED_LINKER",
+    "TYPES_MYCOMPANY",
+    "MOCK_S3",
+    "FAST_CACHE",
+];
