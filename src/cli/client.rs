@@ -69,8 +69,8 @@ enum Local {
 }
 
 impl Client {
-    /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else what
-    /// the server wrote into the data folder; else the addresses of the settings.
+    /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else
+    /// what the server wrote into the data folder; else the addresses of the settings.
     pub(super) fn find(flag: ServerFlag, settings: &Settings) -> Result<Client, Failure> {
         let local = match env::var("LOCAL").as_deref() {
             Ok("1") => Local::On,
