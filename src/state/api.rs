@@ -100,12 +100,11 @@ fn negotiate(
     }
     let base = accepted.subprotocol().and_then(base_of_subprotocol);
     let base = base.expect("the handshake chose one of ours");
-    let policy = context.settings.borrow().state.write;
-    let writer = context.caller(request).writer(policy);
+    let caller = context.caller(request);
     accepted.write_reply(out);
     let context = context.clone();
     Ok(Box::new(move |live| {
-        Box::pin(follow(context, live, base, writer))
+        Box::pin(follow(context, live, base, caller))
     }))
 }
 

@@ -40,4 +40,6 @@ pub use local::Local;
 pub use office::{SHARD as OWNER_SHARD, is_busy, is_writable, open as open_office};
 pub use owner::{Health, Owner, Settled, Ticket, Write, Written};
 pub use replies::{REPLIES_MAX, WindowFull};
-pub use session::{Incoming, MESSAGE_BYTES_MAX, Next, SUBPROTOCOLS, Session, base_of_subprotocol};
+pub use session::{
+    Incoming, MESSAGE_BYTES_MAX, Next, Rules, SUBPROTOCOLS, Session, base_of_subprotocol,
+};
