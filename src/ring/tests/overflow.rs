@@ -75,3 +75,23 @@ fn three_hundred_streams_go_at_once_through_a_queue_of_four() {
     drop(pairs);
     bench.assert_nothing_is_held();
 }
+
+/// It would find nothing, and what it was for would stay for good.
+#[test]
+fn a_cancellation_does_not_overtake_what_it_cancels() {
+    let bench = crowded(128);
+    let mut pairs = bench.pairs(12);
+    for (stream, _) in &pairs {
+        assert!(stream.start_send(Outgoing::Owned(vec![1; 8 << 20])).is_ok());
+    }
+    // Submits the first four of them; the queue has room, and the others wait.
+    bench.ring.turn().unwrap();
+    let (last, _peer) = pairs.pop().unwrap();
+    drop(last);
+    let (first, _other_peer) = pairs.swap_remove(0);
+    drop(first);
+    bench.pass(std::time::Duration::from_millis(50));
+    assert_eq!(bench.ring.holdings().streams, 10);
+    drop(pairs);
+    bench.assert_nothing_is_held();
+}

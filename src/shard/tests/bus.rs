@@ -1,7 +1,7 @@
 //! Questions and answers between shards, and what becomes of them when a shard goes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use super::super::bus::open_answers;
@@ -104,9 +104,13 @@ fn an_answer_that_nobody_waits_for_closes_its_ticket() {
 #[test]
 fn a_shard_that_has_ended_answers_gone() {
     on_first_shard(&ShardOptions::new(3), |shard| async move {
+        // It has no time for the questions until all are asked, and ends amid them.
+        let asked_all = Arc::new(Barrier::new(2));
+        let asking = asked_all.clone();
+        shard.bus.post(1, move || drop(asking.wait()));
         dismiss(&shard, 1);
-        // Asked before it ends, while it ends and after: none is left without an answer.
         let asked: Vec<_> = (0..1_000).map(|n| shard.bus.ask(1, move || n)).collect();
+        asked_all.wait();
         let mut gone = 0;
         for (position, answer) in asked.into_iter().enumerate() {
             match answer.await {
@@ -114,10 +118,7 @@ fn a_shard_that_has_ended_answers_gone() {
                 Err(Gone) => gone += 1,
             }
         }
-        while shard.bus.ask(1, || ()).await.is_ok() {
-            sleep(Duration::from_millis(1)).await;
-        }
-        println!("{gone} of 1000 questions met the end");
+        assert!((1..1_000).contains(&gone), "{gone} questions met the end");
         assert_eq!(shard.bus.ask(1, || ()).await, Err(Gone));
         assert_eq!(shard.bus.ask_all_within(PATIENCE, index).await, [0, 2]);
         assert_eq!(shard.bus.depth(1), 0);
