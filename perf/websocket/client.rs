@@ -162,6 +162,8 @@ pub(crate) fn frame(kind: u8, offset: u32, value: u64) -> [u8; 14] {
 fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    // Ports of connections that ended a moment ago may be used again.
+    rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
     rustix::net::bind(&socket, &SocketAddrV4::new(source, 0))?;
     rustix::net::connect(&socket, &address)?;
     Ok(TcpStream::from(socket))

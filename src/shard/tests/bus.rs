@@ -107,7 +107,9 @@ fn a_shard_that_has_ended_answers_gone() {
         // It has no time for the questions until all are asked, and ends amid them.
         let asked_all = Arc::new(Barrier::new(2));
         let asking = asked_all.clone();
-        shard.bus.post(1, move || drop(asking.wait()));
+        shard.bus.post(1, move || {
+            asking.wait();
+        });
         dismiss(&shard, 1);
         let asked: Vec<_> = (0..1_000).map(|n| shard.bus.ask(1, move || n)).collect();
         asked_all.wait();
