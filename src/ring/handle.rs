@@ -78,8 +78,8 @@ impl Ring {
         self.core.borrow_mut().wait(limit)
     }
 
-    /// Submits what is queued and says whether the caller may wait until the inbox's alarm
-    /// is readable; if not, there is something to do at once. [`Ring::end_sleep`] follows either way.
+    /// Submits what is queued and says whether the caller may wait until the inbox's alarm is
+    /// readable; if not, there is something to do at once. [`Ring::end_sleep`] follows either way.
     pub fn begin_sleep(&self) -> io::Result<Rest> {
         self.core.borrow_mut().begin_sleep()
     }

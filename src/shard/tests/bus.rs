@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use super::super::bus::open_answers;
 use super::super::{Gone, ShardOptions, index, sleep};
 use super::scene::{dismiss, on_first_shard};
-use std::time::Duration;
+use crate::ring::tests::bench::block_for;
 
 #[test]
 fn answers_come_back_from_every_shard_and_from_itself() {
@@ -84,7 +85,9 @@ fn a_shard_that_has_ended_answers_gone() {
         // It has no time for the questions until all are asked, and ends amid them.
         let asked_all = Arc::new(Barrier::new(2));
         let asking = asked_all.clone();
-        shard.bus.post(1, move || drop(asking.wait()));
+        shard.bus.post(1, move || {
+            asking.wait();
+        });
         dismiss(&shard, 1);
         let asked: Vec<_> = (0..1_000).map(|n| shard.bus.ask(1, move || n)).collect();
         asked_all.wait();
@@ -128,7 +131,7 @@ fn a_reply_to_a_shard_that_has_ended_is_dropped() {
         let (bus, given) = (shard.bus.clone(), held.clone());
         shard.bus.post(1, move || {
             let slow = bus.ask(2, move || {
-                std::thread::sleep(Duration::from_millis(50));
+                block_for(Duration::from_millis(50));
                 given
             });
             super::super::spawn(async move { drop(slow.await) });
