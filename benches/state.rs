@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use thirteen::http::websocket::CloseCode;
 use thirteen::settings::WritePolicy;
 use thirteen::state::access::{Arrival, Caller, Principal, Writer};
 use thirteen::state::{
-    Asker, Batch, Change, Hub, Incoming, Next, Now, Origin, Outlet, Owner, Refusal, Sent, Session,
-    Settled, Written,
+    Asker, Batch, Change, Expected, Hub, Incoming, Next, Now, Origin, Outlet, Owner, Refusal,
+    Rules, Sent, Session, Settled, Written,
 };
 use thirteen::telemetry;
 use thirteen_kernels::config::frame::encode_update;
@@ -90,7 +90,7 @@ fn write(owner: &mut Owner, last: u64, changes: u64, queues: &[SegQueue<Batch>])
         let change = Change::update(Field::Rows, black_box(number % 255 + 1));
         let change = change.expect("within range");
         owner
-            .submit(change, origin(number), writer())
+            .submit(change, origin(number), &Expected::Any, writer())
             .expect("there is room");
     }
     let write = owner.next_write().expect("changes wait");
@@ -117,7 +117,7 @@ fn hub(criterion: &mut Criterion) {
                 told += 1;
                 let change = Change::update(Field::Rows, told % 255 + 1).expect("within range");
                 owner
-                    .submit(change, origin(told), writer())
+                    .submit(change, origin(told), &Expected::Any, writer())
                     .expect("there is room");
                 owner.next_write().expect("a change waits");
                 if let Settled::Published(batch) = owner.write_done(Written::Durable) {
@@ -141,8 +141,12 @@ fn session(criterion: &mut Criterion) {
         let Shard { mut hub, bytes, .. } = hub_of(0);
         let id = hub.join(Counting(Rc::clone(&bytes)), OffsetBase::Lockfile, NOW);
         let key = RateKey::from_keyed_hash(7);
-        let session = Session::new(OffsetBase::Lockfile, Some(writer()), key);
+        let session = Session::new(OffsetBase::Lockfile, CALLER, key);
         let writes = RateTable::new(Rule::new(1_000_000, 1).expect("within bounds"), 64);
+        let rules = Rules {
+            policy: WritePolicy::Loopback,
+            writes: &writes,
+        };
         let record = telemetry::Local::new(0, telemetry::Clock::calibrate(), &[]);
         let frame = encode_update(Field::Rows, 40, OffsetBase::Lockfile);
         bytes.set(0);
@@ -151,7 +155,7 @@ fn session(criterion: &mut Criterion) {
             steady_ms += 1;
             let now = Now { steady_ms, ..NOW };
             let message = Incoming::Binary(black_box(&frame));
-            let next = session.receive(id, message, &mut hub, &writes, &record, now);
+            let next = session.receive(id, message, &mut hub, rules, &record, now);
             let Next::Submit { origin, .. } = next else {
                 panic!("a change: {next:?}")
             };
@@ -186,16 +190,16 @@ fn origin(number: u64) -> Origin {
 }
 
 fn writer() -> Writer {
-    let peer = Ipv4Addr::LOCALHOST.into();
-    let caller = Caller {
-        peer,
-        arrival: Arrival::Direct,
-        principal: Principal::Anyone,
-    };
-    caller
+    CALLER
         .writer(WritePolicy::Loopback)
         .expect("loopback may write")
 }
+
+const CALLER: Caller = Caller {
+    peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    arrival: Arrival::Direct,
+    principal: Principal::Anyone,
+};
 
 const NOW: Now = Now {
     steady_ms: 0,

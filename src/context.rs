@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
@@ -20,6 +20,7 @@ use crate::shard;
 use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
+use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
@@ -39,6 +40,7 @@ pub struct Context {
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
+    ids: RefCell<IdSource>,
     access_log: RefCell<AccessLines>,
     access_policy: Cell<AccessSetting>,
     routes_before: [usize; DOORS.len()],
@@ -62,6 +64,8 @@ pub struct House {
     pub rate_keys: RateKeys,
     /// Open WebSocket sessions of all shards.
     pub websockets: AtomicU64,
+    /// Shards that have connections or may get some.
+    pub serving: AtomicUsize,
 }
 
 /// The reply of `/health` and what it was rendered from.
@@ -103,6 +107,7 @@ impl Context {
         telemetry: Local,
         state: crate::state::Local,
         settings: Arc<Settings>,
+        ids: IdSource,
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
@@ -116,6 +121,7 @@ impl Context {
             origins: RefCell::new(origins),
             draining: shard::Flag::default(),
             health: RefCell::default(),
+            ids: RefCell::new(ids),
             access_log: RefCell::new(access_log),
             access_policy: Cell::new(access),
             routes_before,
@@ -173,6 +179,11 @@ impl Context {
             arrival: Arrival::of_headers(request.head().headers().map(|(name, _)| name)),
             principal: Principal::Anyone,
         }
+    }
+
+    /// An id for a request that came without one.
+    pub fn request_id(&self) -> u64 {
+        self.ids.borrow_mut().request_id()
     }
 
     /// Counts a WebSocket session for as long as the guard lives.

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use thirteen_kernels::http::HEAD_BYTES_MAX;
+
+/// How long shards may take to start.
+pub const START_PATIENCE: Duration = Duration::from_secs(10);
+/// A shard that does not answer within this time does not turn.
+pub const SHARD_PATIENCE: Duration = Duration::from_secs(1);
 /// Entries of a shard's submission queue; the completion queue has four times as many.
 pub const RING_ENTRIES: u32 = 2048;
 /// Receive buffers of a shard, 4 KiB each: twice the connections that are active at one moment.
@@ -20,8 +26,6 @@ pub const OFFLOAD_QUEUE_MAX: usize = 1024;
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;
-/// Bytes of a request's head, its line and all fields.
-pub const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Bytes of a reply that collect before they are sent while more requests are at hand.
 pub const PIPELINE_BYTES_MAX: usize = 64 << 10;
 /// Requests of one connection that are answered before others get their turn.
@@ -30,6 +34,10 @@ pub const PIPELINE_REQUESTS_MAX: usize = 64;
 pub const DISCARD_BYTES_MAX: u64 = 64 << 10;
 /// Bytes read from a peer that is told to go, so that it can read why.
 pub const LINGER_BYTES_MAX: usize = 256 << 10;
+/// How long such a peer is given between two pieces of these.
+pub const LINGER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the peer of a WebSocket has to answer our close frame.
+pub const WEBSOCKET_CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an idle connection is kept open while the server drains, so that a request which is on
 /// its way is still answered.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
@@ -40,6 +48,10 @@ pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.
 pub const CONFIG_BODY_BYTES_MAX: u64 = 4 << 10;
 
+/// Free space without which nothing can be stored.
+pub const DISK_FREE_BYTES_MIN: u64 = 16 << 20;
+/// Free space below which the start-up check advises to make room.
+pub const DISK_FREE_BYTES_ADVISED: u64 = 1 << 30;
 /// Changes of the configuration that wait for the disk; one more is refused.
 pub const STATE_CHANGES_WAITING_MAX: usize = 4096;
 /// The highest rate that can be counted: hits in a window.
@@ -47,10 +59,49 @@ pub const RATE_LIMIT_MAX: u32 = 1_000_000;
 /// Peers whose rates are told apart; more of them share counts.
 pub const RATE_KEYS_EXPECTED: usize = 16 << 10;
 
+/// Log lines that wait to be written, some 2 MiB of usual ones; a shard that floods loses lines
+/// before it loses time.
+pub const LOG_QUEUE_LINES_MAX: usize = 8192;
+/// Bytes of the log lines that wait together and leave in one write.
+pub const LOG_BATCH_BYTES_MAX: usize = 64 << 10;
+/// The most that is kept of one text in a log line; what follows is cut and marked by `…`.
+pub const LOG_TEXT_BYTES_MAX: usize = 4 << 10;
+/// How long an output that takes nothing keeps a batch before it is given up.
+pub const LOG_ROOM_PATIENCE: Duration = Duration::from_secs(1);
+/// How long who waits for the log waits, to be taken and then to be written.
+pub const LOG_FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+/// The longest flamegraph's capture, which holds an offload thread.
+pub const CAPTURE_SECONDS_MAX: u32 = 30;
+/// The length of a capture that names none.
+pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
+
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());
     assert!(RING_COMPLETIONS_PER_TURN_MAX <= RING_ENTRIES as usize);
     // Every completion of a turn may queue a send and a receive without filling the queue.
     assert!(RING_COMPLETIONS_PER_TURN_MAX * 2 <= RING_ENTRIES as usize);
-    assert!(DISCARD_BYTES_MAX <= LINGER_BYTES_MAX as u64);
+    // Replies that a turn's completions let be written take no more memory than what the shard
+    // receives into.
+    let received_bytes_max = RING_BUFFERS as usize * (4 << 10);
+    assert!(RING_COMPLETIONS_PER_TURN_MAX * PIPELINE_BYTES_MAX <= received_bytes_max);
+    // A streamed reply is no less fair to other connections than pipelined ones.
+    assert!(STREAM_BYTES_MAX <= PIPELINE_BYTES_MAX);
+
+    // Each thread has work to take up at once; one is left to the state's file while a capture
+    // holds another.
+    assert!(OFFLOAD_QUEUE_MAX >= OFFLOAD_THREADS && OFFLOAD_THREADS >= 2);
+
+    // A change that is refused, for its rate or its contents, does not cost the connection.
+    assert!(CONFIG_BODY_BYTES_MAX <= DISCARD_BYTES_MAX);
+    // Whose head was too long, or whose body too long to be read past, can still read why.
+    assert!(HEAD_BYTES_MAX as u64 + DISCARD_BYTES_MAX <= LINGER_BYTES_MAX as u64);
+    // A shard that starts does more than one that answers.
+    assert!(SHARD_PATIENCE.as_millis() < START_PATIENCE.as_millis());
+
+    assert!(DISK_FREE_BYTES_MIN < DISK_FREE_BYTES_ADVISED);
+    // The longest text fits a batch with the rest of its line.
+    assert!(LOG_TEXT_BYTES_MAX * 2 <= LOG_BATCH_BYTES_MAX);
+    // Who waits for the log does not give up before the output's own time is over.
+    assert!(LOG_FLUSH_PATIENCE.as_millis() >= LOG_ROOM_PATIENCE.as_millis());
+    assert!(0 < CAPTURE_SECONDS_DEFAULT && CAPTURE_SECONDS_DEFAULT <= CAPTURE_SECONDS_MAX);
 };

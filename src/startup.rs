@@ -10,6 +10,7 @@ use io_uring::IoUring;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::doors::{self, Doors};
+use crate::limits::{DISK_FREE_BYTES_ADVISED, DISK_FREE_BYTES_MIN};
 use crate::settings::Settings;
 
 /// One check and how it went.
@@ -38,9 +39,6 @@ pub enum Verdict {
 
 /// The exit code for settings and machines that keep the server from running (`EX_CONFIG`).
 pub const EXIT_ENVIRONMENT: u8 = 78;
-
-/// Free space without which nothing can be stored.
-const DISK_BYTES_NEEDED: u64 = 16 << 20;
 
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -222,11 +220,10 @@ fn folder(data: &Path) -> Finding {
 /// Whether the disk of the data folder has room for what the server writes.
 pub fn has_disk_space(data: &Path) -> bool {
     rustix::fs::statvfs(data)
-        .is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) >= DISK_BYTES_NEEDED)
+        .is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) >= DISK_FREE_BYTES_MIN)
 }
 
 fn disk(data: &Path) -> Finding {
-    const ADVISED: u64 = 1 << 30;
     let space = match rustix::fs::statvfs(existing_ancestor(data)) {
         Ok(space) => space,
         Err(fault) => {
@@ -241,14 +238,14 @@ fn disk(data: &Path) -> Finding {
     let detail = format!("{} MiB", free >> 20);
     let remedy = "free some space, or name a folder on another disk with --data";
     match free {
-        0..DISK_BYTES_NEEDED => missing("free disk", detail, remedy),
-        DISK_BYTES_NEEDED..ADVISED => Finding {
+        0..DISK_FREE_BYTES_MIN => missing("free disk", detail, remedy),
+        DISK_FREE_BYTES_MIN..DISK_FREE_BYTES_ADVISED => Finding {
             check: "free disk",
             verdict: Verdict::Advice,
             detail,
             remedy: remedy.to_owned(),
         },
-        ADVISED.. => good("free disk", detail),
+        DISK_FREE_BYTES_ADVISED.. => good("free disk", detail),
     }
 }
 

@@ -78,17 +78,25 @@ struct Server {
     bodies: Arc<Mutex<Vec<String>>>,
 }
 
+/// The ETag of every page of [`Server`].
+const ETAG: &str = "\"01a1b2c3d40000000702185000-4\"";
+
 type Replies = HashMap<(&'static str, &'static str), (u16, String)>;
 
 impl Server {
     fn start(replies: Replies) -> Server {
+        Server::start_stale(replies, 0)
+    }
+
+    /// The first so many changes that expect a state find another one.
+    fn start_stale(replies: Replies, stale: usize) -> Server {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&bodies);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                answer(stream.unwrap(), &replies, &kept);
+                answer(stream.unwrap(), &replies, stale, &kept);
             }
         });
         Server { url, bodies }
@@ -104,7 +112,7 @@ impl Server {
 }
 
 /// Answers one request and closes.
-fn answer(stream: TcpStream, replies: &Replies, bodies: &Mutex<Vec<String>>) {
+fn answer(stream: TcpStream, replies: &Replies, stale: usize, bodies: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
@@ -114,12 +122,17 @@ fn answer(stream: TcpStream, replies: &Replies, bodies: &Mutex<Vec<String>>) {
         words.next().unwrap().to_owned(),
     );
     let mut body_bytes = 0;
+    let mut expects = false;
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).unwrap();
         let header = header.trim_end().to_ascii_lowercase();
         if let Some(length) = header.strip_prefix("content-length:") {
             body_bytes = length.trim().parse().unwrap();
+        }
+        if let Some(etag) = header.strip_prefix("if-match:") {
+            assert_eq!(etag.trim(), ETAG);
+            expects = true;
         }
         if header.is_empty() {
             break;
@@ -133,23 +146,34 @@ fn answer(stream: TcpStream, replies: &Replies, bodies: &Mutex<Vec<String>>) {
             .unwrap()
             .push(String::from_utf8(body).unwrap());
     }
+    let is_stale = expects && bodies.lock().unwrap().len() <= stale;
     let found = replies
         .iter()
         .find(|((m, p), _)| *m == method && *p == path);
     let (status, reply) = found.map_or((404, "no such page"), |(_, (s, r))| (*s, r.as_str()));
+    let (status, reply) = if is_stale {
+        (412, "{}")
+    } else {
+        (status, reply)
+    };
     let length = reply.len();
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n");
+    let head = format!("{head}etag: {ETAG}\r\n");
     write!(reader.get_mut(), "{head}\r\n{reply}").unwrap();
 }
 
 fn config_server(sequence_after: u64) -> Server {
+    stale_config_server(sequence_after, 0)
+}
+
+fn stale_config_server(sequence_after: u64, stale: usize) -> Server {
     let state = json!({
         "version": 1, "registryHash": 2_712_847_316_u64, "featureFlags": 7, "terminalMode": 2,
         "rows": 24, "cols": 80, "reserved": 0,
         "dump": "0x01a1b2c3d40000000702185000", "sequence": 4,
     });
     let changed = json!({ "success": true, "sequence": sequence_after });
-    Server::start(HashMap::from([
+    let replies = HashMap::from([
         (("GET", "/api/config"), (200, state.to_string())),
         (("POST", "/api/config"), (200, changed.to_string())),
         (
@@ -164,7 +188,8 @@ fn config_server(sequence_after: u64) -> Server {
             ),
         ),
         (("GET", "/metrics"), (200, "a_total 1\nb 2\n".to_owned())),
-    ]))
+    ]);
+    Server::start_stale(replies, stale)
 }
 
 #[test]
@@ -530,23 +555,29 @@ fn config_is_read_and_changed() {
 }
 
 #[test]
-fn a_change_in_between_is_told() {
+fn a_switch_starts_again_after_a_change_in_between() {
     let folder = Folder::new("between");
-    let server = config_server(7);
-    let args = [
-        "config",
-        "feature",
-        "enable",
-        "BETA_API",
-        "--server",
-        &server.url,
-    ];
-    let said = run_in(&folder, &[], &args);
-    assert_eq!(said.code, 0, "{said:?}");
+    let enable = |server: &Server| {
+        let words = ["config", "feature", "enable", "BETA_API"];
+        run_in(
+            &folder,
+            &[],
+            &[&words[..], &["--server", &server.url]].concat(),
+        )
+    };
+    let server = stale_config_server(7, 2);
+    let said = enable(&server);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+    assert!(said.stdout.ends_with(", sequence 7\n"), "{said:?}");
+    assert_eq!(server.bodies().len(), 3);
+    let server = stale_config_server(7, usize::MAX);
+    let said = enable(&server);
+    assert_eq!(said.code, 1, "{said:?}");
     assert!(
-        said.stderr.contains("changed while BETA_API was switched"),
+        said.stderr.contains("BETA_API was not switched"),
         "{said:?}"
     );
+    assert_eq!(server.bodies().len(), 32, "it gives up");
 }
 
 #[test]

@@ -48,6 +48,19 @@ pub(super) enum Door {
     Ops,
 }
 
+/// A page and the state that it is of.
+pub(super) struct Tagged {
+    pub body: Value,
+    pub etag: Option<String>,
+}
+
+/// What became of a change that expects a state.
+pub(super) enum Posted {
+    Made(Value),
+    /// The state is another one.
+    Stale,
+}
+
 /// Whether `LOCAL=1` turns `api.base` off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Local {
@@ -56,8 +69,8 @@ enum Local {
 }
 
 impl Client {
-    /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else what
-    /// the server wrote into the data folder; else the addresses of the settings.
+    /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else
+    /// what the server wrote into the data folder; else the addresses of the settings.
     pub(super) fn find(flag: ServerFlag, settings: &Settings) -> Result<Client, Failure> {
         let local = match env::var("LOCAL").as_deref() {
             Ok("1") => Local::On,
@@ -83,12 +96,24 @@ impl Client {
     /// `GET`, for text.
     pub(super) fn read_text(&self, door: Door, path: &str) -> Result<String, Failure> {
         let url = self.url(door, path);
-        self.answer(door, &url, self.agent.get(&url).call())
+        let answer = self.answer(door, &url, self.agent.get(&url).call())?;
+        Ok(answer.success(&url)?.body)
     }
 
     /// `GET`, for JSON.
     pub(super) fn read(&self, door: Door, path: &str) -> Result<Value, Failure> {
         parse(&self.url(door, path), &self.read_text(door, path)?)
+    }
+
+    /// `GET`, for JSON and its ETag.
+    pub(super) fn read_tagged(&self, door: Door, path: &str) -> Result<Tagged, Failure> {
+        let url = self.url(door, path);
+        let answer = self.answer(door, &url, self.agent.get(&url).call())?;
+        let answer = answer.success(&url)?;
+        Ok(Tagged {
+            body: parse(&url, &answer.body)?,
+            etag: answer.etag,
+        })
     }
 
     /// `POST` of JSON, for JSON.
@@ -99,7 +124,28 @@ impl Client {
             .post(&url)
             .header("content-type", "application/json");
         let answer = self.answer(door, &url, request.send(body.to_string()))?;
-        parse(&url, &answer)
+        parse(&url, &answer.success(&url)?.body)
+    }
+
+    /// `POST` of JSON, for JSON, if the state is still the one of the ETag.
+    pub(super) fn post_if(
+        &self,
+        door: Door,
+        path: &str,
+        etag: &str,
+        body: &Value,
+    ) -> Result<Posted, Failure> {
+        let url = self.url(door, path);
+        let request = self
+            .agent
+            .post(&url)
+            .header("content-type", "application/json")
+            .header("if-match", etag);
+        let answer = self.answer(door, &url, request.send(body.to_string()))?;
+        if answer.status == PRECONDITION_FAILED {
+            return Ok(Posted::Stale);
+        }
+        Ok(Posted::Made(parse(&url, &answer.success(&url)?.body)?))
     }
 
     fn url(&self, door: Door, path: &str) -> String {
@@ -118,18 +164,16 @@ impl Client {
         door: Door,
         url: &str,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<String, Failure> {
+    ) -> Result<Answer, Failure> {
         let mut response = answer.map_err(|fault| self.unreachable(door, url, &fault))?;
         let body = response.body_mut().read_to_string();
         let body = body.map_err(|fault| self.unreachable(door, url, &fault))?;
-        if response.status().is_success() {
-            return Ok(body);
-        }
-        Err(Failure::Failed(refusal(
-            url,
-            response.status().as_u16(),
-            &body,
-        )))
+        let etag = response.headers().get("etag");
+        Ok(Answer {
+            status: response.status().as_u16(),
+            etag: etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned),
+            body,
+        })
     }
 
     fn unreachable(&self, door: Door, url: &str, fault: &ureq::Error) -> Failure {
@@ -148,6 +192,25 @@ impl Client {
         })
     }
 }
+
+/// An answer of whatever status.
+struct Answer {
+    status: u16,
+    etag: Option<String>,
+    body: String,
+}
+
+impl Answer {
+    fn success(self, url: &str) -> Result<Answer, Failure> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        Err(Failure::Failed(refusal(url, self.status, &self.body)))
+    }
+}
+
+/// The status of [`Posted::Stale`].
+const PRECONDITION_FAILED: u16 = 412;
 
 fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Failure> {
     if let Some(url) = flag.server {

@@ -5,7 +5,7 @@ use thirteen_kernels::config::{
     ConfigState, Feature, Field, Switch, TerminalMode, parse_dump, write_dump,
 };
 
-use super::client::{Client, Door, ServerFlag};
+use super::client::{Client, Door, Posted, ServerFlag, Tagged};
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
@@ -77,17 +77,23 @@ fn request_of(words: &[&str]) -> Result<Request, Failure> {
 pub(super) struct Live {
     pub state: ConfigState,
     pub sequence: u64,
+    /// Names the two to the server.
+    etag: Option<String>,
 }
 
 impl Live {
     /// Asks the server.
     pub(super) fn read(client: &Client) -> Result<Live, Failure> {
-        let body = client.read(Door::Api, PATH)?;
+        let Tagged { body, etag } = client.read_tagged(Door::Api, PATH)?;
         let dump = body.get("dump").and_then(Value::as_str);
         let state = dump.and_then(|dump| parse_dump(dump.as_bytes()).ok());
         let sequence = body.get("sequence").and_then(Value::as_u64);
         match (state, sequence) {
-            (Some(state), Some(sequence)) => Ok(Live { state, sequence }),
+            (Some(state), Some(sequence)) => Ok(Live {
+                state,
+                sequence,
+                etag,
+            }),
             (None, _) | (_, None) => {
                 let at = &client.place().api.url;
                 let message =
@@ -118,36 +124,52 @@ fn read(client: &Client, field: Field, format: Format) -> Outcome {
 }
 
 /// Switches one bit. HTTP has no way to change one bit alone, so the flags are read, changed and
-/// written; a change of someone else in between shows in the sequence, and is told.
+/// written back if nobody changed the configuration in between; else they are read again.
 fn toggle(client: &Client, feature: Feature, switch: Switch, format: Format) -> Outcome {
-    let live = Live::read(client)?;
-    let state = live.state.with_feature(feature, switch);
-    let value = state.value(Field::FeatureFlags);
-    if state == live.state {
-        return report(Field::FeatureFlags, value, live.sequence, format);
+    let at = &client.place().api.url;
+    for _ in 0..ATTEMPTS_MAX {
+        let live = Live::read(client)?;
+        let state = live.state.with_feature(feature, switch);
+        let value = state.value(Field::FeatureFlags);
+        if state == live.state {
+            return report(Field::FeatureFlags, value, live.sequence, format);
+        }
+        let etag = live.etag.ok_or_else(|| {
+            Failure::Failed(format!("{at}{PATH} has no ETag; is it a thirteen server?"))
+        })?;
+        let body = json!({ Field::FeatureFlags.name(): value });
+        match client.post_if(Door::Api, PATH, &etag, &body)? {
+            Posted::Made(answer) => {
+                let sequence = sequence_of(client, &answer)?;
+                return report(Field::FeatureFlags, value, sequence, format);
+            }
+            Posted::Stale => {}
+        }
     }
-    let sequence = post(client, Field::FeatureFlags, value)?;
-    if sequence != live.sequence + 1 {
-        eprintln!(
-            "thirteen: the configuration changed while {} was switched; look at `thirteen config`",
-            feature.name()
-        );
-    }
-    report(Field::FeatureFlags, value, sequence, format)
+    let name = feature.name();
+    Err(Failure::Failed(format!(
+        "{name} was not switched: others changed the configuration {ATTEMPTS_MAX} times in \
+         between; find who does, or try again"
+    )))
 }
+
+/// Each attempt fails only because a change of someone else was made.
+const ATTEMPTS_MAX: u32 = 32;
 
 /// Changes one field; the number of the change.
 fn post(client: &Client, field: Field, value: u64) -> Result<u64, Failure> {
     let answer = client.post(Door::Api, PATH, &json!({ field.name(): value }))?;
-    answer
-        .get("sequence")
-        .and_then(Value::as_u64)
-        .ok_or_else(|| {
-            let at = &client.place().api.url;
-            Failure::Failed(format!(
-                "{at}{PATH} gave no sequence: {answer}; is it a thirteen server?"
-            ))
-        })
+    sequence_of(client, &answer)
+}
+
+fn sequence_of(client: &Client, answer: &Value) -> Result<u64, Failure> {
+    let sequence = answer.get("sequence").and_then(Value::as_u64);
+    sequence.ok_or_else(|| {
+        let at = &client.place().api.url;
+        Failure::Failed(format!(
+            "{at}{PATH} gave no sequence: {answer}; is it a thirteen server?"
+        ))
+    })
 }
 
 fn report(field: Field, value: u64, sequence: u64, format: Format) -> Outcome {
@@ -303,6 +325,7 @@ mod tests {
         let live = Live {
             state: ConfigState::DEFAULT,
             sequence: 3,
+            etag: None,
         };
         assert_eq!(
             table(&live),

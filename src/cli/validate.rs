@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 use thirteen_kernels::config::headers::{FaultList, Required, ValidHeaders, validate};
 use thirteen_kernels::config::write_dump;
 use thirteen_kernels::level::Level;
 
 use super::failure::{Failure, Outcome};
 use super::output::{Format, JsonFlag, print, print_json};
+use crate::state::headers::FaultsBody;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -83,20 +84,7 @@ fn tell_faults(faults: &FaultList<'_>, format: Format) -> Outcome {
             print(&faults.iter().map(line).collect::<String>())?;
         }
         Format::Json => {
-            let errors: Vec<Value> = faults
-                .iter()
-                .map(|fault| {
-                    json!({
-                        "error": "ProxyHeaderError",
-                        "code": fault.code().as_str(),
-                        "header": text(fault.name()),
-                        "value": text(fault.shown_value()),
-                        "message": fault.message(),
-                    })
-                })
-                .collect();
-            let error = "Invalid proxy headers";
-            print_json(&json!({ "error": error, "validationErrors": errors }))?;
+            print_json(&FaultsBody::new(faults))?;
         }
     }
     Ok(ExitCode::FAILURE)

@@ -3,22 +3,21 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_lite::FutureExt;
-use thirteen_kernels::http::{
-    BodyLength, Connection, Expectation, Head, HeadStatus, HeadTable, Method, TargetForm, Version,
-};
+use thirteen_kernels::http::{BodyLength, Connection, HeadStatus, HeadTable};
 
 use crate::limits::{DISCARD_BYTES_MAX, DRAIN_GRACE, PIPELINE_BYTES_MAX, PIPELINE_REQUESTS_MAX};
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
 use crate::telemetry::{Fault, Operation};
 
-use super::body::{Body, BodyFault, Greeting};
+use super::answer::{Caller, Told, Turned, Verdict, frame_of, greeting_of, panicked};
+use super::body::{Body, BodyFault};
 use super::exchange::{Exchange, Wire, fault_of_socket};
 use super::input::{Filled, Input};
 use super::lingering::linger;
@@ -26,9 +25,8 @@ use super::live::Live;
 use super::problem::Problem;
 use super::reply::{Content, Frame, Reply, Stage};
 use super::request::{Parameters, Request};
-use super::route::{Begin, Handler, Route};
-use super::router::Found;
-use super::server::{Application, Connected, Observation, Server};
+use super::route::Handler;
+use super::server::{Application, Connected, Server};
 use super::websocket::Endpoint;
 
 /// Runs a connection to its end.
@@ -116,22 +114,6 @@ struct Pending {
     head: Vec<u8>,
     table: HeadTable,
     started: u64,
-}
-
-/// A request that became a WebSocket.
-struct Turned {
-    message_bytes_max: u32,
-    begin: Begin,
-}
-
-/// What became of one request.
-enum Verdict {
-    Answered(Connection),
-    Waits {
-        route: usize,
-        parameters: Parameters,
-    },
-    Turns(Turned),
 }
 
 impl<A: Application> Conversation<A> {
@@ -491,176 +473,6 @@ impl<A: Application> Conversation<A> {
     }
 }
 
-/// What a request was answered, and when that began.
-struct Told {
-    status: u16,
-    bytes: u64,
-    started: u64,
-}
-
-/// Who asks, and where.
-#[derive(Clone, Copy)]
-struct Caller<'c, A: Application> {
-    server: &'c Server<A>,
-    door: usize,
-    peer: SocketAddr,
-}
-
-impl<A: Application> Caller<'_, A> {
-    /// Routes one request and answers it if its handler does not wait.
-    fn answer(
-        &self,
-        head: &Head<'_>,
-        rest_bytes: usize,
-        out: &mut Vec<u8>,
-        started: u64,
-    ) -> Verdict {
-        let server = self.server;
-        let mut frame = frame_of(head, rest_bytes, server.is_draining());
-        if !Body::new(head.body(), 0, greeting_of(head)).can_be_skipped() {
-            frame.connection = Connection::Close;
-        }
-        let mut parameters = Parameters::default();
-        let mut reply = Reply::new(out, &mut frame, server.date.line());
-        let found = find(server, self.door, head, &mut parameters);
-        let matched = found.as_ref().ok().copied();
-        match found {
-            Err(problem) => reply.problem(&problem),
-            Ok(route) => {
-                let row = server.doors[self.door].route(route);
-                let request = Request::new(*head, &parameters, self.peer);
-                match begin(server, row, &request, &mut reply) {
-                    Begun::Answered => {}
-                    Begun::Waits => return Verdict::Waits { route, parameters },
-                    Begun::Turned(turned) => {
-                        let told = Told {
-                            status: 101,
-                            bytes: 0,
-                            started,
-                        };
-                        self.observe(matched, Some(head), told);
-                        return Verdict::Turns(turned);
-                    }
-                }
-            }
-        }
-        reply.finish();
-        let told = Told {
-            status: frame.status,
-            bytes: frame.reply_bytes(out.len()),
-            started,
-        };
-        self.observe(matched, Some(head), told);
-        Verdict::Answered(frame.connection)
-    }
-
-    fn observe(&self, route: Option<usize>, head: Option<&Head<'_>>, told: Told) {
-        self.server.application.observe(&Observation {
-            door: self.door,
-            route,
-            method: head.map_or(b"", |head| head.method_bytes()),
-            path: head.map_or(b"", |head| head.path()),
-            status: told.status,
-            reply_bytes: told.bytes,
-            nanoseconds: self.server.clock.nanoseconds_since(told.started),
-            peer: self.peer,
-        });
-    }
-}
-
-/// The route of a request, or why there is none.
-fn find<A: Application>(
-    server: &Server<A>,
-    door: usize,
-    head: &Head<'_>,
-    parameters: &mut Parameters,
-) -> Result<usize, Problem> {
-    if head.expectation() == Expectation::Unknown {
-        return Err(Problem::new(417, "Only 100-continue can be expected.").closing());
-    }
-    match head.target_form() {
-        TargetForm::Origin | TargetForm::Absolute => {}
-        TargetForm::Asterisk => return Err(options_reply(METHODS_SOMEWHERE)),
-        TargetForm::Authority => {
-            // What follows may be the tunnel's already.
-            let problem = Problem::new(405, "This door opens no tunnels.").closing();
-            return Err(problem.header("Allow", METHODS_SOMEWHERE));
-        }
-    }
-    let method = head.method();
-    match server.doors[door].find(method, head.path(), head.path_escapes(), parameters) {
-        Found::Route(route) => Ok(route),
-        Found::OtherMethods(allow) if method == Method::Options => Err(options_reply(allow)),
-        Found::OtherMethods(allow) => {
-            let detail = format!("This resource takes {allow}.");
-            Err(Problem::new(405, detail).header("Allow", allow))
-        }
-        Found::Nothing => Err(Problem::new(404, "There is nothing at this path.")),
-    }
-}
-
-/// `OPTIONS` says which methods there are; it is no failure, but is written like one.
-fn options_reply(allow: &str) -> Problem {
-    Problem::new(204, "")
-        .header("Allow", allow)
-        .with_body("", "")
-}
-
-/// What became of a request whose route is known.
-enum Begun {
-    Answered,
-    Waits,
-    Turned(Turned),
-}
-
-fn begin<A: Application>(
-    server: &Server<A>,
-    row: &Route<A>,
-    request: &Request<'_>,
-    reply: &mut Reply<'_>,
-) -> Begun {
-    if let Err(problem) = server.application.admit(row, request) {
-        reply.problem(&problem);
-        return Begun::Answered;
-    }
-    let takes_body = match request.head().body() {
-        BodyLength::None => true,
-        BodyLength::Length(bytes) => bytes <= row.body_bytes_max,
-        BodyLength::Chunked => row.body_bytes_max > 0,
-    };
-    if !takes_body {
-        reply.problem(&Problem::from(BodyFault::TooLong));
-        return Begun::Answered;
-    }
-    match &row.handler {
-        Handler::Plain(handler) => {
-            let application = &*server.application;
-            let handled = catch_unwind(AssertUnwindSafe(|| handler(application, request, reply)));
-            match handled.unwrap_or_else(|_| Err(panicked(row.path))) {
-                Ok(()) => {}
-                Err(problem) => reply.problem(&problem),
-            }
-            Begun::Answered
-        }
-        Handler::Waiting(_) => Begun::Waits,
-        Handler::Live(upgrade) => {
-            match (upgrade.negotiate)(&server.application, request, reply.buffer()) {
-                Ok(begin) => {
-                    let message_bytes_max = upgrade.message_bytes_max;
-                    Begun::Turned(Turned {
-                        message_bytes_max,
-                        begin,
-                    })
-                }
-                Err(problem) => {
-                    reply.problem(&problem);
-                    Begun::Answered
-                }
-            }
-        }
-    }
-}
-
 /// Ends the reply of a handler that waited; says how the connection ends, if it does.
 fn conclude(exchange: &mut Exchange<'_>, outcome: Result<(), Problem>) -> Option<End> {
     match (outcome, exchange.frame.stage) {
@@ -677,51 +489,5 @@ fn conclude(exchange: &mut Exchange<'_>, outcome: Result<(), Problem>) -> Option
     match exchange.frame.connection {
         Connection::Close => Some(End::Lingering),
         Connection::KeepAlive => None,
-    }
-}
-
-fn panicked(path: &str) -> Problem {
-    tracing::error!(target: "http", path, "a handler panicked");
-    Problem::new(500, "The server failed to answer this request.").closing()
-}
-
-/// Whether the client waits to be told to send its body; one of HTTP/1.0 does not, whatever it
-/// says (RFC 9110, section 10.1.1).
-fn greeting_of(head: &Head<'_>) -> Greeting {
-    match (head.expectation(), head.version()) {
-        (Expectation::Continue, Version::Http11) => Greeting::Awaited,
-        (Expectation::Continue, Version::Http10)
-        | (Expectation::None | Expectation::Unknown, _) => Greeting::Unasked,
-    }
-}
-
-/// The frame of a reply to a request that so many bytes follow, its body included. A server that
-/// drains says that it closes in the reply to the last request that is at hand.
-fn frame_of(head: &Head<'_>, rest_bytes: usize, draining: bool) -> Frame {
-    let is_last = match head.body() {
-        BodyLength::None => rest_bytes == 0,
-        BodyLength::Length(bytes) => rest_bytes as u64 <= bytes,
-        BodyLength::Chunked => false,
-    };
-    let connection = if draining && is_last {
-        Connection::Close
-    } else {
-        head.connection()
-    };
-    let content = if head.method() == Method::Head {
-        Content::Described
-    } else {
-        Content::Sent
-    };
-    Frame::new(head.version(), connection, content)
-}
-
-/// What the server as a whole can be asked with.
-const METHODS_SOMEWHERE: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-
-impl Frame {
-    /// The frame of a reply to a request that could not be read.
-    pub(super) fn closing(content: Content) -> Frame {
-        Frame::new(Version::Http11, Connection::Close, content)
     }
 }

@@ -1,9 +1,7 @@
 //! Closing so that the peer can read why: a socket that is closed with bytes unread is reset, and
 //! a reset can overtake the reply (RFC 9112, section 9.6).
 
-use std::time::Duration;
-
-use crate::limits::LINGER_BYTES_MAX;
+use crate::limits::{LINGER_BYTES_MAX, LINGER_PATIENCE};
 use crate::ring::TcpStream;
 
 /// Ends our half, then reads what the peer still sends, up to a bound, until it closes too.
@@ -11,7 +9,7 @@ pub(super) async fn linger(stream: &TcpStream) {
     if stream.shutdown().is_err() {
         return;
     }
-    stream.set_deadline(Some(PATIENCE));
+    stream.set_deadline(Some(LINGER_PATIENCE));
     let mut bytes_left = LINGER_BYTES_MAX;
     loop {
         match stream.receive().await {
@@ -21,5 +19,3 @@ pub(super) async fn linger(stream: &TcpStream) {
         }
     }
 }
-
-const PATIENCE: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::limits::WEBSOCKET_CLOSE_PATIENCE;
 use crate::ring::{Outgoing, TcpStream};
 
 use super::input::{Filled, Input};
@@ -152,7 +153,7 @@ impl Live {
     /// Ends a connection whose end was announced: sends what is written, and waits a little for
     /// the peer to close first, so that it sees everything.
     pub async fn finish(mut self) {
-        self.stream.set_deadline(Some(CLOSE_PATIENCE));
+        self.stream.set_deadline(Some(WEBSOCKET_CLOSE_PATIENCE));
         while self.endpoint.phase() != Phase::Over {
             match self.next().await {
                 Ok(Event::End(_)) | Err(Pause::Deadline) => break,
@@ -188,6 +189,3 @@ fn paused_or_lost(error: &io::Error) -> Result<Event, Pause> {
         Ok(Event::End(LiveEnd::Lost))
     }
 }
-
-/// How long the peer has to answer our close frame.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);

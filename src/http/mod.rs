@@ -2,10 +2,12 @@
 //!
 //! - `route` and `router`: the tables and how a URL finds its row;
 //! - `request`, `reply`, `exchange`, `problem`: what a handler reads and writes;
-//! - `server` and `conversation`: a door's connections and the life of one of them;
+//! - `server` and `conversation`: a door's connections and the life of one of them; `answer`: one
+//!   request on it;
 //! - `input` and `body`: bytes on their way in; `lingering`: how a connection is closed;
 //! - `websocket` is the codec, `live` a WebSocket connection.
 
+mod answer;
 mod body;
 mod conversation;
 mod date;

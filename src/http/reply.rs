@@ -57,9 +57,12 @@ impl Frame {
             sent_bytes: 0,
         }
     }
-}
 
-impl Frame {
+    /// The frame of a reply to a request that could not be read.
+    pub(super) fn closing(content: Content) -> Frame {
+        Frame::new(Version::Http11, Connection::Close, content)
+    }
+
     /// Notes that the output buffer, so many bytes long, leaves before the reply is whole.
     pub(super) fn leave(&mut self, out_bytes: usize) {
         self.sent_bytes += (out_bytes - self.start) as u64;
@@ -119,6 +122,14 @@ impl<'o> Reply<'o> {
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
         debug_assert!(self.frame.stage == Stage::Head, "the status comes first");
         write_header(name, value.as_ref(), self.out);
+        self
+    }
+
+    /// Adds header lines that were rendered before, each with its CRLF.
+    pub fn lines(&mut self, lines: &[u8]) -> &mut Self {
+        debug_assert!(self.frame.stage == Stage::Head, "the status comes first");
+        debug_assert!(lines.is_empty() || lines.ends_with(b"\r\n"));
+        self.out.extend_from_slice(lines);
         self
     }
 
@@ -314,12 +325,13 @@ mod tests {
             reply
                 .status(200)
                 .header("X-One", "1")
+                .lines(b"X-Two: 2\r\nX-Three: 3\r\n")
                 .body("text/plain", b"hello");
         });
         assert_eq!(
             text,
             "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-One: 1\r\n\
-             Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+             X-Two: 2\r\nX-Three: 3\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
         );
     }
 

@@ -79,7 +79,7 @@ impl Ring {
     }
 
     /// Submits what is queued and says whether the caller may wait until the inbox's alarm is
-    /// readable; if not, there is something to do at once. [`Ring::end_sleep`] follows either way.
+    /// readable; if not, there is something to do at once. [`Ring::end_sleep`] follows in any case.
     pub fn begin_sleep(&self) -> io::Result<Rest> {
         self.core.borrow_mut().begin_sleep()
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, Once};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::context::House;
 use crate::doors::Doors;
-use crate::limits::RATE_KEYS_EXPECTED;
+use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
@@ -188,6 +188,7 @@ fn house_of(
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),
+        serving: AtomicUsize::new(settings.shards),
     }
 }
 
@@ -258,9 +259,6 @@ fn environment(message: String) -> StartFault {
 fn failed(what: &'static str, remedy: &'static str) -> impl Fn(io::Error) -> StartFault {
     move |error| environment(format!("{what}: {error}; {remedy}"))
 }
-
-/// How long shards may take to start.
-const START_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What every shard gets to start with.
 pub(super) type State = (Arc<StateFile>, Loaded);

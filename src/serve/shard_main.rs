@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
 use crate::shard::{self, Bus, Shard};
 use crate::state;
+use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Local};
 
 use super::boot::State;
@@ -51,7 +53,17 @@ pub fn here() -> Rc<Here> {
 
 /// Serves until the drain is over.
 pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
-    let here = open(&shard, &boot);
+    let ids = match IdSource::from_kernel() {
+        Ok(ids) => ids,
+        Err(error) => {
+            let cause = format!("the kernel gives no random bytes: {error}");
+            // Nobody hears it only where the start was given up already.
+            let _ = boot.ready.send(Err(cause));
+            return;
+        }
+    };
+    let here = open(&shard, &boot, ids);
+    let serving = Serving(boot.house.clone());
     for (door, listener) in here.listeners.iter().enumerate() {
         let (here, listener) = (here.clone(), listener.clone());
         shard::spawn(async move {
@@ -66,7 +78,7 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         return; // the start was given up
     }
     here.context.draining.raised().await;
-    drain(&here).await;
+    drain(&here, serving).await;
 }
 
 /// Tells this shard to finish.
@@ -83,21 +95,17 @@ pub(super) fn adopt(settings: &Arc<Settings>) {
 
 /// Whether every shard answers within a time.
 pub async fn all_shards_turn(bus: &Bus, patience: Duration) -> bool {
-    let asked = async { bus.ask_all(|| ()).await.len() == bus.count() };
-    let late = async {
-        shard::sleep(patience).await;
-        false
-    };
-    futures_lite::future::or(asked, late).await
+    bus.ask_all_within(patience, || ()).await.len() == bus.count()
 }
 
-/// Requests that wait for their reply, of all shards, by door.
-pub async fn pending_by_door(bus: &Bus) -> [u64; DOORS.len()] {
-    let counts = bus.ask_all(|| here().server.pending()).await;
+/// Requests that wait for their reply, by door, of the shards that answer within a time.
+pub async fn pending_by_door(bus: &Bus, patience: Duration) -> [u64; DOORS.len()] {
+    let ask = || here().server.pending();
+    let counts = bus.ask_all_within(patience, ask).await;
     std::array::from_fn(|door| counts.iter().map(|pending| pending[door]).sum())
 }
 
-fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
+fn open(shard: &Rc<Shard>, boot: &Boot, ids: IdSource) -> Rc<Here> {
     let (file, loaded) = &boot.state;
     let tables = tables();
     let routes_before = std::array::from_fn(|door| tables[..door].iter().map(Vec::len).sum());
@@ -106,6 +114,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
         Local::new(shard.index, boot.clock, &labels()),
         state::Local::new(loaded.state, loaded.sequence, boot.house.started),
         boot.settings.clone(),
+        ids,
         routes_before,
     ));
     context::enter(context.clone());
@@ -143,7 +152,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot) -> Rc<Here> {
 
 /// Finishes what has begun: the backlog is accepted, requests are answered, WebSockets are told,
 /// changes of the configuration reach the disk.
-async fn drain(here: &Here) {
+async fn drain(here: &Here, serving: Serving) {
     for listener in &here.listeners {
         listener.finish();
     }
@@ -158,8 +167,22 @@ async fn drain(here: &Here) {
         }
         shard::sleep(DRAIN_INTERVAL).await;
     }
+    drop(serving);
+    // A request on another shard may ask this one, and a change of the configuration its owner.
+    while here.context.house.serving.load(Ordering::Acquire) > 0 && Instant::now() < gives_up {
+        shard::sleep(DRAIN_INTERVAL).await;
+    }
     while shard::index() == state::OWNER_SHARD && state::is_busy() {
         shard::sleep(DRAIN_INTERVAL).await;
+    }
+}
+
+/// Counts this shard among those that serve, also where its ring fails.
+struct Serving(Arc<House>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.serving.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -75,19 +76,33 @@ impl Bus {
         answer
     }
 
-    /// Runs a job on every shard; answers in the order of the shards, of those that still run.
-    pub async fn ask_all<T: Send + 'static>(
+    /// Runs a job on every shard; answers in the order of the shards, of those that answered in
+    /// time. There is no form without a deadline: a shard that hangs would stop all who ask.
+    pub async fn ask_all_within<T: Send + 'static>(
         &self,
+        patience: Duration,
         job: impl Fn() -> T + Clone + Send + 'static,
     ) -> Vec<T> {
-        let asked: Vec<_> = (0..self.count())
-            .map(|shard| self.ask(shard, job.clone()))
+        let mut waiting: Vec<_> = (0..self.count())
+            .map(|shard| Some(self.ask(shard, job.clone())))
             .collect();
-        let mut answers = Vec::with_capacity(asked.len());
-        for answer in asked {
-            answers.extend(answer.await);
-        }
-        answers
+        let mut answers: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
+        let all = poll_fn(|context| {
+            for (asked, place) in waiting.iter_mut().zip(&mut answers) {
+                let Some(answer) = asked else { continue };
+                if let Poll::Ready(answer) = Pin::new(answer).poll(context) {
+                    *place = answer.ok();
+                    *asked = None;
+                }
+            }
+            if waiting.iter().all(Option::is_none) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        futures_lite::future::or(all, local::sleep(patience)).await;
+        answers.into_iter().flatten().collect()
     }
 }
 

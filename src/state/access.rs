@@ -83,10 +83,25 @@ const FORWARDING: [&[u8]; 6] = [
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     /// For tests of what comes after the decision.
     pub(in super::super) const WRITER: Writer = Writer(());
+
+    /// A client on this machine.
+    pub(in super::super) const NEIGHBOUR: Caller = Caller {
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        arrival: Arrival::Direct,
+        principal: Principal::Anyone,
+    };
+
+    /// One that comes through a proxy.
+    pub(in super::super) const STRANGER: Caller = Caller {
+        arrival: Arrival::Forwarded,
+        ..NEIGHBOUR
+    };
 
     fn may_write(policy: WritePolicy, peer: &str, arrival: Arrival) -> bool {
         let caller = Caller {

@@ -2,6 +2,12 @@
 
 use std::rc::Rc;
 
+use thirteen_kernels::config::ConfigState;
+use thirteen_kernels::config::headers::{
+    FaultList, LINES_BYTES_MAX, Required, validate, write_headers,
+};
+use thirteen_kernels::level::Level;
+
 use crate::context::Context;
 use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
@@ -10,9 +16,12 @@ use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade};
 use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
-use super::change::Refusal;
-use super::document::{BodyFault, change_of_body, changed_body, config_body, config_etag};
+use super::change::{Expected, Refusal};
+use super::document::{
+    BodyFault, change_of_body, changed_body, config_body, config_etag, state_of_etag,
+};
 use super::follow::follow;
+use super::headers::{FaultsBody, is_ours};
 use super::session::{MESSAGE_BYTES_MAX, SUBPROTOCOLS, base_of_subprotocol};
 
 /// `GET /api/config`; 304 where the client has it already.
@@ -21,6 +30,7 @@ pub fn read(
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Problem> {
+    let id = request_id(context, request)?;
     let state = context
         .telemetry
         .sample(Operation::ConfigRead, || context.state.read());
@@ -30,37 +40,34 @@ pub fn read(
         .header("if-none-match")
         .is_some_and(|tags| names_tag(tags, &etag))
     {
-        reply.status(304).header("ETag", &etag).empty();
+        reply.status(304).header("ETag", &etag);
+        write_state(context, &state, id, reply);
+        reply.empty();
         return Ok(());
     }
     let body = config_body(&state, sequence);
-    reply
-        .status(200)
-        .header("ETag", &etag)
-        .body("application/json", body.as_bytes());
+    reply.status(200).header("ETag", &etag);
+    write_state(context, &state, id, reply);
+    reply.body("application/json", body.as_bytes());
     Ok(())
 }
 
 /// `POST /api/config`: any of the fields, all or none; answered when they are on disk. With
 /// `If-Match` only if nobody changed them since.
 pub async fn update(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
+    let id = request_id(context, &exchange.request())?;
     let writer = writer(context, &exchange.request())?;
     let change = change_of_body(&exchange.collect().await?).map_err(problem_of_body)?;
-    if let Some(tags) = exchange.request().header("if-match") {
-        let etag = config_etag(&context.state.read(), context.state.sequence());
-        if tags != b"*" && !names_tag(tags, &etag) {
-            return Err(Problem::new(412, "The configuration has changed since."));
-        }
-    }
+    let expected = expected(&exchange.request());
     let sequence = context
         .state
-        .change(change, writer)
+        .change(change, expected, writer)
         .await
         .map_err(problem_of_refusal)?;
-    exchange
-        .reply()
-        .status(200)
-        .body("application/json", changed_body(sequence).as_bytes());
+    let mut reply = exchange.reply();
+    reply.status(200);
+    write_state(context, &context.state.read(), id, &mut reply);
+    reply.body("application/json", changed_body(sequence).as_bytes());
     Ok(())
 }
 
@@ -93,12 +100,11 @@ fn negotiate(
     }
     let base = accepted.subprotocol().and_then(base_of_subprotocol);
     let base = base.expect("the handshake chose one of ours");
-    let policy = context.settings.borrow().state.write;
-    let writer = context.caller(request).writer(policy);
+    let caller = context.caller(request);
     accepted.write_reply(out);
     let context = context.clone();
     Ok(Box::new(move |live| {
-        Box::pin(follow(context, live, base, writer))
+        Box::pin(follow(context, live, base, caller))
     }))
 }
 
@@ -106,6 +112,31 @@ fn offers(request: &Request<'_>, subprotocol: &str) -> bool {
     let mut values = request.header_values("sec-websocket-protocol");
     let is_it = |offer: &[u8]| offer.trim_ascii() == subprotocol.as_bytes();
     values.any(|value| value.split(|byte| *byte == b',').any(is_it))
+}
+
+/// The id of a request: the client's, or one of ours. 400 where any `X-Bun-*` header is at fault.
+fn request_id(context: &Context, request: &Request<'_>) -> Result<u64, Problem> {
+    let head = request.head();
+    if !head.headers().any(|(name, _)| is_ours(name)) {
+        return Ok(context.request_id());
+    }
+    let mut faults = FaultList::new();
+    let check = || validate(Level::detect(), head.headers(), Required::None, &mut faults);
+    let valid = context.telemetry.sample(Operation::HeadersValidate, check);
+    if let Some(valid) = valid {
+        return Ok(valid.request_id().unwrap_or_else(|| context.request_id()));
+    }
+    context.telemetry.fault(Fault::ConfigHeaders);
+    let body = serde_json::to_vec(&FaultsBody::new(&faults)).expect("its keys are strings");
+    Err(Problem::new(400, "").with_body("application/json", body))
+}
+
+/// Adds the configuration as header lines.
+fn write_state(context: &Context, state: &ConfigState, id: u64, reply: &mut Reply<'_>) {
+    let mut lines = [0; LINES_BYTES_MAX];
+    let write = || write_headers(state, id, None, &mut lines);
+    let bytes = context.telemetry.sample(Operation::HeadersInject, write);
+    reply.lines(&lines[..bytes]);
 }
 
 /// The proof that a request may change the configuration. A page of another origin may not, even
@@ -140,11 +171,12 @@ fn problem_of_body(fault: BodyFault) -> Problem {
 }
 
 fn problem_of_refusal(refusal: Refusal) -> Problem {
-    let detail = match refusal {
-        Refusal::Busy => "Too many changes wait for the disk.",
-        Refusal::DiskFailed => "The disk did not take the change.",
-    };
-    Problem::new(503, detail).header("Retry-After", "1")
+    let passing = |detail| Problem::new(503, detail).header("Retry-After", "1");
+    match refusal {
+        Refusal::Busy => passing("Too many changes wait for the disk."),
+        Refusal::DiskFailed => passing("The disk did not take the change."),
+        Refusal::Stale => Problem::new(412, "The configuration has changed since."),
+    }
 }
 
 fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
@@ -156,7 +188,24 @@ fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
     problem
 }
 
-/// Whether a list of entity tags names ours (RFC 9110, section 13.1).
+/// What `If-Match` asks for. The comparison is the strong one (RFC 9110, section 13.1.1), so that
+/// a weak tag names nothing, and neither does one that this server never gave.
+fn expected(request: &Request<'_>) -> Expected {
+    let mut lines = request.header_values("if-match").peekable();
+    if lines.peek().is_none() {
+        return Expected::Any;
+    }
+    let mut states = Vec::new();
+    for tag in lines.flat_map(|line| line.split(|byte| *byte == b',')) {
+        match tag.trim_ascii() {
+            b"*" => return Expected::Any,
+            tag => states.extend(state_of_etag(tag)),
+        }
+    }
+    Expected::OneOf(states.into())
+}
+
+/// Whether a list of entity tags names ours (RFC 9110, section 13.1.2).
 fn names_tag(tags: &[u8], etag: &str) -> bool {
     let named = |tag: &[u8]| {
         let tag = tag.trim_ascii();

@@ -104,6 +104,15 @@ pub enum Audience {
     Everyone,
 }
 
+/// What the configuration must be for a change to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever it is.
+    Any,
+    /// What one of these changes led to, given with its number.
+    OneOf(Box<[(ConfigState, u64)]>),
+}
+
 /// Why a change was not made. It changes nothing and may be asked for again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -111,6 +120,18 @@ pub enum Refusal {
     Busy,
     /// The disk did not take it.
     DiskFailed,
+    /// The configuration is not what the change expects.
+    Stale,
+}
+
+impl Expected {
+    /// Whether a change may be made on top of this state.
+    pub fn admits(&self, state: ConfigState, sequence: u64) -> bool {
+        match self {
+            Expected::Any => true,
+            Expected::OneOf(states) => states.contains(&(state, sequence)),
+        }
+    }
 }
 
 impl Change {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use thirteen_kernels::config::{ConfigState, DUMP_BYTES, Field, write_dump};
+use thirteen_kernels::config::{ConfigState, DUMP_BYTES, Field, parse_dump, write_dump};
 
 use super::change::{Change, Form, Patch};
 
@@ -49,6 +49,16 @@ pub fn config_body(state: &ConfigState, sequence: u64) -> String {
 pub fn config_etag(state: &ConfigState, sequence: u64) -> String {
     let dump = write_dump(state);
     format!("\"{}-{sequence:x}\"", &text_of_dump(&dump)[2..])
+}
+
+/// The configuration and the sequence that an ETag stands for; `None` for one that is none of ours.
+pub fn state_of_etag(etag: &[u8]) -> Option<(ConfigState, u64)> {
+    let text = str::from_utf8(etag).ok()?;
+    let (digits, sequence) = text.strip_prefix('"')?.strip_suffix('"')?.split_once('-')?;
+    let state = parse_dump(format!("0x{digits}").as_bytes()).ok()?;
+    let sequence = u64::from_str_radix(sequence, 16).ok()?;
+    // The same numbers can be written in other ways, and a tag is compared byte by byte.
+    (config_etag(&state, sequence) == text).then_some((state, sequence))
 }
 
 /// The body that acknowledges a change.
@@ -284,7 +294,34 @@ mod tests {
         assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok());
         let etag = config_etag(&ConfigState::DEFAULT, 26);
         assert_eq!(etag, "\"01a1b2c3d40000000702185000-1a\"");
+        assert_eq!(
+            state_of_etag(etag.as_bytes()),
+            Some((ConfigState::DEFAULT, 26))
+        );
         assert_eq!(changed_body(7), "{\"success\":true,\"sequence\":7}");
+    }
+
+    #[test]
+    fn only_our_etags_stand_for_a_state() {
+        for etag in [
+            "",
+            "\"",
+            "\"\"",
+            "*",
+            "\"other\"",
+            "01a1b2c3d40000000702185000-1a",
+            "W/\"01a1b2c3d40000000702185000-1a\"",
+            "\"01A1B2C3D40000000702185000-1a\"",
+            "\"01a1b2c3d40000000702185000-1A\"",
+            "\"01a1b2c3d40000000702185000-01a\"",
+            "\"01a1b2c3d40000000702185000-+1a\"",
+            "\"01a1b2c3d40000000702185000-\"",
+            "\"01a1b2c3d40000000702005000-1a\"",
+            "\"0101a1b2c3d40000000702185000-1a\"",
+            "\"01a1b2c3d40000000702185000-10000000000000000\"",
+        ] {
+            assert_eq!(state_of_etag(etag.as_bytes()), None, "{etag}");
+        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ use crate::http::{Event, Live, LiveEnd, Pause};
 use crate::ring::{Outgoing, TcpStream};
 use crate::telemetry::{Counter, Fault};
 
-use super::access::Writer;
-use super::change::ClientId;
+use super::access::Caller;
+use super::change::{ClientId, Expected};
 use super::hub::{Outlet, Sent};
-use super::session::{Incoming, Next, Session};
+use super::session::{Incoming, Next, Rules, Session};
 
 /// The sending side of a client, as the hub holds it.
 pub(super) struct Outbox {
@@ -78,12 +78,7 @@ enum Step {
 }
 
 /// Runs a client's session until its connection ends.
-pub(super) async fn follow(
-    context: Rc<Context>,
-    live: Live,
-    base: OffsetBase,
-    writer: Option<Writer>,
-) {
+pub(super) async fn follow(context: Rc<Context>, live: Live, base: OffsetBase, caller: Caller) {
     let _counted = context.count_websocket();
     let key = context.house.rate_keys.peer(live.peer().ip());
     let notes = Rc::new(Notes::default());
@@ -96,7 +91,7 @@ pub(super) async fn follow(
         .hub()
         .borrow_mut()
         .join(outbox, base, context.state.now());
-    let session = Session::new(base, writer, key);
+    let session = Session::new(base, caller, key);
     let mut client = Client {
         context: context.clone(),
         live,
@@ -201,13 +196,16 @@ impl Client {
             MessageKind::Binary => Incoming::Binary(self.live.bytes(&payload)),
             MessageKind::Text => Incoming::Text,
         };
-        let writes = &self.context.house.writes;
+        let rules = Rules {
+            policy: self.context.settings.borrow().state.write,
+            writes: &self.context.house.writes,
+        };
         let mut hub = state.hub().borrow_mut();
         let next = self.session.receive(
             self.id,
             message,
             &mut hub,
-            writes,
+            rules,
             &self.context.telemetry,
             state.now(),
         );
@@ -219,7 +217,7 @@ impl Client {
                 origin,
                 writer,
             } => {
-                state.submit(change, origin, writer);
+                state.submit(change, origin, Expected::Any, writer);
                 None
             }
             Next::Hold => {

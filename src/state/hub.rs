@@ -461,10 +461,10 @@ struct OwnChange {
 }
 
 /// Either refusal may pass by itself, which is what "Rate limited" tells a client; the log says
-/// which it was.
+/// which it was. No frame expects anything, so that none is stale.
 fn fault_of(refusal: Refusal) -> FrameFault {
     match refusal {
-        Refusal::Busy | Refusal::DiskFailed => FrameFault::RateLimited,
+        Refusal::Busy | Refusal::DiskFailed | Refusal::Stale => FrameFault::RateLimited,
     }
 }
 
@@ -476,7 +476,7 @@ pub(super) mod tests {
     use thirteen_kernels::config::{ConfigState, Feature, Field, Switch};
 
     use super::super::access::tests::WRITER;
-    use super::super::change::Change;
+    use super::super::change::{Change, Expected};
     use super::super::owner::{Owner, Settled, Written};
     use super::super::replies::REPLIES_MAX;
     use super::*;
@@ -581,7 +581,9 @@ pub(super) mod tests {
 
         fn submit(&mut self, id: ClientId, change: Change) {
             let origin = self.hub.begin(id, change.frame()).unwrap();
-            self.owner.submit(change, origin, WRITER).unwrap();
+            self.owner
+                .submit(change, origin, &Expected::Any, WRITER)
+                .unwrap();
         }
 
         fn publish(&mut self, steady_ms: u64) {

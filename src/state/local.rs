@@ -13,7 +13,7 @@ use crate::telemetry::Started;
 use crate::telemetry::process::unix_ms;
 
 use super::access::Writer;
-use super::change::{Asker, Batch, Change, Origin, Refusal};
+use super::change::{Asker, Batch, Change, Expected, Origin, Refusal};
 use super::follow::Outbox;
 use super::hub::{Decision, Hub, Now, Tally};
 use super::office;
@@ -74,7 +74,12 @@ impl Local {
 
     /// Asks the owner for a change and waits until it is durable and this shard has it; the
     /// number that it got.
-    pub async fn change(&self, change: Change, writer: Writer) -> Result<u64, Refusal> {
+    pub async fn change(
+        &self,
+        change: Change,
+        expected: Expected,
+        writer: Writer,
+    ) -> Result<u64, Refusal> {
         let number = self.last_request.get() + 1;
         self.last_request.set(number);
         let request = Rc::new(Request::default());
@@ -83,7 +88,7 @@ impl Local {
             shard: self.shard,
             asker: Asker::Request(number),
         };
-        self.submit(change, origin, writer);
+        self.submit(change, origin, expected, writer);
         match request.decided().await {
             Decision::Made(sequence) => Ok(sequence),
             Decision::Refused(refusal) => Err(refusal),
@@ -91,8 +96,9 @@ impl Local {
     }
 
     /// Sends a change to the owner; what is decided comes back to this shard's hub.
-    pub(super) fn submit(&self, change: Change, origin: Origin, proof: Writer) {
-        shard::bus().post(office::SHARD, move || office::submit(change, origin, proof));
+    pub(super) fn submit(&self, change: Change, origin: Origin, expected: Expected, proof: Writer) {
+        let submit = move || office::submit(change, origin, &expected, proof);
+        shard::bus().post(office::SHARD, submit);
     }
 
     /// Takes changes that are durable.

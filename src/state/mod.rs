@@ -4,7 +4,8 @@
 //! `change`; the `owner`, on shard 0, puts it in order and batches it for the state `file`; once
 //! it is on disk the `hub` of every shard updates that shard's copy and tells its clients, and the
 //! hub of the shard that asked acknowledges. `broadcast`, `client`, `replies` and `wire` are the
-//! hub's parts; `access` says who may write.
+//! hub's parts; `access` says who may write, `headers` what is wrong with a request's `X-Bun-*`
+//! headers.
 //!
 //! These are free of sockets and of the executor. What joins them to both is in `api` (the
 //! handlers), `follow` (a client's session), `local` (a shard's share) and `office` (the owner's
@@ -18,6 +19,7 @@ mod client;
 pub mod document;
 mod file;
 mod follow;
+pub mod headers;
 mod hub;
 mod local;
 mod office;
@@ -29,7 +31,8 @@ mod simulation;
 mod wire;
 
 pub use change::{
-    Asker, Audience, Batch, Change, ClientId, FieldSet, Form, Origin, Patch, Published, Refusal,
+    Asker, Audience, Batch, Change, ClientId, Expected, FieldSet, Form, Origin, Patch, Published,
+    Refusal,
 };
 pub use file::{Loaded, StateFile, StateFileFault};
 pub use hub::{Decision, Hub, Now, Outlet, Sent, Tally};
@@ -37,4 +40,6 @@ pub use local::Local;
 pub use office::{SHARD as OWNER_SHARD, is_busy, is_writable, open as open_office};
 pub use owner::{Health, Owner, Settled, Ticket, Write, Written};
 pub use replies::{REPLIES_MAX, WindowFull};
-pub use session::{Incoming, MESSAGE_BYTES_MAX, Next, SUBPROTOCOLS, Session, base_of_subprotocol};
+pub use session::{
+    Incoming, MESSAGE_BYTES_MAX, Next, Rules, SUBPROTOCOLS, Session, base_of_subprotocol,
+};

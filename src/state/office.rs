@@ -11,7 +11,7 @@ use crate::shard::{self, Bus};
 use crate::telemetry::Operation;
 
 use super::access::Writer;
-use super::change::{Change, Origin, Refusal};
+use super::change::{Change, Expected, Origin, Refusal};
 use super::file::{Loaded, StateFile};
 use super::owner::{Health, Owner, Settled, Write, Written};
 
@@ -56,9 +56,12 @@ pub fn is_busy() -> bool {
 }
 
 /// Takes a change; on the owner's shard.
-pub(super) fn submit(change: Change, origin: Origin, proof: Writer) {
+pub(super) fn submit(change: Change, origin: Origin, expected: &Expected, proof: Writer) {
     let office = office();
-    let take = || office.owner.borrow_mut().submit(change, origin, proof);
+    let take = || {
+        let mut owner = office.owner.borrow_mut();
+        owner.submit(change, origin, expected, proof)
+    };
     let taken = context::here()
         .telemetry
         .sample(Operation::ConfigUpdate, take);

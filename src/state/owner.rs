@@ -5,6 +5,9 @@
 //! change, so it makes every change before that one durable too, and what comes meanwhile goes
 //! with the next write. Changes are published and acknowledged only once they are on disk.
 //!
+//! A change that expects a certain state is held against the latest accepted one, so that of two
+//! that expect the same only one is made.
+//!
 //! When a write fails, every waiting change fails with it, since each was made on top of those
 //! before it. Numbers go on: one that was given is never given again, so a number that anyone has
 //! seen stands for one change only.
@@ -14,14 +17,16 @@ use std::sync::Arc;
 use thirteen_kernels::config::ConfigState;
 
 use super::access::Writer;
-use super::change::{Batch, Change, Origin, Published, Refusal};
+use super::change::{Batch, Change, Expected, Origin, Published, Refusal};
 
 /// The one place where changes are made.
 #[derive(Debug)]
 pub struct Owner {
     durable: Write,
-    /// The state that the next change is applied to.
-    accepted: ConfigState,
+    /// What the next change is applied to.
+    accepted: Write,
+    /// What the shards were last told of; probes have later numbers and are told to nobody.
+    published: Write,
     /// The last number that was given.
     sequence: u64,
     in_flight: Option<Write>,
@@ -78,9 +83,11 @@ pub enum Health {
 impl Owner {
     /// The owner of a state that is on disk; at most `waiting_max` changes wait at a time.
     pub fn new(state: ConfigState, sequence: u64, waiting_max: usize) -> Owner {
+        let loaded = Write { state, sequence };
         Owner {
-            durable: Write { state, sequence },
-            accepted: state,
+            durable: loaded,
+            accepted: loaded,
+            published: loaded,
             sequence,
             in_flight: None,
             writing: Vec::with_capacity(waiting_max),
@@ -91,15 +98,27 @@ impl Owner {
     }
 
     /// Accepts a change of one who may write; the end of a write decides it.
-    pub fn submit(&mut self, change: Change, origin: Origin, _: Writer) -> Result<Ticket, Refusal> {
+    pub fn submit(
+        &mut self,
+        change: Change,
+        origin: Origin,
+        expected: &Expected,
+        _: Writer,
+    ) -> Result<Ticket, Refusal> {
+        if !expected.admits(self.accepted.state, self.accepted.sequence) {
+            return Err(Refusal::Stale);
+        }
         if self.waiting_count() == self.waiting_max {
             return Err(Refusal::Busy);
         }
-        self.accepted = change.apply(self.accepted);
         self.sequence += 1;
+        self.accepted = Write {
+            state: change.apply(self.accepted.state),
+            sequence: self.sequence,
+        };
         self.waiting.push(Published {
             sequence: self.sequence,
-            state: self.accepted,
+            state: self.accepted.state,
             fields: change.fields(),
             frame: change.frame(),
             origin,
@@ -154,13 +173,14 @@ impl Owner {
                 if self.writing.is_empty() {
                     return Settled::Nothing;
                 }
+                self.published = write;
                 let batch = Batch::from(self.writing.as_slice());
                 self.writing.clear();
                 Settled::Published(batch)
             }
             Written::Failed => {
                 self.health = Health::DiskFailed;
-                self.accepted = self.durable.state;
+                self.accepted = self.published;
                 if self.waiting_count() == 0 {
                     return Settled::Nothing;
                 }
@@ -223,7 +243,10 @@ mod tests {
     fn a_change_is_written_then_published() {
         let mut owner = owner();
         assert_eq!(owner.next_write(), None);
-        assert_eq!(owner.submit(rows(30), asker(1), WRITER), Ok(Ticket(101)));
+        assert_eq!(
+            owner.submit(rows(30), asker(1), &Expected::Any, WRITER),
+            Ok(Ticket(101))
+        );
         let write = owner.next_write().unwrap();
         assert_eq!((write.state.rows(), write.sequence), (30, 101));
         assert_eq!(owner.durable().sequence, 100);
@@ -240,19 +263,30 @@ mod tests {
     #[test]
     fn what_comes_during_a_write_goes_with_the_next_one() {
         let mut owner = owner();
-        owner.submit(rows(1), asker(1), WRITER).unwrap();
-        owner.submit(rows(2), asker(1), WRITER).unwrap();
+        owner
+            .submit(rows(1), asker(1), &Expected::Any, WRITER)
+            .unwrap();
+        owner
+            .submit(rows(2), asker(1), &Expected::Any, WRITER)
+            .unwrap();
         assert_eq!(owner.next_write().unwrap().sequence, 102);
         for value in 3..=8 {
-            owner.submit(rows(value), asker(2), WRITER).unwrap();
+            owner
+                .submit(rows(value), asker(2), &Expected::Any, WRITER)
+                .unwrap();
             assert_eq!(owner.next_write(), None, "one write at a time");
         }
-        assert_eq!(owner.submit(rows(9), asker(2), WRITER), Err(Refusal::Busy));
+        assert_eq!(
+            owner.submit(rows(9), asker(2), &Expected::Any, WRITER),
+            Err(Refusal::Busy)
+        );
         assert_eq!(
             published(owner.write_done(Written::Durable)),
             [(101, 1), (102, 2)]
         );
-        owner.submit(rows(9), asker(2), WRITER).unwrap();
+        owner
+            .submit(rows(9), asker(2), &Expected::Any, WRITER)
+            .unwrap();
         assert_eq!(owner.next_write().unwrap().sequence, 109);
         let batch = published(owner.write_done(Written::Durable));
         assert_eq!(batch.first(), Some(&(103, 3)));
@@ -268,11 +302,11 @@ mod tests {
             switch: Switch::On,
         };
         owner
-            .submit(toggle(Feature::Debug), asker(1), WRITER)
+            .submit(toggle(Feature::Debug), asker(1), &Expected::Any, WRITER)
             .unwrap();
         owner.next_write().unwrap();
         owner
-            .submit(toggle(Feature::MockS3), asker(2), WRITER)
+            .submit(toggle(Feature::MockS3), asker(2), &Expected::Any, WRITER)
             .unwrap();
         owner.write_done(Written::Durable);
         assert_eq!(owner.next_write().unwrap().state.feature_flags(), 0x207);
@@ -281,9 +315,13 @@ mod tests {
     #[test]
     fn a_failed_write_takes_everything_that_waits_along() {
         let mut owner = owner();
-        owner.submit(rows(1), asker(1), WRITER).unwrap();
+        owner
+            .submit(rows(1), asker(1), &Expected::Any, WRITER)
+            .unwrap();
         owner.next_write().unwrap();
-        owner.submit(rows(2), asker(2), WRITER).unwrap();
+        owner
+            .submit(rows(2), asker(2), &Expected::Any, WRITER)
+            .unwrap();
         let settled = owner.write_done(Written::Failed);
         assert_eq!(settled, Settled::Failed(Arc::new([asker(1), asker(2)])));
         assert_eq!(owner.health(), Health::DiskFailed);
@@ -291,7 +329,10 @@ mod tests {
         assert_eq!(owner.next_write(), None);
         // The next change stands on the durable state and bears a fresh number.
         let resize = Change::update(Field::Cols, 100).unwrap();
-        assert_eq!(owner.submit(resize, asker(3), WRITER), Ok(Ticket(103)));
+        assert_eq!(
+            owner.submit(resize, asker(3), &Expected::Any, WRITER),
+            Ok(Ticket(103))
+        );
         let write = owner.next_write().unwrap();
         assert_eq!((write.state.rows(), write.state.cols()), (24, 100));
         assert!(matches!(
@@ -305,7 +346,9 @@ mod tests {
     fn a_probe_heals_without_publishing() {
         let mut owner = owner();
         assert_eq!(owner.next_probe(), None, "nothing to heal");
-        owner.submit(rows(1), asker(1), WRITER).unwrap();
+        owner
+            .submit(rows(1), asker(1), &Expected::Any, WRITER)
+            .unwrap();
         owner.next_write().unwrap();
         owner.write_done(Written::Failed);
         let probe = owner.next_probe().unwrap();
@@ -317,7 +360,9 @@ mod tests {
             }
         );
         assert_eq!(owner.next_probe(), None, "one write at a time");
-        owner.submit(rows(2), asker(2), WRITER).unwrap();
+        owner
+            .submit(rows(2), asker(2), &Expected::Any, WRITER)
+            .unwrap();
         assert_eq!(owner.next_write(), None, "one write at a time");
         assert_eq!(owner.write_done(Written::Durable), Settled::Nothing);
         assert_eq!(owner.health(), Health::Sound);
@@ -329,16 +374,69 @@ mod tests {
     #[test]
     fn a_failed_probe_takes_those_along_who_came_meanwhile() {
         let mut owner = owner();
-        owner.submit(rows(1), asker(1), WRITER).unwrap();
+        owner
+            .submit(rows(1), asker(1), &Expected::Any, WRITER)
+            .unwrap();
         owner.next_write().unwrap();
         owner.write_done(Written::Failed);
         owner.next_probe().unwrap();
-        owner.submit(rows(2), asker(2), WRITER).unwrap();
+        owner
+            .submit(rows(2), asker(2), &Expected::Any, WRITER)
+            .unwrap();
         assert_eq!(
             owner.write_done(Written::Failed),
             Settled::Failed(Arc::new([asker(2)]))
         );
         owner.next_probe().unwrap();
         assert_eq!(owner.write_done(Written::Failed), Settled::Nothing);
+    }
+
+    fn expected(owner: &Owner) -> Expected {
+        let seen = owner.published;
+        Expected::OneOf(Box::new([(seen.state, seen.sequence)]))
+    }
+
+    #[test]
+    fn of_two_changes_that_expect_the_same_one_is_made() {
+        let mut owner = owner();
+        let seen = expected(&owner);
+        let submit = |owner: &mut Owner, seen: &Expected, value| {
+            let ticket = owner.submit(rows(value), asker(value), seen, WRITER);
+            ticket.map(|Ticket(sequence)| sequence)
+        };
+        assert_eq!(submit(&mut owner, &seen, 1), Ok(101));
+        assert_eq!(submit(&mut owner, &seen, 2), Err(Refusal::Stale));
+        owner.next_write().unwrap();
+        assert_eq!(submit(&mut owner, &seen, 2), Err(Refusal::Stale));
+        assert_eq!(published(owner.write_done(Written::Durable)), [(101, 1)]);
+        assert_eq!(submit(&mut owner, &seen, 2), Err(Refusal::Stale));
+        let later = expected(&owner);
+        assert_eq!(
+            submit(&mut owner, &later, 2),
+            Ok(102),
+            "refusals have no number"
+        );
+        // The number alone does not make it the same.
+        let other = Expected::OneOf(Box::new([(ConfigState::DEFAULT, 102)]));
+        assert_eq!(submit(&mut owner, &other, 3), Err(Refusal::Stale));
+        let none = Expected::OneOf(Box::new([]));
+        assert_eq!(submit(&mut owner, &none, 3), Err(Refusal::Stale));
+        assert_eq!(submit(&mut owner, &Expected::Any, 3), Ok(103));
+    }
+
+    #[test]
+    fn what_was_published_can_be_expected_after_failures_and_probes() {
+        let mut owner = owner();
+        let seen = expected(&owner);
+        owner.submit(rows(1), asker(1), &seen, WRITER).unwrap();
+        owner.next_write().unwrap();
+        owner.write_done(Written::Failed);
+        owner.next_probe().unwrap();
+        assert_eq!(owner.write_done(Written::Durable), Settled::Nothing);
+        assert_ne!(owner.durable().sequence, 100, "the probe's number");
+        assert_eq!(
+            owner.submit(rows(2), asker(2), &seen, WRITER),
+            Ok(Ticket(103))
+        );
     }
 }

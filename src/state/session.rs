@@ -3,21 +3,31 @@
 use thirteen_kernels::config::OffsetBase;
 use thirteen_kernels::config::frame::{FRAME_BYTES_MAX, Frame, FrameFault, decode_from_client};
 
-use super::access::Writer;
+use super::access::{Caller, Writer};
 use super::change::{Change, ClientId, Origin};
 use super::hub::{Hub, Now, Outlet};
 use super::replies::WindowFull;
 use crate::auth::rate::{RateKey, RateTable, Verdict};
 use crate::http::websocket::CloseCode;
+use crate::settings::WritePolicy;
 use crate::telemetry::{Fault, Local, Operation};
 
 /// One client's session, from the opening handshake on.
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
     base: OffsetBase,
-    writer: Option<Writer>,
+    caller: Caller,
     /// Whose changes are counted.
     rate_key: RateKey,
+}
+
+/// What changes are held against, as it is when they come: a session outlives settings.
+#[derive(Clone, Copy)]
+pub struct Rules<'r> {
+    /// Who may change the configuration.
+    pub policy: WritePolicy,
+    /// Counts the changes that clients ask for.
+    pub writes: &'r RateTable,
 }
 
 /// A whole message of a client.
@@ -55,11 +65,11 @@ pub enum Next {
 }
 
 impl Session {
-    /// A session of a client that chose `base` and, given the proof, may write.
-    pub fn new(base: OffsetBase, writer: Option<Writer>, rate_key: RateKey) -> Session {
+    /// A session of a client that chose `base`.
+    pub fn new(base: OffsetBase, caller: Caller, rate_key: RateKey) -> Session {
         Session {
             base,
-            writer,
+            caller,
             rate_key,
         }
     }
@@ -69,14 +79,14 @@ impl Session {
         self.base
     }
 
-    /// Takes a message of the client `id`; `writes` counts the changes that clients ask for,
-    /// `record` times what is done now and then, and counts faults.
+    /// Takes a message of the client `id`; `record` times what is done now and then, and counts
+    /// faults.
     pub fn receive<O: Outlet>(
         &self,
         id: ClientId,
         message: Incoming<'_>,
         hub: &mut Hub<O>,
-        writes: &RateTable,
+        rules: Rules<'_>,
         record: &Local,
         now: Now,
     ) -> Next {
@@ -102,7 +112,7 @@ impl Session {
             .and_then(|frame| Wish::of(&frame))
             .and_then(|wish| match wish {
                 Wish::Change(change) => {
-                    let permit = || self.permit(writes, now);
+                    let permit = || self.permit(rules, now);
                     Ok(Permitted::Change(
                         change,
                         record.sample(Operation::RateCheck, permit)?,
@@ -136,9 +146,10 @@ impl Session {
     }
 
     /// Lets a change pass, and counts it.
-    fn permit(&self, writes: &RateTable, now: Now) -> Result<Writer, FrameFault> {
-        let writer = self.writer.ok_or(FrameFault::NotAllowed)?;
-        match writes.check(self.rate_key, now.steady_ms) {
+    fn permit(&self, rules: Rules<'_>, now: Now) -> Result<Writer, FrameFault> {
+        let writer = self.caller.writer(rules.policy);
+        let writer = writer.ok_or(FrameFault::NotAllowed)?;
+        match rules.writes.check(self.rate_key, now.steady_ms) {
             Verdict::Allowed => Ok(writer),
             Verdict::Limited { .. } => Err(FrameFault::RateLimited),
         }
@@ -225,7 +236,7 @@ mod tests {
     use thirteen_kernels::config::frame::{Frame, PackageVersion, decode};
     use thirteen_kernels::config::{ConfigState, Feature, Field, StateCell, Switch};
 
-    use super::super::access::tests::WRITER;
+    use super::super::access::tests::{NEIGHBOUR, STRANGER};
     use super::super::hub::tests::{Wire, messages_of};
     use super::super::replies::REPLIES_MAX;
     use super::*;
@@ -241,24 +252,26 @@ mod tests {
         hub: Hub<Wire>,
         id: ClientId,
         wire: Wire,
+        policy: WritePolicy,
         writes: RateTable,
         record: Local,
     }
 
     impl Talk {
-        fn new(base: OffsetBase, writer: Option<Writer>) -> Talk {
+        fn new(base: OffsetBase, caller: Caller) -> Talk {
             let cell = Rc::new(StateCell::new(ConfigState::DEFAULT, 9));
             let mut hub = Hub::new(0, cell);
             let wire = Wire::default();
             let id = hub.join(wire.clone(), base, NOW);
             wire.0.borrow_mut().taken.clear();
-            let session = Session::new(base, writer, RateKey::from_keyed_hash(1));
+            let session = Session::new(base, caller, RateKey::from_keyed_hash(1));
             let writes = RateTable::new(Rule::new(40, 60_000).unwrap(), 2);
             Talk {
                 session,
                 hub,
                 id,
                 wire,
+                policy: WritePolicy::Loopback,
                 writes,
                 record: Local::new(0, crate::telemetry::Clock::calibrate(), &[]),
             }
@@ -270,14 +283,12 @@ mod tests {
 
         fn say_at(&mut self, message: &[u8], now: Now) -> Next {
             let message = Incoming::Binary(message);
-            self.session.receive(
-                self.id,
-                message,
-                &mut self.hub,
-                &self.writes,
-                &self.record,
-                now,
-            )
+            let rules = Rules {
+                policy: self.policy,
+                writes: &self.writes,
+            };
+            self.session
+                .receive(self.id, message, &mut self.hub, rules, &self.record, now)
         }
 
         fn heard(&self) -> Vec<Vec<u8>> {
@@ -319,8 +330,8 @@ mod tests {
     #[test]
     fn changes_are_submitted_by_those_who_may_write() {
         for base in [OffsetBase::Lockfile, OffsetBase::Zero] {
-            let mut writer = Talk::new(base, Some(WRITER));
-            let mut reader = Talk::new(base, None);
+            let mut writer = Talk::new(base, NEIGHBOUR);
+            let mut reader = Talk::new(base, STRANGER);
             for (frame_type, frame) in changes(base) {
                 let Next::Submit { change, .. } = writer.say(&frame) else {
                     panic!("a change")
@@ -336,17 +347,43 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_in_force_decides_and_not_the_one_of_the_handshake() {
+        let frame = encode_resize(40, 120);
+        for (caller, loopback_admits) in [(NEIGHBOUR, true), (STRANGER, false)] {
+            let mut talk = Talk::new(OffsetBase::Lockfile, caller);
+            for (policy, is_admitted) in [
+                (WritePolicy::Open, true),
+                (WritePolicy::Token, false),
+                (WritePolicy::Loopback, loopback_admits),
+                (WritePolicy::Open, true),
+            ] {
+                talk.policy = policy;
+                if is_admitted {
+                    let Next::Submit { origin, .. } = talk.say(&frame) else {
+                        panic!("{policy:?} admits it")
+                    };
+                    talk.hub
+                        .refuse(&[origin], super::super::Refusal::Busy, NOW, |_, _| {});
+                    talk.heard();
+                } else {
+                    assert_eq!(talk.refused(&frame), FrameFault::NotAllowed, "{policy:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_base_decides_what_an_offset_means() {
         let frame = encode_update(Field::Cols, 7, OffsetBase::Zero);
-        let mut zero = Talk::new(OffsetBase::Zero, Some(WRITER));
+        let mut zero = Talk::new(OffsetBase::Zero, NEIGHBOUR);
         assert!(matches!(zero.say(&frame), Next::Submit { .. }));
-        let mut lockfile = Talk::new(OffsetBase::Lockfile, Some(WRITER));
+        let mut lockfile = Talk::new(OffsetBase::Lockfile, NEIGHBOUR);
         assert_eq!(lockfile.refused(&frame), FrameFault::InvalidField);
     }
 
     #[test]
     fn every_fault_has_its_error() {
-        let mut talk = Talk::new(OffsetBase::Lockfile, Some(WRITER));
+        let mut talk = Talk::new(OffsetBase::Lockfile, NEIGHBOUR);
         let good = encode_update(Field::Rows, 40, OffsetBase::Lockfile);
         let sealed = |kind: u8, offset: u8, value: u8| {
             let sum = kind ^ offset ^ value;
@@ -368,7 +405,7 @@ mod tests {
 
     #[test]
     fn what_is_the_servers_to_say_and_what_no_console_reads_is_not_allowed() {
-        let mut talk = Talk::new(OffsetBase::Lockfile, Some(WRITER));
+        let mut talk = Talk::new(OffsetBase::Lockfile, NEIGHBOUR);
         let mut text = [0; MESSAGE_BYTES_MAX];
         let version = PackageVersion::saturating(1, 2, 3);
         assert_eq!(
@@ -391,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_sync_and_a_heartbeat_are_answered() {
-        let mut talk = Talk::new(OffsetBase::Zero, None);
+        let mut talk = Talk::new(OffsetBase::Zero, STRANGER);
         assert_eq!(talk.say(&encode_sync_request()), Next::Read);
         assert_eq!(
             talk.heard(),
@@ -403,12 +440,15 @@ mod tests {
 
     #[test]
     fn text_closes_the_connection() {
-        let mut talk = Talk::new(OffsetBase::Lockfile, Some(WRITER));
+        let mut talk = Talk::new(OffsetBase::Lockfile, NEIGHBOUR);
         let next = talk.session.receive(
             talk.id,
             Incoming::Text,
             &mut talk.hub,
-            &talk.writes,
+            Rules {
+                policy: talk.policy,
+                writes: &talk.writes,
+            },
             &talk.record,
             NOW,
         );
@@ -435,7 +475,7 @@ mod tests {
         let mut corrupted = valid;
         corrupted[13] ^= 1;
         for (frame, is_kept) in [(valid, true), (corrupted, false)] {
-            let mut talk = Talk::new(OffsetBase::Lockfile, None);
+            let mut talk = Talk::new(OffsetBase::Lockfile, STRANGER);
             assert_eq!(talk.say_at(&frame, late), Next::Read);
             talk.hub.beat(end, 30_000);
             assert_eq!(talk.wire.0.borrow().closed.is_none(), is_kept);
@@ -444,7 +484,7 @@ mod tests {
 
     #[test]
     fn changes_are_counted_and_refused_past_the_limit() {
-        let mut talk = Talk::new(OffsetBase::Lockfile, Some(WRITER));
+        let mut talk = Talk::new(OffsetBase::Lockfile, NEIGHBOUR);
         let frame = encode_resize(40, 120);
         let mut submitted = 0;
         while let Next::Submit { origin, .. } = talk.say(&frame) {
@@ -467,7 +507,7 @@ mod tests {
 
     #[test]
     fn a_full_window_holds_the_message_and_does_not_count_it() {
-        let mut talk = Talk::new(OffsetBase::Lockfile, Some(WRITER));
+        let mut talk = Talk::new(OffsetBase::Lockfile, NEIGHBOUR);
         let frame = encode_resize(40, 120);
         let mut origins = Vec::new();
         while let Next::Submit { origin, .. } = talk.say(&frame) {

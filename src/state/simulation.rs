@@ -18,11 +18,12 @@ use thirteen_kernels::config::frame::{
 };
 use thirteen_kernels::config::{ConfigState, Feature, Field, OffsetBase, StateCell, Switch};
 
-use super::access::tests::WRITER;
+use super::access::tests::{NEIGHBOUR, STRANGER, WRITER};
 use super::hub::tests::messages_of;
 use super::*;
 use crate::auth::rate::{RateKey, RateTable, Rule};
 use crate::http::websocket::CloseCode;
+use crate::settings::WritePolicy;
 use crate::telemetry;
 
 const SHARDS: usize = 3;
@@ -192,11 +193,14 @@ impl World {
             is_resumed: false,
         }));
         let id = self.hubs[shard].join(SimOutlet(Rc::clone(&socket)), base, NOW);
-        let writer = (!argument.is_multiple_of(11)).then_some(WRITER);
+        let caller = match argument.is_multiple_of(11) {
+            true => STRANGER,
+            false => NEIGHBOUR,
+        };
         self.clients.push(Some(SimClient {
             shard,
             id,
-            session: Session::new(base, writer, RateKey::from_keyed_hash(1)),
+            session: Session::new(base, caller, RateKey::from_keyed_hash(1)),
             socket,
             view: ConfigState::from_bytes(&[9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 9, 9, 0]).unwrap(),
             sequence: 0,
@@ -285,9 +289,13 @@ impl World {
         };
         let hub = &mut self.hubs[client.shard];
         let message = Incoming::Binary(frame);
+        let rules = Rules {
+            policy: WritePolicy::Loopback,
+            writes: &self.writes,
+        };
         match client
             .session
-            .receive(client.id, message, hub, &self.writes, &self.record, NOW)
+            .receive(client.id, message, hub, rules, &self.record, NOW)
         {
             Next::Hold => {
                 client.is_held = true;
@@ -324,7 +332,7 @@ impl World {
         let Some((change, origin)) = self.to_owner[shard].pop_front() else {
             return;
         };
-        match self.owner.submit(change, origin, WRITER) {
+        match self.owner.submit(change, origin, &Expected::Any, WRITER) {
             Ok(Ticket(sequence)) => self.decide(origin, Fate::Accepted(sequence)),
             Err(refusal) => {
                 self.decide(origin, Fate::Refused);

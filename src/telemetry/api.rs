@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::context::{self, Context};
 use crate::http::{Exchange, Problem, Reply, Request};
+use crate::limits::{CAPTURE_SECONDS_DEFAULT, CAPTURE_SECONDS_MAX, SHARD_PATIENCE};
 use crate::routes::DOORS;
 use crate::serve;
 use crate::shard;
@@ -169,7 +170,7 @@ pub async fn report(context: &Context, exchange: &mut Exchange<'_>) -> Result<()
 pub async fn status(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
     let addresses = context.house.doors.map(|address| address.to_string());
     let websockets = context.house.websockets.load(Ordering::Relaxed);
-    let pending = serve::pending_by_door(&shard::bus()).await;
+    let pending = serve::pending_by_door(&shard::bus(), SHARD_PATIENCE).await;
     let doors: Vec<DoorStatus<'_>> = (0..DOORS.len())
         .map(|door| DoorStatus {
             name: DOORS[door],
@@ -231,7 +232,7 @@ pub async fn flamegraph(_context: &Context, exchange: &mut Exchange<'_>) -> Resu
         }
         Ok(Err(CaptureFault::Busy)) => {
             let problem = Problem::new(503, "Another capture is under way.");
-            Err(problem.header("Retry-After", CaptureSeconds::MAX.to_string()))
+            Err(problem.header("Retry-After", CAPTURE_SECONDS_MAX.to_string()))
         }
         Ok(Err(CaptureFault::Idle)) => Err(Problem::new(
             503,
@@ -251,11 +252,16 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
         }
         length = value.parse().ok().and_then(CaptureSeconds::new);
     }
-    length.ok_or_else(|| Problem::new(422, "").fault("seconds", "must be 1 to 30"))
+    length.ok_or_else(|| {
+        let range = format!("must be 1 to {CAPTURE_SECONDS_MAX}");
+        Problem::new(422, "").fault("seconds", range)
+    })
 }
 
+/// What the shards that turn have recorded.
 async fn totals() -> Totals {
-    Totals::merge(shard::bus().ask_all(|| context::here().snapshot()).await)
+    let snapshot = || context::here().snapshot();
+    Totals::merge(shard::bus().ask_all_within(SHARD_PATIENCE, snapshot).await)
 }
 
 fn process_usage() -> Result<ProcessUsage, Problem> {
@@ -266,6 +272,3 @@ fn process_usage() -> Result<ProcessUsage, Problem> {
 const JSON: &str = "application/json";
 /// How long a rendered `/health` is served: its timestamp has milliseconds.
 const HEALTH_RENDERED_FOR: Duration = Duration::from_millis(1);
-/// A shard that does not answer within this time does not turn.
-const SHARD_PATIENCE: Duration = Duration::from_secs(1);
-const CAPTURE_SECONDS_DEFAULT: u32 = 5;

@@ -8,7 +8,9 @@ use pprof::{ProfilerGuard, ProfilerGuardBuilder};
 use signal_hook::consts::SIGPROF;
 use signal_hook::low_level;
 
-/// How long to look, 1 to 30 seconds.
+use crate::limits::CAPTURE_SECONDS_MAX;
+
+/// How long to look, 1 to [`CAPTURE_SECONDS_MAX`] seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptureSeconds(u32);
 
@@ -24,12 +26,9 @@ pub enum CaptureFault {
 }
 
 impl CaptureSeconds {
-    /// The longest capture.
-    pub const MAX: u32 = 30;
-
-    /// `None` outside 1 to 30.
+    /// `None` outside 1 to [`CAPTURE_SECONDS_MAX`].
     pub fn new(seconds: u32) -> Option<CaptureSeconds> {
-        (1..=CaptureSeconds::MAX)
+        (1..=CAPTURE_SECONDS_MAX)
             .contains(&seconds)
             .then_some(CaptureSeconds(seconds))
     }

@@ -21,6 +21,6 @@ pub use clock::{Clock, ClockSource};
 pub use counter::{Counter, Fault};
 pub use durations::Durations;
 pub use local::{Local, RingCounters, RouteLabel, UNMATCHED};
-pub use operation::{Operation, Target, Verdict};
+pub use operation::{Measured, Operation, Target, Verdict};
 pub use process::{ProcessUsage, Started};
 pub use snapshot::{OperationRecord, RouteRecord, ShardLine, Snapshot, Totals};

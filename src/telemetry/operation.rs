@@ -47,6 +47,18 @@ pub struct Target {
     pub documented_ps: Option<u64>,
     /// What we hold ourselves to.
     pub goal_ps: u64,
+    /// Where it is measured.
+    pub measured: Measured,
+}
+
+/// Where an operation is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// By the shards of the live server, one run in 1024, and by `thirteen benchmark`.
+    Live,
+    /// By `thirteen benchmark` only: the live server does it as part of another operation, or not
+    /// at all.
+    BenchmarkOnly,
 }
 
 /// How a measured median stands to its target.
@@ -88,6 +100,13 @@ impl Operation {
     /// How many operations there are.
     pub const COUNT: usize = Operation::ALL.len();
 
+    /// Those that the live server measures.
+    pub fn live() -> impl Iterator<Item = Operation> {
+        Operation::ALL
+            .into_iter()
+            .filter(|operation| operation.target().measured == Measured::Live)
+    }
+
     /// The place in tables.
     pub fn index(self) -> usize {
         self as usize
@@ -100,23 +119,30 @@ impl Operation {
 
     /// The table of targets: PERFORMANCE.md's kernel rows.
     pub fn target(self) -> Target {
+        use Measured::{BenchmarkOnly, Live};
         match self {
-            Operation::ConfigRead => row("config_read", Some(500), 500),
-            Operation::ConfigSerialize => row("config_serialize", Some(50_000), 5_000),
-            Operation::ConfigDeserialize => row("config_deserialize", Some(50_000), 5_000),
-            Operation::ConfigUpdate => row("config_update", Some(497_000), 200_000),
-            Operation::HeadersInject => row("headers_inject", Some(15_000), 12_000),
-            Operation::HeadersExtract => row("headers_extract", Some(20_000), 20_000),
-            Operation::HeadersValidate => row("headers_validate", Some(267_000), 80_000),
-            Operation::FrameEncode => row("frame_encode", Some(50_000), 5_000),
-            Operation::FrameDecode => row("frame_decode", Some(50_000), 5_000),
-            Operation::FrameValidate => row("frame_validate", Some(8_000), 3_000),
-            Operation::BulkEncode => row("bulk_encode", Some(150_000), 15_000),
-            Operation::BulkDecode => row("bulk_decode", Some(150_000), 15_000),
-            Operation::HeadParse => row("head_parse", None, 120_000),
-            Operation::CookiesParse => row("cookies_parse", None, 150_000),
-            Operation::RateCheck => row("rate_check", Some(50_000), 25_000),
-            Operation::TraceMake => row("trace_make", Some(100_000_000), 100_000),
+            Operation::ConfigRead => row("config_read", Some(500), 500, Live),
+            Operation::ConfigSerialize => {
+                row("config_serialize", Some(50_000), 5_000, BenchmarkOnly)
+            }
+            Operation::ConfigDeserialize => {
+                row("config_deserialize", Some(50_000), 5_000, BenchmarkOnly)
+            }
+            Operation::ConfigUpdate => row("config_update", Some(497_000), 200_000, Live),
+            Operation::HeadersInject => row("headers_inject", Some(15_000), 12_000, Live),
+            Operation::HeadersExtract => {
+                row("headers_extract", Some(20_000), 20_000, BenchmarkOnly)
+            }
+            Operation::HeadersValidate => row("headers_validate", Some(267_000), 80_000, Live),
+            Operation::FrameEncode => row("frame_encode", Some(50_000), 5_000, BenchmarkOnly),
+            Operation::FrameDecode => row("frame_decode", Some(50_000), 5_000, Live),
+            Operation::FrameValidate => row("frame_validate", Some(8_000), 3_000, BenchmarkOnly),
+            Operation::BulkEncode => row("bulk_encode", Some(150_000), 15_000, BenchmarkOnly),
+            Operation::BulkDecode => row("bulk_decode", Some(150_000), 15_000, BenchmarkOnly),
+            Operation::HeadParse => row("head_parse", None, 120_000, Live),
+            Operation::CookiesParse => row("cookies_parse", None, 150_000, BenchmarkOnly),
+            Operation::RateCheck => row("rate_check", Some(50_000), 25_000, Live),
+            Operation::TraceMake => row("trace_make", Some(100_000_000), 100_000, BenchmarkOnly),
         }
     }
 }
@@ -158,11 +184,17 @@ impl Verdict {
     }
 }
 
-const fn row(name: &'static str, documented_ps: Option<u64>, goal_ps: u64) -> Target {
+const fn row(
+    name: &'static str,
+    documented_ps: Option<u64>,
+    goal_ps: u64,
+    measured: Measured,
+) -> Target {
     Target {
         name,
         documented_ps,
         goal_ps,
+        measured,
     }
 }
 
@@ -191,7 +223,8 @@ mod tests {
 
     #[test]
     fn verdicts() {
-        let target = row("example", Some(50), 5);
+        use Measured::Live;
+        let target = row("example", Some(50), 5, Live);
         for (median_ps, floor_ps, expected) in [
             (None, 0, Verdict::Unmeasured),
             (Some(0), 0, Verdict::Goal),
@@ -208,6 +241,9 @@ mod tests {
                 "{median_ps:?} {floor_ps}"
             );
         }
-        assert_eq!(row("silent", None, 5).judge(Some(6), 0), Verdict::Missed);
+        assert_eq!(
+            row("silent", None, 5, Live).judge(Some(6), 0),
+            Verdict::Missed
+        );
     }
 }

@@ -52,7 +52,8 @@ struct RouteReport {
     method: &'static str,
     route: &'static str,
     count: u64,
-    faults: u64,
+    /// Replies of class 5xx.
+    server_errors: u64,
     #[serde(flatten)]
     quantiles: Quantiles,
 }
@@ -111,7 +112,7 @@ impl Profile {
                 method: label.method,
                 route: label.path,
                 count: record.count(),
-                faults: faults(record),
+                server_errors: server_errors(record),
                 quantiles: quantiles(&record.durations, 1.0),
             })
         });
@@ -122,9 +123,9 @@ impl Profile {
                 source: clock.source().as_str(),
                 overhead_ns: nanoseconds(clock.overhead_ps()),
             },
-            operations: Operation::ALL
+            operations: Operation::live()
                 .map(|row| operation(row, totals, clock))
-                .into(),
+                .collect(),
             routes: routes.collect(),
             shards: totals.shards.iter().map(shard).collect(),
             cpu: CpuReport {
@@ -167,10 +168,9 @@ fn shard(line: &ShardLine) -> ShardReport {
     }
 }
 
-/// Replies of class 5xx.
-fn faults(record: &RouteRecord) -> u64 {
-    let [.., server_faults] = record.statuses;
-    server_faults
+fn server_errors(record: &RouteRecord) -> u64 {
+    let [.., server_errors] = record.statuses;
+    server_errors
 }
 
 fn quantiles(durations: &Durations, units_per_nanosecond: f64) -> Quantiles {
@@ -214,7 +214,7 @@ mod tests {
         local.record(0, 200, 1_000);
         local.record(0, 500, 3_000);
         local.record_turn(20_000);
-        local.observe(Operation::ConfigSerialize, 4_000);
+        local.observe(Operation::FrameDecode, 4_000);
         local.observe(Operation::HeadParse, 900_000_000);
         let totals = Totals::merge([local.snapshot()]);
         let process = ProcessUsage {
@@ -225,28 +225,30 @@ mod tests {
         let value = serde_json::to_value(&profile).unwrap();
 
         let operations = value["operations"].as_array().unwrap();
-        assert_eq!(operations.len(), Operation::COUNT);
+        assert_eq!(operations.len(), Operation::live().count());
         let find = |name: &str| operations.iter().find(|row| row["name"] == name).unwrap();
-        let serialize = find("config_serialize");
-        assert_eq!(serialize["targetNs"], 50.0);
-        assert_eq!(serialize["goalNs"], 5.0);
+        let decode = find("frame_decode");
+        assert_eq!(decode["targetNs"], 50.0);
+        assert_eq!(decode["goalNs"], 5.0);
         assert_eq!(
-            (&serialize["count"], &serialize["samples"]),
+            (&decode["count"], &decode["samples"]),
             (&1.into(), &1.into())
         );
-        let median = serialize["p50Ns"].as_f64().unwrap();
+        let median = decode["p50Ns"].as_f64().unwrap();
         assert!((median - 4.0).abs() < 0.04, "{median}");
-        assert_eq!(serialize["verdict"], "goal");
+        assert_eq!(decode["verdict"], "goal");
         assert_eq!(find("head_parse")["verdict"], "missed");
         assert_eq!(find("config_read")["targetNs"], 0.5);
         assert_eq!(find("config_read")["verdict"], "unmeasured");
-        assert_eq!(find("config_read").get("p50_ns"), None);
+        assert_eq!(find("config_read").get("p50Ns"), None);
+        let is_listed = |name: &str| operations.iter().any(|row| row["name"] == name);
+        assert!(!is_listed("trace_make"), "measured by the benchmark only");
 
         let routes = value["routes"].as_array().unwrap();
         assert_eq!(routes.len(), 1, "an idle route is not listed");
         assert_eq!(routes[0]["route"], "/health");
         assert_eq!(
-            (&routes[0]["count"], &routes[0]["faults"]),
+            (&routes[0]["count"], &routes[0]["serverErrors"]),
             (&2.into(), &1.into())
         );
         assert!(routes[0]["p999Ns"].as_f64().unwrap() >= 2_980.0);

@@ -1,5 +1,10 @@
 //! `/api/config` as PROTOCOL.md has it: read, changed in part, all or nothing, only if unchanged.
 
+use std::collections::HashSet;
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::support::http::{Connection, Reply, fetch, post_json, send};
@@ -86,7 +91,10 @@ fn a_change_can_ask_that_nobody_was_faster() {
         412
     );
     assert_eq!(state(&server)["rows"], 24);
-    assert_eq!(post(&server, &[("If-Match", etag)], change).status, 200);
+    let weak = format!("W/{etag}");
+    assert_eq!(post(&server, &[("If-Match", &weak)], change).status, 412);
+    let list = [("If-Match", "\"other\""), ("If-Match", etag)];
+    assert_eq!(post(&server, &list, change).status, 200);
     assert_eq!(post(&server, &[("If-Match", etag)], change).status, 412);
     assert_eq!(post(&server, &[("If-Match", "*")], change).status, 200);
 }
@@ -194,3 +202,170 @@ fn who_may_write_is_a_setting() {
         assert_eq!(reply.status, through_proxy, "{policy}");
     }
 }
+
+#[test]
+fn pages_of_others_may_not_write() {
+    let server = Server::start();
+    let ours = format!("http://{}", server.api());
+    for (origin, status) in [(&*ours, 200), ("http://evil.example", 403), ("null", 403)] {
+        let reply = post(&server, &[("Origin", origin)], r#"{"rows": 30}"#);
+        assert_eq!(reply.status, status, "{origin}");
+    }
+    assert_eq!(state(&server)["sequence"], 1);
+}
+
+/// The protocol's headers as they came, in order.
+fn ours(reply: &Reply) -> Vec<(&str, &str)> {
+    let headers = reply.headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-bun-"))
+        .collect()
+}
+
+#[test]
+fn replies_carry_the_state_and_the_clients_request_id() {
+    let server = Server::start();
+    let id = ("X-Bun-Request-ID", "0123456789abcdef");
+    let read = |headers: &[(&str, &str)]| send(server.api(), "GET", TARGET, headers, b"");
+    let first = read(&[id]);
+    let expected = [
+        ("X-Bun-Config-Version", "1"),
+        ("X-Bun-Registry-Hash", "0xa1b2c3d4"),
+        ("X-Bun-Feature-Flags", "0x00000007"),
+        ("X-Bun-Terminal-Mode", "2"),
+        ("X-Bun-Terminal-Rows", "24"),
+        ("X-Bun-Terminal-Cols", "80"),
+        ("X-Bun-Config-Dump", "0x01a1b2c3d40000000702185000"),
+        id,
+    ];
+    assert_eq!(ours(&first), expected);
+    let etag = first.header("etag").unwrap();
+    let same = read(&[id, ("If-None-Match", etag)]);
+    assert_eq!((same.status, ours(&same)), (304, expected.to_vec()));
+    let changed = post(&server, &[id], r#"{"rows": 50}"#);
+    assert_eq!(changed.status, 200);
+    assert_eq!(changed.header("x-bun-terminal-rows"), Some("50"));
+    assert_eq!(changed.header("x-bun-request-id"), Some(id.1));
+    // What the server says it also takes.
+    let said = read(&[]);
+    assert_eq!(read(&ours(&said)).status, 200);
+}
+
+#[test]
+fn requests_without_an_id_get_one_each() {
+    let server = Server::start();
+    let ids: HashSet<String> = (0..20)
+        .map(|_| {
+            let reply = fetch(server.api(), TARGET);
+            reply.header("x-bun-request-id").unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(ids.len(), 20);
+    let is_hex = |id: &String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(ids.iter().all(is_hex), "{ids:?}");
+}
+
+#[test]
+fn every_faulty_header_is_told_and_counted() {
+    let server = Server::start();
+    let token = "not-a-token-but-a-secret";
+    let headers = [
+        ("x-bun-nothing", "1"),
+        ("X-Bun-Terminal-Rows", "0"),
+        ("X-Bun-Proxy-Token", token),
+        ("X-Bun-Request-ID", "7"),
+    ];
+    let replies = [
+        send(server.api(), "GET", TARGET, &headers, b""),
+        post(&server, &headers, r#"{"rows": 50}"#),
+    ];
+    for reply in replies {
+        assert_eq!(reply.status, 400);
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        let body = reply.json();
+        assert_eq!(body["error"], "Invalid proxy headers");
+        let told: Vec<_> = body["validationErrors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|fault| {
+                assert_eq!(fault["error"], "ProxyHeaderError");
+                assert!(!fault["message"].as_str().unwrap().is_empty());
+                ["code", "header", "value"].map(|key| fault[key].as_str().unwrap().to_owned())
+            })
+            .collect();
+        let expected = [
+            ["UNKNOWN_HEADER", "x-bun-nothing", "1"],
+            ["OUT_OF_RANGE", "X-Bun-Terminal-Rows", "0"],
+            ["INVALID_TOKEN", "X-Bun-Proxy-Token", &token[..20]],
+            ["INVALID_FORMAT", "X-Bun-Request-ID", "7"],
+        ];
+        assert_eq!(told, expected);
+        assert!(ours(&reply).is_empty(), "a refusal tells no state");
+    }
+    assert_eq!(state(&server)["sequence"], 0, "nothing was changed");
+    let metrics = fetch(server.ops(), "/metrics");
+    let counted = "thirteen_faults_total{kind=\"config_headers\"} 2\n";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+}
+
+#[test]
+fn of_two_writers_that_read_the_same_exactly_one_wins() {
+    let rate = [("THIRTEEN_RATE_WRITES_PER_MINUTE", "10000")];
+    let server = Server::start_with(&[], &rate);
+    let bodies = [r#"{"rows": 30}"#, r#"{"cols": 90}"#];
+    let mut writers = bodies.map(|body| (Connection::open(server.api()), body));
+    for round in 1..=ROUNDS {
+        let read = fetch(server.api(), TARGET);
+        let headers = [("If-Match", read.header("etag").unwrap())];
+        let start = Barrier::new(writers.len());
+        let write = |(connection, body): &mut (Connection, &str)| {
+            start.wait();
+            let reply = connection.request("POST", TARGET, &headers, body.as_bytes());
+            reply.unwrap().status
+        };
+        let [first, second] = &mut writers;
+        let mut statuses = thread::scope(|scope| {
+            let other = scope.spawn(|| write(second));
+            [write(first), other.join().unwrap()]
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412], "round {round}");
+        assert_eq!(state(&server)["sequence"], round);
+    }
+}
+
+/// Enough for the writers to meet between a read and the owner many times.
+const ROUNDS: u32 = 100;
+
+#[test]
+fn switches_by_the_command_line_at_the_same_time_are_all_made() {
+    let server = Server::start();
+    let url = format!("http://{}", server.api());
+    let switches = FEATURES_OFF.map(|feature| {
+        Command::new(env!("CARGO_BIN_EXE_thirteen"))
+            .args(["config", "feature", "enable", feature, "--server", &url])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    });
+    for mut switch in switches {
+        assert!(switch.wait().unwrap().success());
+    }
+    let state = state(&server);
+    assert_eq!(state["featureFlags"], 0x7ff);
+    assert_eq!(state["sequence"], FEATURES_OFF.len());
+}
+
+/// Those that the default configuration does not have.
+const FEATURES_OFF: [&str; 8] = [
+    "BETA_API",
+    "DISABLE_BINLINKING",
+    "DISABLE_IGNORE_SCRIPTS",
+    "TERMINAL_RAW",
+    "DISABLE_ISOLATED_LINKER",
+    "TYPES_MYCOMPANY",
+    "MOCK_S3",
+    "FAST_CACHE",
+];

@@ -13,8 +13,8 @@ use crate::support::http::{Connection, Reply, fetch};
 use crate::support::server::Server;
 use crate::wire::{connect, eventually, read_to_end, replies};
 
-/// What one client saw. A request is lost when its connection ends without the whole reply,
-/// although no reply before it on that connection said `Connection: close`.
+/// What clients saw. A request is lost when it was sent on an open connection and its whole reply
+/// did not come, unless a reply that came before it was sent said `Connection: close`.
 #[derive(Default)]
 struct Tally {
     answered: AtomicU64,
@@ -30,8 +30,7 @@ fn run_client(address: SocketAddr, burst: &[u8], count: usize, tally: &Tally) {
             tally.lost.fetch_add(count as u64, Ordering::Relaxed);
             return;
         }
-        let (received, ending) = read_replies(&mut stream, count);
-        let whole: Vec<Reply> = received;
+        let (whole, ending) = read_replies(&mut stream, count);
         for reply in &whole {
             // Health and readiness say 503 while the server drains.
             assert!(matches!(reply.status, 200 | 503), "{}", reply.text());
@@ -46,15 +45,13 @@ fn run_client(address: SocketAddr, burst: &[u8], count: usize, tally: &Tally) {
         let says_close = whole
             .last()
             .is_some_and(|reply| reply.header("connection") == Some("close"));
-        match ending {
-            None if says_close => return assert_eq!(read_to_end(&mut stream), b""),
-            None => {}
-            Some(_) if says_close => return,
-            Some(_) => {
-                let lost = count - whole.len();
-                tally.lost.fetch_add(lost as u64, Ordering::Relaxed);
-                return;
-            }
+        if let Some(ending) = ending {
+            let lost = count - whole.len();
+            tally.lost.fetch_add(lost as u64, Ordering::Relaxed);
+            return eprintln!("{lost} of {count} lost: {ending}");
+        }
+        if says_close {
+            return assert_eq!(read_to_end(&mut stream), b"");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::support::config_client::{ConfigClient, frame};
 use crate::support::folder::Folder;
 use crate::support::http::{fetch, post_json};
 use crate::support::server::Server;
@@ -127,3 +128,20 @@ fn what_needs_a_restart_is_told() {
         30
     );
 }
+
+#[test]
+fn an_open_websocket_is_held_to_the_policy_in_force() {
+    let reloaded = start("[state]\nwrite = \"loopback\"\n");
+    let mut client = ConfigClient::connect(reloaded.server.api());
+    let mut answer = |rows| {
+        client.send(&frame(0x01, ROWS, rows)).unwrap();
+        let answer = client.next().unwrap();
+        (answer[0], answer[1])
+    };
+    assert_eq!(answer(30), (0x06, 0), "an ACK");
+    reloaded.reload("[state]\nwrite = \"token\"\n", "settings reloaded");
+    eventually("an ERROR, Not allowed", || answer(31) == (0x07, 6));
+}
+
+/// The offset of rows.
+const ROWS: u32 = 14;

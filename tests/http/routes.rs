@@ -6,7 +6,6 @@ use thirteen::http::{Handler, method_name};
 use thirteen::routes::{DOORS, tables};
 use thirteen_kernels::http::Method;
 
-use crate::sockets;
 use crate::support::http::{Connection, send};
 use crate::support::server::Server;
 
@@ -236,7 +235,15 @@ fn websockets_follow_the_configuration() {
             refused.header("sec-websocket-protocol"),
             Some("bun.config.v1")
         );
-        let lines = "Sec-WebSocket-Protocol: chat, bun.config.v1\r\nOrigin: http://a\r\n";
-        drop(sockets::open(server.api(), path, lines));
+        let ours = format!("http://{}", server.api());
+        for (origin, status) in [(&*ours, 101), ("http://evil.example", 403), ("null", 403)] {
+            let mut headers = WEBSOCKET[..4].to_vec();
+            headers.push(("Sec-WebSocket-Protocol", "chat, bun.config.v1"));
+            headers.push(("Origin", origin));
+            let reply = Connection::open(server.api())
+                .request("GET", path, &headers, b"")
+                .unwrap();
+            assert_eq!(reply.status, status, "{origin}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::bus::open_answers;
 use super::super::{Gone, ShardOptions, index, sleep};
@@ -16,10 +16,33 @@ fn answers_come_back_from_every_shard_and_from_itself() {
         for asked in 0..3 {
             assert_eq!(bus.ask(asked, index).await, Ok(asked));
         }
-        assert_eq!(bus.ask_all(index).await, [0, 1, 2]);
+        assert_eq!(bus.ask_all_within(PATIENCE, index).await, [0, 1, 2]);
         let text = bus.ask(1, || "owned".to_owned()).await;
         assert_eq!(text.as_deref(), Ok("owned"));
         assert_eq!(open_answers(), 0);
+    });
+}
+
+#[test]
+fn shards_that_hang_are_left_out_after_a_time() {
+    on_first_shard(&ShardOptions::new(3), |shard| async move {
+        let (let_go, held) = crossbeam_channel::bounded::<()>(0);
+        shard.bus.post(1, move || {
+            // It hangs until the sender is dropped.
+            let _let_go = held.recv();
+        });
+        let asked = Instant::now();
+        let patience = Duration::from_millis(100);
+        assert_eq!(shard.bus.ask_all_within(patience, index).await, [0, 2]);
+        assert!(asked.elapsed() >= patience);
+        drop(let_go);
+        assert_eq!(
+            shard.bus.ask_all_within(PATIENCE, index).await,
+            [0, 1, 2],
+            "one that turns again is back"
+        );
+        assert!(asked.elapsed() < PATIENCE, "all have answered: no wait");
+        assert_eq!(open_answers(), 0, "late answers close their tickets");
     });
 }
 
@@ -100,7 +123,7 @@ fn a_shard_that_has_ended_answers_gone() {
         }
         assert!((1..1_000).contains(&gone), "{gone} questions met the end");
         assert_eq!(shard.bus.ask(1, || ()).await, Err(Gone));
-        assert_eq!(shard.bus.ask_all(index).await, [0, 2]);
+        assert_eq!(shard.bus.ask_all_within(PATIENCE, index).await, [0, 2]);
         assert_eq!(shard.bus.depth(1), 0);
         assert_eq!(open_answers(), 0);
     });
@@ -145,3 +168,6 @@ fn a_reply_to_a_shard_that_has_ended_is_dropped() {
         }
     });
 }
+
+/// Far longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(60);

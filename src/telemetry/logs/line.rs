@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use tracing::Level;
 use tracing::field::{Field, Visit};
 
+use crate::limits::LOG_TEXT_BYTES_MAX;
+
 use super::super::date::rfc3339_ms;
 
 /// A line under way. Fields are collected aside, so that the message comes before them.
@@ -12,9 +14,6 @@ pub(super) struct Line {
     message: Vec<u8>,
     fields: Vec<u8>,
 }
-
-/// The most that is kept of one text; what follows is cut and marked by `…`.
-pub(super) const TEXT_BYTES_MAX: usize = 4096;
 
 /// How a line begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,11 +174,11 @@ fn names_a_secret(name: &str) -> bool {
     MARKS.iter().any(|mark| name.contains(mark))
 }
 
-/// Appends what may stand between the quotes of a JSON string, cut at `TEXT_BYTES_MAX`.
+/// Appends what may stand between the quotes of a JSON string, cut at `LOG_TEXT_BYTES_MAX`.
 fn write_text(out: &mut Vec<u8>, text: impl fmt::Display) {
     let mut escaped = Escaped {
         out,
-        left: TEXT_BYTES_MAX,
+        left: LOG_TEXT_BYTES_MAX,
     };
     if write!(escaped, "{text}").is_err() {
         out.extend_from_slice("…".as_bytes());
@@ -272,10 +271,10 @@ mod tests {
     #[test]
     fn long_texts_are_cut_between_characters() {
         let mut line = Line::new();
-        line.text("body", "é".repeat(TEXT_BYTES_MAX));
+        line.text("body", "é".repeat(LOG_TEXT_BYTES_MAX));
         let value: Value = serde_json::from_str(&finish(&line)).unwrap();
         let body = value["body"].as_str().unwrap();
-        assert_eq!(body.chars().count(), TEXT_BYTES_MAX / 2 + 1);
+        assert_eq!(body.chars().count(), LOG_TEXT_BYTES_MAX / 2 + 1);
         assert!(body.ends_with("é…"));
     }
 

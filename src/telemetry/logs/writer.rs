@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::Level;
+
+use crate::limits::{
+    LOG_BATCH_BYTES_MAX, LOG_FLUSH_PATIENCE, LOG_QUEUE_LINES_MAX, LOG_ROOM_PATIENCE,
+};
 
 use super::super::process::unix_ms;
 use super::line::{Framing, Line};
@@ -38,7 +41,7 @@ pub struct Stalled;
 impl Sink {
     /// Starts the thread. It ends when the last clone of the sink is gone.
     pub(super) fn start(output: impl Output, framing: Framing) -> io::Result<Sink> {
-        let (queue, lines) = bounded(QUEUE_LINES_MAX);
+        let (queue, lines) = bounded(LOG_QUEUE_LINES_MAX);
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Writer {
             output,
@@ -68,9 +71,11 @@ impl Sink {
     pub fn flush(&self) -> Result<(), Stalled> {
         let (done, written) = bounded(1);
         self.queue
-            .send_timeout(Message::Flush(done), FLUSH_TIMEOUT)
+            .send_timeout(Message::Flush(done), LOG_FLUSH_PATIENCE)
             .map_err(|_| Stalled)?;
-        written.recv_timeout(FLUSH_TIMEOUT).map_err(|_| Stalled)
+        written
+            .recv_timeout(LOG_FLUSH_PATIENCE)
+            .map_err(|_| Stalled)
     }
 
     pub(super) fn framing(&self) -> Framing {
@@ -89,8 +94,9 @@ impl Sink {
 
 impl Output for io::Stderr {
     fn wait_for_room(&self) -> io::Result<()> {
+        let patience = Timespec::try_from(LOG_ROOM_PATIENCE).map_err(io::Error::other)?;
         let mut stderr = [PollFd::new(self, PollFlags::OUT)];
-        match poll(&mut stderr, Some(&ROOM_TIMEOUT))? {
+        match poll(&mut stderr, Some(&patience))? {
             0 => Err(io::ErrorKind::TimedOut.into()),
             _ => Ok(()),
         }
@@ -104,17 +110,6 @@ impl fmt::Display for Stalled {
 }
 
 impl std::error::Error for Stalled {}
-
-/// Some 2 MiB of usual lines; a shard that floods loses lines before it loses time.
-const QUEUE_LINES_MAX: usize = 8192;
-/// Lines that wait together leave in one write.
-const BATCH_BYTES_MAX: usize = 64 * 1024;
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an output that takes nothing keeps a batch before it is given up.
-const ROOM_TIMEOUT: Timespec = Timespec {
-    tv_sec: 1,
-    tv_nsec: 0,
-};
 
 enum Message {
     Line(Vec<u8>),
@@ -130,7 +125,7 @@ struct Writer<W> {
 
 impl<W: Output> Writer<W> {
     fn run(mut self, messages: &Receiver<Message>) {
-        let mut batch = Vec::with_capacity(BATCH_BYTES_MAX);
+        let mut batch = Vec::with_capacity(LOG_BATCH_BYTES_MAX);
         let mut flushes: Vec<Sender<()>> = Vec::new();
         while let Ok(first) = messages.recv() {
             let mut lines = 0;
@@ -142,7 +137,7 @@ impl<W: Output> Writer<W> {
                     }
                     Message::Flush(done) => flushes.push(done),
                 }
-                if batch.len() >= BATCH_BYTES_MAX {
+                if batch.len() >= LOG_BATCH_BYTES_MAX {
                     break;
                 }
             }
@@ -272,7 +267,7 @@ pub(super) mod tests {
         capture.hold(true);
         sink.send(b"first\n".to_vec());
         // The writer takes what is there in one batch before it is held.
-        let sent = 3 * QUEUE_LINES_MAX as u64;
+        let sent = 3 * LOG_QUEUE_LINES_MAX as u64;
         for _ in 0..sent {
             sink.send(b"x\n".to_vec());
         }

@@ -68,7 +68,7 @@ impl Page<'_> {
 
     fn operations(&self, writer: &mut Writer<'_>) {
         let mut family = writer.counter("thirteen_operations", "Operations performed.");
-        for operation in Operation::ALL {
+        for operation in Operation::live() {
             let performed = self.totals.operations[operation.index()].performed;
             family.integer(&[("operation", operation.name())], performed);
         }
@@ -76,7 +76,7 @@ impl Page<'_> {
             "thirteen_operation_duration_seconds",
             "Operations timed: one in 1024.",
         );
-        for operation in Operation::ALL {
+        for operation in Operation::live() {
             let record = &self.totals.operations[operation.index()];
             let Some(samples) = &record.samples else {
                 continue;

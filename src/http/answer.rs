@@ -1,0 +1,241 @@
+//! Answers one request as far as that needs no waiting: its route, its handler, its reply.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use thirteen_kernels::http::{
+    BodyLength, Connection, Expectation, Head, Method, TargetForm, Version,
+};
+
+use super::body::{Body, BodyFault, Greeting};
+use super::problem::Problem;
+use super::reply::{Content, Frame, Reply};
+use super::request::{Parameters, Request};
+use super::route::{Begin, Handler, Route};
+use super::router::Found;
+use super::server::{Application, Observation, Server};
+
+/// A request that became a WebSocket.
+pub(super) struct Turned {
+    pub(super) message_bytes_max: u32,
+    pub(super) begin: Begin,
+}
+
+/// What became of one request.
+pub(super) enum Verdict {
+    Answered(Connection),
+    Waits {
+        route: usize,
+        parameters: Parameters,
+    },
+    Turns(Turned),
+}
+
+/// What a request was answered, and when that began.
+pub(super) struct Told {
+    pub(super) status: u16,
+    pub(super) bytes: u64,
+    pub(super) started: u64,
+}
+
+/// Who asks, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'c, A: Application> {
+    pub(super) server: &'c Server<A>,
+    pub(super) door: usize,
+    pub(super) peer: SocketAddr,
+}
+
+impl<A: Application> Caller<'_, A> {
+    /// Routes one request and answers it if its handler does not wait.
+    pub(super) fn answer(
+        &self,
+        head: &Head<'_>,
+        rest_bytes: usize,
+        out: &mut Vec<u8>,
+        started: u64,
+    ) -> Verdict {
+        let server = self.server;
+        let mut frame = frame_of(head, rest_bytes, server.is_draining());
+        if !Body::new(head.body(), 0, greeting_of(head)).can_be_skipped() {
+            frame.connection = Connection::Close;
+        }
+        let mut parameters = Parameters::default();
+        let mut reply = Reply::new(out, &mut frame, server.date.line());
+        let found = find(server, self.door, head, &mut parameters);
+        let matched = found.as_ref().ok().copied();
+        match found {
+            Err(problem) => reply.problem(&problem),
+            Ok(route) => {
+                let row = server.doors[self.door].route(route);
+                let request = Request::new(*head, &parameters, self.peer);
+                match begin(server, row, &request, &mut reply) {
+                    Begun::Answered => {}
+                    Begun::Waits => return Verdict::Waits { route, parameters },
+                    Begun::Turned(turned) => {
+                        let told = Told {
+                            status: 101,
+                            bytes: 0,
+                            started,
+                        };
+                        self.observe(matched, Some(head), told);
+                        return Verdict::Turns(turned);
+                    }
+                }
+            }
+        }
+        reply.finish();
+        let told = Told {
+            status: frame.status,
+            bytes: frame.reply_bytes(out.len()),
+            started,
+        };
+        self.observe(matched, Some(head), told);
+        Verdict::Answered(frame.connection)
+    }
+
+    pub(super) fn observe(&self, route: Option<usize>, head: Option<&Head<'_>>, told: Told) {
+        self.server.application.observe(&Observation {
+            door: self.door,
+            route,
+            method: head.map_or(b"", |head| head.method_bytes()),
+            path: head.map_or(b"", |head| head.path()),
+            status: told.status,
+            reply_bytes: told.bytes,
+            nanoseconds: self.server.clock.nanoseconds_since(told.started),
+            peer: self.peer,
+        });
+    }
+}
+
+/// The route of a request, or why there is none.
+fn find<A: Application>(
+    server: &Server<A>,
+    door: usize,
+    head: &Head<'_>,
+    parameters: &mut Parameters,
+) -> Result<usize, Problem> {
+    if head.expectation() == Expectation::Unknown {
+        return Err(Problem::new(417, "Only 100-continue can be expected.").closing());
+    }
+    match head.target_form() {
+        TargetForm::Origin | TargetForm::Absolute => {}
+        TargetForm::Asterisk => return Err(options_reply(METHODS_SOMEWHERE)),
+        TargetForm::Authority => {
+            // What follows may be the tunnel's already.
+            let problem = Problem::new(405, "This door opens no tunnels.").closing();
+            return Err(problem.header("Allow", METHODS_SOMEWHERE));
+        }
+    }
+    let method = head.method();
+    match server.doors[door].find(method, head.path(), head.path_escapes(), parameters) {
+        Found::Route(route) => Ok(route),
+        Found::OtherMethods(allow) if method == Method::Options => Err(options_reply(allow)),
+        Found::OtherMethods(allow) => {
+            let detail = format!("This resource takes {allow}.");
+            Err(Problem::new(405, detail).header("Allow", allow))
+        }
+        Found::Nothing => Err(Problem::new(404, "There is nothing at this path.")),
+    }
+}
+
+/// `OPTIONS` says which methods there are; it is no failure, but is written like one.
+fn options_reply(allow: &str) -> Problem {
+    Problem::new(204, "")
+        .header("Allow", allow)
+        .with_body("", "")
+}
+
+/// What became of a request whose route is known.
+enum Begun {
+    Answered,
+    Waits,
+    Turned(Turned),
+}
+
+fn begin<A: Application>(
+    server: &Server<A>,
+    row: &Route<A>,
+    request: &Request<'_>,
+    reply: &mut Reply<'_>,
+) -> Begun {
+    if let Err(problem) = server.application.admit(row, request) {
+        reply.problem(&problem);
+        return Begun::Answered;
+    }
+    let takes_body = match request.head().body() {
+        BodyLength::None => true,
+        BodyLength::Length(bytes) => bytes <= row.body_bytes_max,
+        BodyLength::Chunked => row.body_bytes_max > 0,
+    };
+    if !takes_body {
+        reply.problem(&Problem::from(BodyFault::TooLong));
+        return Begun::Answered;
+    }
+    match &row.handler {
+        Handler::Plain(handler) => {
+            let application = &*server.application;
+            let handled = catch_unwind(AssertUnwindSafe(|| handler(application, request, reply)));
+            match handled.unwrap_or_else(|_| Err(panicked(row.path))) {
+                Ok(()) => {}
+                Err(problem) => reply.problem(&problem),
+            }
+            Begun::Answered
+        }
+        Handler::Waiting(_) => Begun::Waits,
+        Handler::Live(upgrade) => {
+            match (upgrade.negotiate)(&server.application, request, reply.buffer()) {
+                Ok(begin) => {
+                    let message_bytes_max = upgrade.message_bytes_max;
+                    Begun::Turned(Turned {
+                        message_bytes_max,
+                        begin,
+                    })
+                }
+                Err(problem) => {
+                    reply.problem(&problem);
+                    Begun::Answered
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn panicked(path: &str) -> Problem {
+    tracing::error!(target: "http", path, "a handler panicked");
+    Problem::new(500, "The server failed to answer this request.").closing()
+}
+
+/// Whether the client waits to be told to send its body; one of HTTP/1.0 does not, whatever it
+/// says (RFC 9110, section 10.1.1).
+pub(super) fn greeting_of(head: &Head<'_>) -> Greeting {
+    match (head.expectation(), head.version()) {
+        (Expectation::Continue, Version::Http11) => Greeting::Awaited,
+        (Expectation::Continue, Version::Http10)
+        | (Expectation::None | Expectation::Unknown, _) => Greeting::Unasked,
+    }
+}
+
+/// The frame of a reply to a request that so many bytes follow, its body included. A server that
+/// drains says that it closes in the reply to the last request that is at hand.
+pub(super) fn frame_of(head: &Head<'_>, rest_bytes: usize, draining: bool) -> Frame {
+    let is_last = match head.body() {
+        BodyLength::None => rest_bytes == 0,
+        BodyLength::Length(bytes) => rest_bytes as u64 <= bytes,
+        BodyLength::Chunked => false,
+    };
+    let connection = if draining && is_last {
+        Connection::Close
+    } else {
+        head.connection()
+    };
+    let content = if head.method() == Method::Head {
+        Content::Described
+    } else {
+        Content::Sent
+    };
+    Frame::new(head.version(), connection, content)
+}
+
+/// What the server as a whole can be asked with.
+const METHODS_SOMEWHERE: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
