@@ -282,12 +282,20 @@ pub(crate) fn in_a_process_of_its_own(name: &str, test: impl FnOnce()) {
     print!("{}", said.replace("\nrunning 1 test\n", ""));
 }
 
+/// Blocks the thread, where that time passes is what the test is about.
+pub(crate) fn block_for(span: Duration) {
+    let ends = Instant::now() + span;
+    while let Some(left) = ends.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
+
 /// Descriptors that this process has open.
 pub(crate) fn open_descriptors() -> usize {
     // The folder that is read is one of them.
     std::fs::read_dir("/proc/self/fd").unwrap().count() - 1
 }
 
-/// Longer than any test of the suite takes; a soak by `THIRTEEN_SOAK_SECONDS` is given its time.
+/// Longer than any one wait of a test takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ALONE: &str = "THIRTEEN_TEST_ALONE";

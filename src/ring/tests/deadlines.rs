@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, connect, read_some};
+use super::bench::{Bench, block_for, connect, read_some};
 use crate::ring::Outgoing;
 
 /// Two ticks, and a machine that does something else.
@@ -82,7 +82,7 @@ fn a_deadline_set_late_in_a_long_turn_is_not_early() {
     let (slow, span) = (Duration::from_millis(80), Duration::from_millis(50));
     let error = bench.run(async {
         bench.ring.sleep(Duration::from_millis(1)).await;
-        std::thread::sleep(slow);
+        block_for(slow);
         let began = Instant::now();
         stream.set_deadline(Some(span));
         let error = stream.receive().await.unwrap_err();
@@ -117,7 +117,7 @@ fn a_late_sweep_does_not_put_a_deadline_off_by_a_revolution() {
     bench.ring.turn().unwrap();
     stream.set_deadline(Some(Duration::from_millis(60)));
     bench.ring.turn().unwrap();
-    std::thread::sleep(Duration::from_millis(120));
+    block_for(Duration::from_millis(120));
     let began = Instant::now();
     assert_eq!(
         bench.run(stream.receive()).unwrap_err().kind(),
@@ -141,7 +141,7 @@ fn a_stalled_send_times_out_and_one_that_moves_does_not() {
         let began = Instant::now();
         while count < size {
             count += std::io::Read::read(&mut reader, &mut piece).unwrap();
-            std::thread::sleep(Duration::from_millis(20));
+            block_for(Duration::from_millis(20));
         }
         began.elapsed()
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use socket2::SockRef;
 
-use super::bench::{Bench, pattern};
+use super::bench::{Bench, block_for, pattern};
 use crate::ring::{Busy, Outgoing};
 
 /// Rests now and then, so that the sender's room runs out.
@@ -21,7 +21,7 @@ fn read_slowly(mut peer: std::net::TcpStream, count: usize) -> std::thread::Join
             }
             if bytes.len() - rested_at > 50_000 {
                 rested_at = bytes.len();
-                std::thread::sleep(Duration::from_millis(1));
+                block_for(Duration::from_millis(1));
             }
         }
         bytes

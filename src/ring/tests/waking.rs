@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::bench::{Bench, read_some};
+use super::bench::{Bench, block_for, read_some};
 use crate::ring::{Outgoing, Rest, Waited};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ fn posts_wake_a_ring_however_it_waits() {
         let (inbox, posted) = (bench.inbox.clone(), Arc::new(AtomicUsize::new(0)));
         let runs = posted.clone();
         let posting = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_micros(round * 5 % 300));
+            block_for(Duration::from_micros(round * 5 % 300));
             inbox.post(Box::new(move || {
                 runs.fetch_add(1, Ordering::SeqCst);
             }));
@@ -79,7 +79,7 @@ fn bytes_wake_a_ring_that_sleeps() {
     for round in 0..100_u8 {
         let mut writer = peer.try_clone().unwrap();
         let writing = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_micros(u64::from(round) * 7 % 200));
+            block_for(Duration::from_micros(u64::from(round) * 7 % 200));
             writer.write_all(&[round]).unwrap();
         });
         let began = Instant::now();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::bus::open_answers;
 use super::super::{Gone, ShardOptions, index, sleep};
 use super::scene::{dismiss, on_first_shard};
+use crate::ring::tests::bench::block_for;
 
 #[test]
 fn answers_come_back_from_every_shard_and_from_itself() {
@@ -153,7 +154,7 @@ fn a_reply_to_a_shard_that_has_ended_is_dropped() {
         let (bus, given) = (shard.bus.clone(), held.clone());
         shard.bus.post(1, move || {
             let slow = bus.ask(2, move || {
-                std::thread::sleep(Duration::from_millis(50));
+                block_for(Duration::from_millis(50));
                 given
             });
             super::super::spawn(async move { drop(slow.await) });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{LaunchFault, ShardOptions, launch, sleep};
 use super::scene::{serve_echo, try_on_first_shard};
-use crate::ring::tests::bench::{in_a_process_of_its_own, open_descriptors};
+use crate::ring::tests::bench::{block_for, in_a_process_of_its_own, open_descriptors};
 
 #[test]
 fn a_main_task_that_panics_is_told() {
@@ -39,7 +39,7 @@ fn shards_that_end_under_load_leave_no_descriptor() {
     in_a_process_of_its_own(name, || {
         // The first launch opens what the process keeps.
         end_under_load();
-        std::thread::sleep(Duration::from_millis(300));
+        block_for(Duration::from_millis(300));
         let kept = open_descriptors();
         for round in 0..4 {
             end_under_load();
@@ -50,7 +50,7 @@ fn shards_that_end_under_load_leave_no_descriptor() {
                     Instant::now() < gives_up,
                     "more than {kept} after round {round}"
                 );
-                std::thread::sleep(Duration::from_millis(1));
+                block_for(Duration::from_millis(1));
             }
         }
     });

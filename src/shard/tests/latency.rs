@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{Bus, Shard, ShardOptions, sleep};
 use super::scene::{on_first_shard, serve_echo};
+use crate::ring::tests::bench::block_for;
 
 #[test]
 fn posts_reach_a_saturated_shard_within_its_next_turns() {
@@ -60,7 +61,7 @@ fn post_and_measure(bus: &Bus, turns: &Arc<AtomicU64>) -> (Vec<Duration>, usize)
         let (time, waited) = runs.recv().unwrap();
         times.push(time);
         late += usize::from(waited > 2);
-        std::thread::sleep(Duration::from_micros(100));
+        block_for(Duration::from_micros(100));
     }
     (times, late)
 }
@@ -97,7 +98,7 @@ fn posts_wake_a_shard_that_waits_or_sleeps() {
             std::thread::spawn(move || {
                 let mut times = Vec::new();
                 for _ in 0..posts {
-                    std::thread::sleep(Duration::from_millis(pause_ms));
+                    block_for(Duration::from_millis(pause_ms));
                     let (ran, runs) = crossbeam_channel::bounded(1);
                     let began = Instant::now();
                     bus.post(0, move || ran.send(began.elapsed()).unwrap());

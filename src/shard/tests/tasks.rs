@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{Bus, Flag, ShardOptions, current, sleep, spawn, yield_now};
 use super::scene::on_first_shard;
+use crate::ring::tests::bench::block_for;
 use crate::ring::{Outgoing, bind_shared};
 
 #[test]
@@ -52,7 +53,7 @@ fn a_chain_of_tasks_is_followed_to_its_end() {
                 worst = worst.max(began.elapsed());
             }
             // The driver is asleep by then.
-            std::thread::sleep(Duration::from_millis(250));
+            block_for(Duration::from_millis(250));
             let began = Instant::now();
             peer.write_all(b"?").unwrap();
             peer.read_exact(&mut [0]).unwrap();
@@ -151,7 +152,7 @@ fn a_task_woken_from_another_thread_is_not_forgotten() {
                 }
                 let waker: Waker = context.waker().clone();
                 std::thread::spawn(move || {
-                    std::thread::sleep(Duration::from_millis(asleep_ms));
+                    block_for(Duration::from_millis(asleep_ms));
                     waker.wake();
                 });
                 Poll::Pending
