@@ -20,7 +20,7 @@ use crate::shard;
 use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
-use crate::telemetry::trace_id::IdSource;
+use crate::telemetry::trace_id::{IdSource, TraceParent};
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
@@ -196,18 +196,22 @@ impl Context {
     fn log_access(&self, observation: &Observation<'_>) {
         let position = observation.route;
         let route = position.map_or("", |position| self.path_of(observation.door, position));
+        let head = observation.head;
+        let header = |name| head.and_then(|head| head.header(name));
         self.access_log.borrow().record(&AccessEntry {
             unix_ms: crate::telemetry::process::unix_ms(),
             door: DOORS[observation.door],
-            method: observation.method,
+            method: head.map_or(b"", |head| head.method_bytes()),
             route,
-            path: observation.path,
+            path: head.map_or(b"", |head| head.path()),
             status: observation.status,
             reply_bytes: observation.reply_bytes,
             nanoseconds: observation.nanoseconds,
             peer: observation.peer,
-            trace: None,
-            request_id: None,
+            trace: header("traceparent")
+                .and_then(TraceParent::parse)
+                .map(|parent| parent.trace),
+            request_id: header("x-bun-request-id").and_then(parse_id),
         });
     }
 
@@ -299,9 +303,16 @@ impl Context {
     }
 }
 
+/// A request id as clients send it: 16 hex digits.
+fn parse_id(text: &[u8]) -> Option<u64> {
+    let is_id = text.len() == 16 && text.iter().all(u8::is_ascii_hexdigit);
+    let digits = str::from_utf8(text).ok().filter(|_| is_id)?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
 /// The kind of fault of the peer that a refusal stands for.
 fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
-    let is_headless = observation.method.is_empty();
+    let is_headless = observation.head.is_none();
     match observation.status {
         408 if is_headless => Some(Fault::HeadTimeout),
         408 => Some(Fault::BodyTimeout),

@@ -98,8 +98,7 @@ impl<A: Application> Caller<'_, A> {
         self.server.application.observe(&Observation {
             door: self.door,
             route,
-            method: head.map_or(b"", |head| head.method_bytes()),
-            path: head.map_or(b"", |head| head.path()),
+            head: head.copied(),
             status: told.status,
             reply_bytes: told.bytes,
             nanoseconds: self.server.clock.nanoseconds_since(told.started),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use thirteen_kernels::http::{HeadParser, HeadTable};
+use thirteen_kernels::http::{Head, HeadParser, HeadTable};
 use thirteen_kernels::level::Level;
 
 use crate::limits::REFUSALS_MAX;
@@ -49,10 +49,8 @@ pub struct Observation<'o> {
     pub door: usize,
     /// The position of the route in the door's table; `None` where none matched.
     pub route: Option<usize>,
-    /// The method as it was sent; empty where the head was refused.
-    pub method: &'o [u8],
-    /// The path as it was sent; empty where the head was refused.
-    pub path: &'o [u8],
+    /// The head; `None` where it was refused.
+    pub head: Option<Head<'o>>,
     /// The status sent.
     pub status: u16,
     /// Bytes of the reply, its head included.

@@ -263,3 +263,36 @@ fn a_flamegraph_is_for_the_operator_alone() {
     assert_eq!(reply.header("content-type"), Some("image/svg+xml"));
     assert!(reply.text().contains("<svg") && reply.text().contains("thirteen"));
 }
+
+#[test]
+fn the_access_log_tells_each_request_and_its_trace() {
+    let server = Server::start_with(&[], &[("THIRTEEN_LOG_ACCESS", "full")]);
+    let headers = [
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("X-Bun-Request-ID", "0123456789abcdef"),
+    ];
+    let reply = send(server.api(), "GET", "/api/config?secret=1", &headers, b"");
+    assert_eq!(reply.status, 200);
+    server.await_log("/api/config");
+    let log = server.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("/api/config"))
+        .unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    let expected = [
+        ("door", "api"),
+        ("method", "GET"),
+        ("path", "/api/config"),
+        ("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("request_id", "0123456789abcdef"),
+    ];
+    for (key, value) in expected {
+        assert_eq!(line[key], value, "{line}");
+    }
+    assert_eq!(line["status"], 200);
+    assert!(!log.contains("secret"), "queries carry tokens");
+}
