@@ -22,15 +22,19 @@ impl Core {
         self.quiesce()
     }
 
-    /// Cancels all that is in flight and waits until the kernel names none of our memory.
+    /// Cancels all that is in flight and waits until the kernel names none of our memory. It gives
+    /// up when nothing has ended for a while, however much there is to end.
     fn quiesce(&mut self) -> io::Result<()> {
-        let gives_up = Instant::now() + PATIENCE;
+        let mut gives_up = Instant::now() + PATIENCE;
         while self.in_flight > 0 {
+            let before = self.in_flight;
             // What still lies in the queue cannot be cancelled, so it is submitted first.
-            self.turn()?;
+            while self.turn()? > 0 {}
             self.cancel_everything()?;
-            self.turn()?;
-            if Instant::now() > gives_up {
+            while self.turn()? > 0 {}
+            if self.in_flight < before {
+                gives_up = Instant::now() + PATIENCE;
+            } else if Instant::now() > gives_up {
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }

@@ -55,6 +55,22 @@ fn thousands_of_connections_dribble_and_are_all_understood() {
     });
 }
 
+#[test]
+fn a_ring_that_ends_lets_thousands_of_idle_connections_go() {
+    let name = "ring::tests::crowd::a_ring_that_ends_lets_thousands_of_idle_connections_go";
+    in_a_process_of_its_own(name, || {
+        allow_descriptors();
+        let before = open_descriptors();
+        let bench = Bench::new(512);
+        let pairs = bench.pairs(CONNECTIONS);
+        bench.ring.close().unwrap();
+        assert_eq!(bench.ring.holdings().operations, 0);
+        drop(pairs);
+        drop(bench);
+        assert_eq!(open_descriptors(), before);
+    });
+}
+
 fn word(number: usize) -> Vec<u8> {
     format!("connection {number:05}").into_bytes()
 }
