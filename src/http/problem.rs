@@ -26,7 +26,7 @@ pub struct Problem {
     /// Whether the connection can serve another request.
     pub connection: Afterwards,
     /// A body in another form than a problem document, for protocols that define one.
-    pub body: Option<(&'static str, Vec<u8>)>,
+    pub body: Option<Box<(&'static str, Vec<u8>)>>,
 }
 
 /// One part of a request at fault.
@@ -113,13 +113,13 @@ impl Problem {
 
     /// Replies with this body instead of a problem document.
     pub fn with_body(mut self, content_type: &'static str, body: impl Into<Vec<u8>>) -> Problem {
-        self.body = Some((content_type, body.into()));
+        self.body = Some(Box::new((content_type, body.into())));
         self
     }
 
     /// The media type and bytes of the reply.
     pub fn document(&self, occurrence: &Occurrence<'_>) -> (&'static str, Vec<u8>) {
-        if let Some((content_type, body)) = &self.body {
+        if let Some((content_type, body)) = self.body.as_deref() {
             return (content_type, body.clone());
         }
         let trace = occurrence.trace.map(TraceId::to_hex);
