@@ -9,12 +9,16 @@
 
 mod answer;
 mod body;
+mod coding;
+mod conditional;
 mod conversation;
+mod cursor;
 mod date;
 mod exchange;
 mod input;
 mod lingering;
 mod live;
+mod page;
 mod problem;
 mod reply;
 mod request;
@@ -24,8 +28,17 @@ mod server;
 mod status;
 pub mod websocket;
 
+pub use coding::{AcceptedCodings, Coding};
+pub use conditional::{
+    EntityTag, Expected, Strength, TagCondition, conditions, etag_of_version, if_match,
+    not_modified,
+};
+pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use live::{Event, Live, LiveEnd, Pause};
+pub use page::{
+    Known, LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor,
+};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
