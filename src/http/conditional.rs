@@ -4,8 +4,16 @@
 //! way out is another representation, so its tag ends with the coding: `"v7-br"` (RFC 9110,
 //! section 8.8.3.3). Each of a version's tags stands for that version when it comes back.
 
+use serde::Serialize;
+use thirteen_kernels::http::Method;
+
+use crate::json::{Describe, Schemas};
+
 use super::coding::Coding;
+use super::endpoint::Signature;
+use super::outcome::{Answer, described};
 use super::problem::Problem;
+use super::reply::Reply;
 use super::request::Request;
 
 /// The version that a client expects a resource to have: what `If-Match` asks for.
@@ -15,6 +23,15 @@ pub enum Expected {
     Any,
     /// One of these. A tag that this server never gave and a weak one name no version.
     Versions(Vec<i64>),
+}
+
+/// 200 with this value and the ETag of its version, or 304 where the client has it.
+#[derive(Debug)]
+pub struct Versioned<T> {
+    /// Its version.
+    pub version: i64,
+    /// What is sent.
+    pub value: T,
 }
 
 /// One entity tag of a list.
@@ -79,7 +96,7 @@ pub fn conditions<'r>(
 }
 
 /// The tag of a version, strong.
-pub fn etag_of_version(version: i64) -> String {
+pub fn etag_of(version: i64) -> String {
     format!("\"v{version}\"")
 }
 
@@ -105,8 +122,25 @@ impl Expected {
     }
 }
 
+impl<T: Serialize + Describe + 'static> Answer for Versioned<T> {
+    fn write(self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Problem> {
+        let etag = etag_of(self.version);
+        let is_read = matches!(request.method(), Method::Get | Method::Head);
+        if is_read && let Some(known) = not_modified(request, etag.as_bytes()) {
+            reply.status(304).header("ETag", known).empty();
+        } else {
+            reply.status(200).header("ETag", etag).json(&self.value);
+        }
+        Ok(())
+    }
+
+    fn describe(schemas: &mut Schemas, signature: &mut Signature) {
+        described::<T>(200, schemas, signature);
+    }
+}
+
 impl EntityTag<'_> {
-    /// The version that a tag of [`etag_of_version`] stands for, in whichever coding it was sent.
+    /// The version that a tag of [`etag_of`] stands for, in whichever coding it was sent.
     pub fn version(&self) -> Option<i64> {
         if self.strength == Strength::Weak {
             return None;
@@ -115,7 +149,7 @@ impl EntityTag<'_> {
         let digits = plain.strip_prefix(b"\"v")?;
         let version = str::from_utf8(digits).ok()?.parse().ok()?;
         // The same number can be written in other ways, and a tag is compared byte by byte.
-        let is_ours = etag_of_version(version).as_bytes().strip_suffix(b"\"") == Some(plain);
+        let is_ours = etag_of(version).as_bytes().strip_suffix(b"\"") == Some(plain);
         is_ours.then_some(version)
     }
 
@@ -226,7 +260,7 @@ mod tests {
             [1, 2, 3, 4]
         );
         assert_eq!(versions(r#""v-3""#), [-3]);
-        assert_eq!(versions(&etag_of_version(i64::MAX)), [i64::MAX]);
+        assert_eq!(versions(&etag_of(i64::MAX)), [i64::MAX]);
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Serialize, Serializer};
+use serde_json::{Value as Schema, json};
 
-use super::page::invalid_cursor;
+use crate::json::{At, Describe, Faults, Raw, Read, Schemas};
+
+use super::page::{INVALID_CURSOR, invalid_cursor};
 use super::problem::Problem;
 
 /// The keys of the last item of a page, in the order of the list's sort.
@@ -160,6 +163,26 @@ impl<'c> CursorValues<'c> {
 impl std::fmt::Debug for Cursor {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Cursor({})", self.text)
+    }
+}
+
+impl Read for Cursor {
+    fn read(raw: Raw<'_, '_>, at: &At<'_>, faults: &mut Faults) -> Option<Cursor> {
+        let cursor = raw.text().and_then(Cursor::read);
+        if cursor.is_none() {
+            faults.add(
+                at,
+                INVALID_CURSOR,
+                "must be the `next` of a page of this list",
+            );
+        }
+        cursor
+    }
+}
+
+impl Describe for Cursor {
+    fn schema(_: &mut Schemas) -> Schema {
+        json!({ "type": "string", "maxLength": ENCODED_BYTES_MAX })
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! - `route` and `router`: the tables and how a URL finds its row;
 //! - `request`, `reply`, `exchange`, `problem`: what a handler reads and writes;
+//! - `endpoint`, `inputs`, `outcome`: handlers whose signature says who may call, what comes in and
+//!   what goes out;
 //! - `server` and `conversation`: a door's connections and the life of one of them; `answer`: one
 //!   request on it;
 //! - `input` and `body`: bytes on their way in; `lingering`: how a connection is closed;
@@ -14,10 +16,13 @@ mod conditional;
 mod conversation;
 mod cursor;
 mod date;
+mod endpoint;
 mod exchange;
 mod input;
+mod inputs;
 mod lingering;
 mod live;
+mod outcome;
 mod page;
 mod problem;
 mod reply;
@@ -30,21 +35,22 @@ pub mod websocket;
 
 pub use coding::{AcceptedCodings, Coding};
 pub use conditional::{
-    EntityTag, Expected, Strength, TagCondition, conditions, etag_of_version, if_match,
+    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
     not_modified,
 };
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
+pub use endpoint::{Describing, Endpoint, Guard, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
+pub use inputs::{Body, Query};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use page::{
-    Known, LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor,
-};
+pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
 pub use route::{
     Access, Begin, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Upgrade,
-    WaitingHandler, get, method_name,
+    WaitingHandler, delete, get, method_name, post, put,
 };
 pub use router::{Found, Router};
 pub use server::{Application, ConnectionChange, Observation, Server, ServerOptions};

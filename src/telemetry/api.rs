@@ -258,7 +258,7 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
     }
     length.ok_or_else(|| {
         let range = format!("must be 1 to {CAPTURE_SECONDS_MAX}");
-        Problem::invalid().fault("/seconds", "out_of_range", range)
+        Problem::invalid().fault("/seconds", "range", range)
     })
 }
 
