@@ -33,6 +33,7 @@ mod server;
 mod status;
 pub mod websocket;
 
+pub use crate::json::Property;
 pub use coding::{AcceptedCodings, Coding};
 pub use conditional::{
     EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
