@@ -22,6 +22,7 @@ mod route;
 mod router;
 mod server;
 mod status;
+mod store_fault;
 pub mod websocket;
 
 pub use exchange::{Exchange, Stored, Streaming};

@@ -197,13 +197,30 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("shard", Allowed::Only(&["limits", "ring"])),
     ("settings", Allowed::Only(&["limits"])),
     ("telemetry", Allowed::Only(&["limits", "shard"])),
+    ("store", Allowed::Only(&["limits", "shard", "telemetry"])),
     (
         "http",
-        Allowed::Only(&["limits", "ring", "shard", "telemetry"]),
+        Allowed::Only(&["limits", "ring", "shard", "store", "telemetry"]),
     ),
     (
         "auth",
         Allowed::Only(&["http", "limits", "settings", "shard", "telemetry"]),
+    ),
+    (
+        "commerce",
+        Allowed::Only(&[
+            "auth",
+            "context",
+            "http",
+            "json",
+            "limits",
+            "mail",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
+            "vault",
+        ]),
     ),
     (
         "state",
