@@ -31,6 +31,7 @@ mod route;
 mod router;
 mod server;
 mod status;
+mod store_fault;
 pub mod websocket;
 
 pub use crate::json::Property;
