@@ -43,6 +43,11 @@ pub const WEBSOCKET_CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
 /// Bytes of a streamed reply that collect before they are sent.
 pub const STREAM_BYTES_MAX: usize = 16 << 10;
+/// The shortest body that is compressed: a shorter one fits the packet of its head.
+pub const COMPRESSED_BYTES_MIN: usize = 1 << 10;
+/// The longest body that a shard compresses with the usual effort; longer ones with the least, or
+/// on another thread.
+pub const USUAL_EFFORT_BYTES_MAX: usize = 32 << 10;
 /// Segments of a path; one with more matches no route.
 pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.
