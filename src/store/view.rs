@@ -172,12 +172,8 @@ impl Row<'_> {
     /// # Errors
     /// [`SqlFault::Other`] where there is no such column or it is not text.
     pub fn text(&self, column: usize) -> Result<&str, SqlFault> {
-        match self.value(column)? {
-            Value::Text(text) => Ok(text),
-            value @ (Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => {
-                Err(self.mistaken(column, value))
-            }
-        }
+        let value = self.value(column)?;
+        value.as_text().ok_or_else(|| self.mistaken(column, value))
     }
 
     /// The value of a column, from 0, where it lies.
