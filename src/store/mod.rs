@@ -5,6 +5,8 @@ mod fault;
 mod handle;
 mod heavy;
 mod open;
+#[cfg(test)]
+pub(crate) mod plans;
 mod queue;
 mod reader;
 mod topic;

@@ -131,6 +131,15 @@ impl<'c> View<'c> {
         self.saw_environment_fail.get()
     }
 
+    /// How many parameters a statement has.
+    #[cfg(test)]
+    pub(super) fn parameters(&self, sql: &str) -> Result<usize, SqlFault> {
+        let prepared = self.connection.prepare_cached(sql);
+        Ok(prepared
+            .map_err(|error| self.fault(error))?
+            .parameter_count())
+    }
+
     fn prepare(&self, sql: &str, args: &[&dyn ToValue]) -> Result<CachedStatement<'_>, SqlFault> {
         let prepared = self.connection.prepare_cached(sql);
         let mut statement = prepared.map_err(|error| self.fault(error))?;
