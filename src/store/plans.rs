@@ -45,7 +45,9 @@ fn scan_of(step: &str) -> Option<String> {
     let is_told = scanned
         .split_once(" VIRTUAL TABLE INDEX ")
         .is_some_and(|(_, plan)| plan != "0:");
-    let is_of_the_statement = scanned.contains("CONSTANT ROW") || scanned.starts_with('(');
+    let is_of_the_statement = scanned.contains("CONSTANT ROW")
+        || scanned.ends_with("-ROW VALUES CLAUSE")
+        || scanned.starts_with('(');
     (!is_told && !is_of_the_statement).then(|| scanned.to_owned())
 }
 
