@@ -1,6 +1,7 @@
 //! Stores: SQLite behind commands. The only room that names rusqlite, so that another engine can
 //! take its place without touching a command.
 
+mod copy;
 mod fault;
 mod handle;
 mod heavy;
@@ -18,6 +19,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use copy::{CopyFault, check, copy};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;
