@@ -103,6 +103,10 @@ pub const STORE_HEAVY_QUEUE_MAX: usize = 64;
 pub const STORE_HEAVY_PATIENCE: Duration = Duration::from_secs(10);
 /// Steps of SQLite's machine between two looks at that deadline, some 0.1 ms.
 pub const STORE_HEAVY_STEPS: i32 = 10_000;
+/// Pages that a copy of a store takes over in one step.
+pub const STORE_COPY_PAGES: i32 = 1024;
+/// Signs of damage of one kind that a check of a store lists.
+pub const STORE_FAULTS_TOLD_MAX: usize = 20;
 /// When a client whose write found no room may come again.
 pub const STORE_RETRY_SECONDS: u32 = 1;
 
