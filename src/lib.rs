@@ -8,6 +8,7 @@ pub mod http;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod openapi;
 pub mod ring;
 pub mod routes;
 pub mod serve;

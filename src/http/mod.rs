@@ -29,11 +29,12 @@ mod server;
 mod status;
 pub mod websocket;
 
+pub use crate::json::Property;
 pub use endpoint::{Describing, Endpoint, Guard, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written, etag_of};
+pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written, etag_of, names_tag};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
 pub use reply::{Prepared, Reply};
 pub use request::Request;

@@ -116,6 +116,15 @@ pub fn etag_of(version: i64) -> String {
     format!("\"v{version}\"")
 }
 
+/// Whether a list of entity tags names ours (RFC 9110, section 13.1.2).
+pub fn names_tag(tags: &[u8], etag: &str) -> bool {
+    let named = |tag: &[u8]| {
+        let tag = tag.trim_ascii();
+        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
+    };
+    tags.split(|byte| *byte == b',').any(named)
+}
+
 fn described<T: Describe>(status: u16, schemas: &mut Schemas, signature: &mut Signature) {
     let schema: Value = T::schema(schemas);
     signature.replies.push((status, Some(schema)));

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
 };
-use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade, pointer};
+use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade, names_tag, pointer};
 use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
@@ -207,13 +207,4 @@ fn expected(request: &Request<'_>) -> Expected {
         }
     }
     Expected::OneOf(states.into())
-}
-
-/// Whether a list of entity tags names ours (RFC 9110, section 13.1.2).
-fn names_tag(tags: &[u8], etag: &str) -> bool {
-    let named = |tag: &[u8]| {
-        let tag = tag.trim_ascii();
-        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
-    };
-    tags.split(|byte| *byte == b',').any(named)
 }

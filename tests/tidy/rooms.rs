@@ -195,11 +195,17 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("limits", Allowed::Only(&[])),
     ("ring", Allowed::Only(&["limits"])),
     ("shard", Allowed::Only(&["limits", "ring"])),
+    ("json", Allowed::Only(&["limits", "telemetry"])),
+    ("id", Allowed::Only(&["json"])),
+    (
+        "openapi",
+        Allowed::Only(&["context", "http", "json", "routes"]),
+    ),
     ("settings", Allowed::Only(&["limits"])),
     ("telemetry", Allowed::Only(&["limits", "shard"])),
     (
         "http",
-        Allowed::Only(&["limits", "ring", "shard", "telemetry"]),
+        Allowed::Only(&["json", "limits", "ring", "shard", "telemetry"]),
     ),
     (
         "auth",
