@@ -3,34 +3,34 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::jws::{self, TokenFault};
 use crate::auth::Role;
 use crate::auth::keys::Keys;
+use crate::id::Id;
 
 /// The claims of an access token (RFC 9068, but for `client_id`, since there are no clients).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'d> {
     iss: Cow<'d, str>,
-    sub: Uuid,
+    sub: Cow<'d, str>,
     aud: Cow<'d, str>,
     iat: u64,
     nbf: u64,
     exp: u64,
-    jti: Uuid,
-    sid: Uuid,
-    role: Role,
+    jti: Cow<'d, str>,
+    sid: Cow<'d, str>,
+    role: Cow<'d, str>,
 }
 
 /// Whom a token is issued to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The user.
-    pub user: Uuid,
+    pub user: Id,
     /// The session, with which the token ends.
-    pub session: Uuid,
+    pub session: Id,
     /// What the user may do.
     pub role: Role,
 }
@@ -41,7 +41,7 @@ pub struct Claims {
     /// Whom it was issued to.
     pub grant: Grant,
     /// The token's own id.
-    pub token: Uuid,
+    pub token: Id,
     /// Unix seconds at which it was issued.
     pub issued_at: u64,
     /// Unix seconds from which on it is refused, the leeway not counted.
@@ -49,17 +49,18 @@ pub struct Claims {
 }
 
 /// An access token of 15 minutes, with this id. The same arguments give the same token.
-pub fn issue(keys: &Keys, grant: Grant, token: Uuid, now_seconds: u64) -> String {
+pub fn issue(keys: &Keys, grant: Grant, token: Id, now_seconds: u64) -> String {
+    let (user, session, token) = (grant.user.text(), grant.session.text(), token.text());
     let document = Document {
         iss: ISSUER.into(),
-        sub: grant.user,
+        sub: (*user).into(),
         aud: AUDIENCE.into(),
         iat: now_seconds,
         nbf: now_seconds,
         exp: now_seconds + ACCESS_SECONDS,
-        jti: token,
-        sid: grant.session,
-        role: grant.role,
+        jti: (*token).into(),
+        sid: (*session).into(),
+        role: grant.role.as_str().into(),
     };
     jws::sign(keys, TYPE, &document)
 }
@@ -80,13 +81,14 @@ pub fn verify(keys: &Keys, token: &[u8], now_seconds: u64) -> Result<Claims, Tok
     if now_seconds.saturating_add(LEEWAY_SECONDS) < document.nbf {
         return Err(TokenFault::NotYet);
     }
+    let id = |text: &str| text.parse().map_err(|_| TokenFault::Claims);
     Ok(Claims {
         grant: Grant {
-            user: document.sub,
-            session: document.sid,
-            role: document.role,
+            user: id(&document.sub)?,
+            session: id(&document.sid)?,
+            role: Role::parse(&document.role).ok_or(TokenFault::Claims)?,
         },
-        token: document.jti,
+        token: id(&document.jti)?,
         issued_at: document.iat,
         expires_at: document.exp,
     })
@@ -113,10 +115,14 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000;
 
+    fn id(number: u8) -> Id {
+        Id::of(NOW * 1000, [number; 10])
+    }
+
     fn grant() -> Grant {
         Grant {
-            user: Uuid::from_u128(1),
-            session: Uuid::from_u128(2),
+            user: id(1),
+            session: id(2),
             role: Role::Admin,
         }
     }
@@ -124,13 +130,13 @@ mod tests {
     fn claims() -> Value {
         json!({
             "iss": "thirteen",
-            "sub": Uuid::from_u128(1).to_string(),
+            "sub": id(1).to_string(),
             "aud": "api",
             "iat": NOW,
             "nbf": NOW,
             "exp": NOW + 900,
-            "jti": Uuid::from_u128(3).to_string(),
-            "sid": Uuid::from_u128(2).to_string(),
+            "jti": id(3).to_string(),
+            "sid": id(2).to_string(),
             "role": "admin",
         })
     }
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn jsonwebtoken_takes_ours() {
         let keys = Keys::ephemeral();
-        let token = issue(&keys, grant(), Uuid::from_u128(3), NOW);
+        let token = issue(&keys, grant(), id(3), NOW);
         let set: JwkSet = serde_json::from_str(&keys.jwks()).unwrap();
         let head = jsonwebtoken::decode_header(&token).unwrap();
         assert_eq!(
@@ -187,7 +193,7 @@ mod tests {
         let token = jsonwebtoken::encode(&header, &claims(), &encoding_key(seed)).unwrap();
         let verified = verify(&keys, token.as_bytes(), NOW).unwrap();
         assert_eq!(verified.grant, grant());
-        assert_eq!(verified.token, Uuid::from_u128(3));
+        assert_eq!(verified.token, id(3));
         let strange = jsonwebtoken::encode(&header, &claims(), &encoding_key([8; 32])).unwrap();
         assert_eq!(
             verify(&keys, strange.as_bytes(), NOW),
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn a_token_is_good_in_its_time_and_a_leeway_around_it() {
         let keys = Keys::ephemeral();
-        let token = issue(&keys, grant(), Uuid::from_u128(3), NOW);
+        let token = issue(&keys, grant(), id(3), NOW);
         let at = |now| verify(&keys, token.as_bytes(), now).map(|claims| claims.expires_at);
         let table = [
             (0, Err(TokenFault::NotYet)),
@@ -319,7 +325,7 @@ mod tests {
     #[test]
     fn pieces_of_a_token_are_none() {
         let keys = Keys::ephemeral();
-        let token = issue(&keys, grant(), Uuid::from_u128(3), NOW);
+        let token = issue(&keys, grant(), id(3), NOW);
         for end in 0..token.len() {
             assert!(
                 verify(&keys, &token.as_bytes()[..end], NOW).is_err(),
@@ -357,7 +363,7 @@ mod tests {
     #[test]
     fn every_changed_byte_is_noticed() {
         let keys = Keys::ephemeral();
-        let token = issue(&keys, grant(), Uuid::from_u128(3), NOW);
+        let token = issue(&keys, grant(), id(3), NOW);
         for at in 0..token.len() {
             for to in [b'A', b'.', b'_', b'=', 0xff] {
                 let mut changed = token.clone().into_bytes();
@@ -373,7 +379,7 @@ mod tests {
     #[test]
     fn a_retired_keys_tokens_are_refused() {
         let keys = Keys::ephemeral();
-        let token = issue(&keys, grant(), Uuid::from_u128(3), NOW);
+        let token = issue(&keys, grant(), id(3), NOW);
         let others = Keys::ephemeral();
         assert_eq!(
             verify(&others, token.as_bytes(), NOW),

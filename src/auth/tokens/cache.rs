@@ -162,15 +162,14 @@ const _: () = assert!((TOKENS_REMEMBERED_MAX / WAYS).is_power_of_two());
 mod tests {
     use std::time::Duration;
 
-    use uuid::Uuid;
-
     use super::*;
     use crate::auth::Role;
+    use crate::id::Id;
 
-    fn grant(number: u128) -> Grant {
+    fn grant(number: u64) -> Grant {
         Grant {
-            user: Uuid::from_u128(number),
-            session: Uuid::from_u128(number + 1),
+            user: Id::of(number, [1; 10]),
+            session: Id::of(number, [2; 10]),
             role: Role::Customer,
         }
     }
@@ -209,10 +208,10 @@ mod tests {
         let deadline = now + Duration::from_secs(900);
         let count = 4 * TOKENS_REMEMBERED_MAX as u64;
         for number in 0..count {
-            cache.remember(&token(number), grant(number.into()), 0, now, deadline);
+            cache.remember(&token(number), grant(number), 0, now, deadline);
             assert_eq!(
                 cache.find(&token(number), 0, now),
-                Found::Good(grant(number.into()))
+                Found::Good(grant(number))
             );
         }
         let found = (0..count)
@@ -231,10 +230,22 @@ mod tests {
             cache.remember(&token(1), grant(1), epoch, now, soon);
         }
         assert_eq!(cache.ways.borrow().iter().flatten().count(), 1);
-        let later = soon + Duration::from_secs(900);
-        for number in 0..TOKENS_REMEMBERED_MAX as u64 {
-            cache.remember(&token(number), grant(1), 0, soon, later);
+        // The set is full of what is over: the next four take those places, one each.
+        let set = set_of(cache.hash(&token(1)).unwrap());
+        let mates: Vec<Vec<u8>> = (2..)
+            .map(token)
+            .filter(|token| set_of(cache.hash(token).unwrap()) == set)
+            .take(2 * WAYS)
+            .collect();
+        for mate in &mates[..WAYS] {
+            cache.remember(mate, grant(1), 0, now, soon);
         }
-        assert_eq!(cache.find(&token(1), 0, soon), Found::Good(grant(1)));
+        let later = soon + Duration::from_secs(900);
+        for mate in &mates[WAYS..] {
+            cache.remember(mate, grant(2), 0, soon, later);
+        }
+        for mate in &mates[WAYS..] {
+            assert_eq!(cache.find(mate, 0, soon), Found::Good(grant(2)));
+        }
     }
 }
