@@ -3,14 +3,16 @@
 //!
 //! A token is found by a keyed hash of its end, which is part of the signature, and then compared
 //! whole. Only good tokens are remembered, so nobody can choose what collides. An entry remembers
-//! the revocation epoch that its session was last looked up in: where the house has moved on since,
-//! the caller looks again before it trusts the entry.
+//! the generation of its user's topic in which its session was last looked up: where that has moved
+//! on since, the caller looks again before it trusts the entry.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
 use super::Grant;
+use crate::auth::sessions;
 use crate::limits::TOKENS_REMEMBERED_MAX;
+use crate::store::Topic;
 
 /// One shard's verified tokens.
 pub struct TokenCache {
@@ -22,7 +24,7 @@ pub struct TokenCache {
 /// What is known of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// It is good, and no session has been revoked since that was made sure of.
+    /// It is good, and nothing of its user has been revoked since that was made sure of.
     Good(Grant),
     /// It was good; whether its session still is has to be looked up.
     Stale(Grant),
@@ -35,7 +37,8 @@ struct Entry {
     token: Box<[u8]>,
     grant: Grant,
     deadline: Instant,
-    epoch: u64,
+    topic: Topic,
+    generation: u64,
 }
 
 impl TokenCache {
@@ -49,19 +52,26 @@ impl TokenCache {
         }
     }
 
-    /// What is known of a token at `now`, in the revocation epoch `epoch`.
+    /// What is known of a token at `now`; `generation_of` tells a topic's generation.
     #[inline]
-    pub fn find(&self, token: &[u8], epoch: u64, now: Instant) -> Found {
+    pub fn find(
+        &self,
+        token: &[u8],
+        now: Instant,
+        generation_of: impl FnOnce(Topic) -> u64,
+    ) -> Found {
         let Some(hash) = self.hash(token) else {
             return Found::Nothing;
         };
         let ways = self.ways.borrow();
         for entry in ways[set_of(hash)].iter().flatten() {
             if entry.hash == hash && *entry.token == *token {
-                return match () {
-                    () if now >= entry.deadline => Found::Nothing,
-                    () if entry.epoch == epoch => Found::Good(entry.grant),
-                    () => Found::Stale(entry.grant),
+                return if now >= entry.deadline {
+                    Found::Nothing
+                } else if entry.generation == generation_of(entry.topic) {
+                    Found::Good(entry.grant)
+                } else {
+                    Found::Stale(entry.grant)
                 };
             }
         }
@@ -83,7 +93,8 @@ impl TokenCache {
             token: token.into(),
             grant,
             deadline,
-            epoch,
+            topic: sessions::topic(grant.user),
+            generation,
         };
         let ways = &mut self.ways.borrow_mut()[set_of(hash)];
         let is_same = |way: &Entry| way.hash == hash && *way.token == *token;
@@ -101,11 +112,11 @@ impl TokenCache {
         ways[place] = Some(entry);
     }
 
-    /// Notes that a token's session was looked up and found live in the epoch `epoch`.
-    pub fn confirm(&self, token: &[u8], epoch: u64) {
+    /// Notes that a token's session was looked up and found live in this generation.
+    pub fn confirm(&self, token: &[u8], generation: u64) {
         self.change(token, |way| {
             if let Some(entry) = way {
-                entry.epoch = epoch;
+                entry.generation = generation;
             }
         });
     }
@@ -179,27 +190,27 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_whole_in_its_epoch_and_time_only() {
+    fn a_token_is_found_whole_in_its_generation_and_time_only() {
         let (cache, now) = (TokenCache::new(), Instant::now());
         let deadline = now + Duration::from_secs(900);
-        assert_eq!(cache.find(&token(1), 5, now), Found::Nothing);
+        assert_eq!(cache.find(&token(1), now, |_| 5), Found::Nothing);
         cache.remember(&token(1), grant(1), 5, now, deadline);
-        assert_eq!(cache.find(&token(1), 5, now), Found::Good(grant(1)));
-        assert_eq!(cache.find(&token(1), 6, now), Found::Stale(grant(1)));
-        assert_eq!(cache.find(&token(1), 5, deadline), Found::Nothing);
+        assert_eq!(cache.find(&token(1), now, |_| 5), Found::Good(grant(1)));
+        assert_eq!(cache.find(&token(1), now, |_| 6), Found::Stale(grant(1)));
+        assert_eq!(cache.find(&token(1), deadline, |_| 5), Found::Nothing);
         cache.confirm(&token(1), 6);
-        assert_eq!(cache.find(&token(1), 6, now), Found::Good(grant(1)));
-        assert_eq!(cache.find(&token(2), 6, now), Found::Nothing);
+        assert_eq!(cache.find(&token(1), now, |_| 6), Found::Good(grant(1)));
+        assert_eq!(cache.find(&token(2), now, |_| 6), Found::Nothing);
         // The same end behind another beginning has the same hash and is another token.
         let mut forged = token(1);
         forged[0] = b'H';
         assert_eq!(cache.hash(&forged), cache.hash(&token(1)));
-        assert_eq!(cache.find(&forged, 6, now), Found::Nothing);
+        assert_eq!(cache.find(&forged, now, |_| 6), Found::Nothing);
         let longer = [b"x".as_slice(), &token(1)].concat();
-        assert_eq!(cache.find(&longer, 6, now), Found::Nothing);
+        assert_eq!(cache.find(&longer, now, |_| 6), Found::Nothing);
         cache.forget(&token(1));
-        assert_eq!(cache.find(&token(1), 6, now), Found::Nothing);
-        assert_eq!(cache.find(b"short", 6, now), Found::Nothing);
+        assert_eq!(cache.find(&token(1), now, |_| 6), Found::Nothing);
+        assert_eq!(cache.find(b"short", now, |_| 6), Found::Nothing);
     }
 
     #[test]
@@ -210,12 +221,12 @@ mod tests {
         for number in 0..count {
             cache.remember(&token(number), grant(number), 0, now, deadline);
             assert_eq!(
-                cache.find(&token(number), 0, now),
+                cache.find(&token(number), now, |_| 0),
                 Found::Good(grant(number))
             );
         }
         let found = (0..count)
-            .filter(|number| cache.find(&token(*number), 0, now) != Found::Nothing)
+            .filter(|number| cache.find(&token(*number), now, |_| 0) != Found::Nothing)
             .count();
         let held = cache.ways.borrow().iter().flatten().count();
         assert_eq!(found, held);
@@ -226,8 +237,8 @@ mod tests {
     fn one_token_takes_one_place_and_what_is_over_gives_its_up() {
         let (cache, now) = (TokenCache::new(), Instant::now());
         let soon = now + Duration::from_secs(1);
-        for epoch in 0..10 {
-            cache.remember(&token(1), grant(1), epoch, now, soon);
+        for generation in 0..10 {
+            cache.remember(&token(1), grant(1), generation, now, soon);
         }
         assert_eq!(cache.ways.borrow().iter().flatten().count(), 1);
         // The set is full of what is over: the next four take those places, one each.
@@ -245,7 +256,7 @@ mod tests {
             cache.remember(mate, grant(2), 0, soon, later);
         }
         for mate in &mates[WAYS..] {
-            assert_eq!(cache.find(mate, 0, soon), Found::Good(grant(2)));
+            assert_eq!(cache.find(mate, soon, |_| 0), Found::Good(grant(2)));
         }
     }
 }

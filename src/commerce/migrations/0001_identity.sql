@@ -36,7 +36,7 @@ CREATE TABLE sessions (
     expires_at INTEGER NOT NULL,
     revoked_at INTEGER,
     revoked_because TEXT CHECK (revoked_because IN
-        ('logout', 'reuse', 'password', 'role', 'deleted')),
+        ('logout', 'reuse', 'password', 'deleted')),
     CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
 ) STRICT;
 CREATE INDEX sessions_user ON sessions (user_id);
@@ -122,9 +122,10 @@ CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
 CREATE TABLE mail_outbox (
     id TEXT PRIMARY KEY CHECK (length(id) = 36),
+    -- The address and the text are empty once it is sent: a link is as good as a password, and
+    -- who is deleted is not to be found here.
     recipient TEXT NOT NULL,
     subject TEXT NOT NULL,
-    -- Empty once it is sent: a link in it is as good as a password.
     body TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
     attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
