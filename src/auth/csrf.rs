@@ -69,9 +69,8 @@ impl Evidence<'_> {
             Some(b"same-origin" | b"none") => true,
             Some(_) | None => self.origin == OriginVerdict::Allowed,
         };
-        let is_submitted = |value: Option<&[u8]>| {
-            value.is_some_and(|value| is_equal(value, token.as_bytes()))
-        };
+        let is_submitted =
+            |value: Option<&[u8]>| value.is_some_and(|value| is_equal(value, token.as_bytes()));
         is_ours || (is_submitted(self.cookie) && is_submitted(self.header))
     }
 }
@@ -131,7 +130,13 @@ mod tests {
         for method in [Method::Get, Method::Head, Method::Options] {
             assert!(is_safe(method));
         }
-        for method in [Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Other] {
+        for method in [
+            Method::Post,
+            Method::Put,
+            Method::Patch,
+            Method::Delete,
+            Method::Other,
+        ] {
             assert!(!is_safe(method));
         }
     }

@@ -150,12 +150,46 @@ impl Guard<Context> for Seller {
     }
 }
 
-/// Whether a request shows that staff sends it; one that shows nothing, or what is not good, does
-/// not.
-pub fn is_staff(context: &Context, request: &Request<'_>) -> bool {
-    // The commerce store is not asked where there is nothing to ask for.
-    let brings_any = request.header("authorization").is_some() || request.header("cookie").is_some();
-    brings_any && Admin::admit(context, request).is_ok()
+/// Staff for as long as a WebSocket lives: its session may end before the connection does.
+pub struct Standing {
+    grant: Grant,
+    generation: u64,
+}
+
+/// The staff that a request shows that it comes from; one that shows nothing, or what is not good,
+/// comes from nobody in particular.
+pub fn staff(context: &Context, request: &Request<'_>) -> Option<Standing> {
+    // The store is not asked where there is nothing to ask for.
+    if request.header("authorization").is_none() && request.header("cookie").is_none() {
+        return None;
+    }
+    let store = &context.house.commerce;
+    let Admin { id, session } = Admin::admit(context, request).ok()?;
+    let standing = Standing {
+        grant: Grant {
+            user: id,
+            session,
+            role: Role::Admin,
+        },
+        generation: store.generation(sessions::topic(id)),
+    };
+    // The generation may have moved between the guard's look and ours.
+    is_live(context, &standing.grant)
+        .unwrap_or(false)
+        .then_some(standing)
+}
+
+impl Standing {
+    /// Whether the session is live at this moment. A store that cannot tell says no.
+    pub fn holds(&mut self, context: &Context) -> bool {
+        let topic = sessions::topic(self.grant.user);
+        let generation = context.house.commerce.generation(topic);
+        if generation != self.generation {
+            self.generation = generation;
+            return is_live(context, &self.grant).unwrap_or(false);
+        }
+        true
+    }
 }
 
 /// The channel that a request came by.
@@ -237,7 +271,11 @@ impl Credential<'_> {
 fn grant_of(context: &Context, token: &[u8]) -> Result<Grant, Problem> {
     let now = shard::turn_began();
     let store = &context.house.commerce;
-    let find = || context.tokens.find(token, now, |topic| store.generation(topic));
+    let find = || {
+        context
+            .tokens
+            .find(token, now, |topic| store.generation(topic))
+    };
     let (grant, deadline) = match context.telemetry.sample(Operation::JwtVerifyWarm, find) {
         Found::Good(grant) => return Ok(grant),
         Found::Stale(grant) => (grant, None),
@@ -253,7 +291,9 @@ fn grant_of(context: &Context, token: &[u8]) -> Result<Grant, Problem> {
         return Err(invalid_token());
     }
     match deadline {
-        Some(deadline) => context.tokens.remember(token, grant, generation, now, deadline),
+        Some(deadline) => context
+            .tokens
+            .remember(token, grant, generation, now, deadline),
         None => context.tokens.confirm(token, generation),
     }
     Ok(grant)

@@ -17,8 +17,7 @@ pub fn topic(user: Id) -> Topic {
 /// # Errors
 /// What the store says.
 pub fn is_live(view: &View<'_>, grant: &Grant, now_ms: i64) -> Result<bool, SqlFault> {
-    let (session, user) = (grant.session.text(), grant.user.text());
-    let args: [&dyn ToValue; 3] = [&&*session, &&*user, &now_ms];
+    let args: [&dyn ToValue; 3] = [&grant.session.text(), &grant.user.text(), &now_ms];
     let role: Option<String> = view.one(ROLE_OF_LIVE, &args, |row| row.get(0))?;
     Ok(role.is_some_and(|role| Role::parse(&role) == Some(grant.role)))
 }

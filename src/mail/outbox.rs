@@ -28,7 +28,7 @@ pub fn queue(tx: &mut Tx<'_>, letter: &Letter) -> Result<(), SqlFault> {
         subject,
         body,
     } = letter;
-    tx.run(QUEUE, &[&*id.text(), recipient, subject, body, &now_ms])?;
+    tx.run(QUEUE, &[&id.text(), recipient, subject, body, &now_ms])?;
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub(super) fn due(
 /// Notes that a letter went out; its address and its text are not kept.
 pub(super) fn sent(tx: &mut Tx<'_>, id: &str) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(SENT, &[id, &now_ms]).map(|_| ())
+    tx.run(SENT, &[&id, &now_ms]).map(|_| ())
 }
 
 /// Notes that a letter did not go out, and when it is tried again.
@@ -63,13 +63,13 @@ pub(super) fn put_off(
     next_ms: i64,
     fault: &str,
 ) -> Result<(), SqlFault> {
-    tx.run(PUT_OFF, &[id, &next_ms, fault]).map(|_| ())
+    tx.run(PUT_OFF, &[&id, &next_ms, &fault]).map(|_| ())
 }
 
 /// Notes that a letter will not go out; its address and its text are not kept.
 pub(super) fn given_up(tx: &mut Tx<'_>, id: &str, fault: &str) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(GIVEN_UP, &[id, &now_ms, fault]).map(|_| ())
+    tx.run(GIVEN_UP, &[&id, &now_ms, &fault]).map(|_| ())
 }
 
 /// Removes rows that were settled before a time, at most so many.
@@ -84,14 +84,14 @@ const DUE: &str = "\
     SELECT id, recipient, subject, body, created_at, attempts FROM mail_outbox \
     WHERE state = 'waiting' AND next_attempt_at <= ?1 ORDER BY next_attempt_at LIMIT ?2";
 const SENT: &str = "\
-    UPDATE mail_outbox SET state = 'sent', recipient = '', body = '', attempts = attempts + 1, settled_at = ?2, \
-    fault = NULL WHERE id = ?1";
+    UPDATE mail_outbox SET state = 'sent', recipient = '', body = '', \
+    attempts = attempts + 1, settled_at = ?2, fault = NULL WHERE id = ?1";
 const PUT_OFF: &str = "\
     UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = ?2, fault = ?3 \
     WHERE id = ?1 AND state = 'waiting'";
 const GIVEN_UP: &str = "\
-    UPDATE mail_outbox SET state = 'failed', recipient = '', body = '', attempts = attempts + 1, \
-    settled_at = ?2, fault = ?3 WHERE id = ?1";
+    UPDATE mail_outbox SET state = 'failed', recipient = '', body = '', \
+    attempts = attempts + 1, settled_at = ?2, fault = ?3 WHERE id = ?1";
 const SWEEP: &str = "\
     DELETE FROM mail_outbox WHERE id IN \
     (SELECT id FROM mail_outbox WHERE settled_at IS NOT NULL AND settled_at < ?1 LIMIT ?2)";

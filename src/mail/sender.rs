@@ -74,7 +74,12 @@ async fn send(context: &Context, delivery: Delivery, attempts: i64) -> Result<()
             }
         }
     };
-    context.house.commerce.write(settle).await?.map_err(StoreFault::from)
+    context
+        .house
+        .commerce
+        .write(settle)
+        .await?
+        .map_err(StoreFault::from)
 }
 
 /// 10 s, then four times as long each time, up to some three hours.

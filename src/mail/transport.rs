@@ -161,7 +161,10 @@ mod tests {
         };
         assert_eq!((list("tmp").len(), list("new").len()), (0, 1));
         let text = fs::read_to_string(&list("new")[0]).unwrap();
-        assert!(text.contains("From: Shop <shop@shop.example>\r\n"), "{text}");
+        assert!(
+            text.contains("From: Shop <shop@shop.example>\r\n"),
+            "{text}"
+        );
         assert!(text.contains("To: ada@example.com\r\n"));
         assert!(text.contains("Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"));
         let id = "Message-ID: <0190b5a0-0000-7000-8000-000000000001@shop.example>\r\n";
@@ -205,11 +208,21 @@ mod tests {
     #[test]
     fn a_server_takes_a_message() {
         let (url, session) = server("250 fine");
-        assert_eq!(deliver(&settings(&url), Path::new("/nonexistent"), &delivery()), Ok(()));
+        assert_eq!(
+            deliver(&settings(&url), Path::new("/nonexistent"), &delivery()),
+            Ok(())
+        );
         let lines = session.join().unwrap();
-        assert!(lines.iter().any(|line| line.starts_with("MAIL FROM:<shop@shop.example>")));
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("MAIL FROM:<shop@shop.example>"))
+        );
         assert!(lines.iter().any(|line| line == "RCPT TO:<ada@example.com>"));
-        assert!(lines.iter().any(|line| line == ".."), "the dot is stuffed: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line == ".."),
+            "the dot is stuffed: {lines:?}"
+        );
     }
 
     #[test]

@@ -27,7 +27,9 @@ pub use environment::Mode;
 pub use fault::{Fault, Faults};
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
-pub use model::{Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Ring, Settings, State, WebSocket};
+pub use model::{
+    Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Ring, Settings, State, WebSocket,
+};
 pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};
 pub(crate) use slots::{base_url, whole};

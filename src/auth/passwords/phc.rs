@@ -61,8 +61,8 @@ fn fill(cost: Cost, password: &str, salt: &[u8], output: &mut [u8]) -> Result<()
         passes,
         lanes,
     } = cost;
-    let params = Params::new(memory, passes, lanes, None).map_err(|_| HashFault)?;
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    let parameters = Params::new(memory, passes, lanes, None).map_err(|_| HashFault)?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
         .hash_password_into(password.as_bytes(), salt, output)
         .map_err(|_| HashFault)
 }

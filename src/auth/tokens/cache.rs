@@ -78,12 +78,13 @@ impl TokenCache {
         Found::Nothing
     }
 
-    /// Remembers that a token is good until `deadline`, as of the epoch `epoch`.
+    /// Remembers that a token is good from `now` until `deadline`, as its session was looked up
+    /// in this generation of its user's topic.
     pub fn remember(
         &self,
         token: &[u8],
         grant: Grant,
-        epoch: u64,
+        generation: u64,
         now: Instant,
         deadline: Instant,
     ) {
@@ -102,7 +103,8 @@ impl TokenCache {
             .iter()
             .position(|way| way.as_ref().is_some_and(is_same))
             .or_else(|| {
-                let is_free = |way: &Option<Entry>| !matches!(way, Some(way) if way.deadline > now);
+                let is_held = |way: &Entry| way.deadline > now;
+                let is_free = |way: &Option<Entry>| !way.as_ref().is_some_and(is_held);
                 ways.iter().position(is_free)
             });
         let place = place.unwrap_or_else(|| {
@@ -128,8 +130,10 @@ impl TokenCache {
 
     fn change(&self, token: &[u8], change: impl FnOnce(&mut Option<Entry>)) {
         let Some(hash) = self.hash(token) else { return };
-        let is_it = |way: &&mut Option<Entry>| matches!(way, Some(way) if way.hash == hash && *way.token == *token);
-        if let Some(way) = self.ways.borrow_mut()[set_of(hash)].iter_mut().find(is_it) {
+        let is_it = |entry: &Entry| entry.hash == hash && *entry.token == *token;
+        let mut ways = self.ways.borrow_mut();
+        let mut ways = ways[set_of(hash)].iter_mut();
+        if let Some(way) = ways.find(|way| way.as_ref().is_some_and(is_it)) {
             change(way);
         }
     }
