@@ -13,7 +13,11 @@ pub const DEFINITION: Definition = Definition {
 };
 
 /// The statements of every resource, by name: each `sql.rs` is one line here.
-pub const STATEMENTS: &[&[(&str, &str)]] = &[];
+pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    crate::auth::sessions::STATEMENTS,
+    crate::mail::outbox::STATEMENTS,
+    super::audit::STATEMENTS,
+];
 
 #[cfg(test)]
 mod tests {
