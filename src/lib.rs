@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod cli;
+pub mod commerce;
 pub mod context;
 pub mod doors;
 pub mod http;
@@ -16,4 +17,5 @@ pub mod settings;
 pub mod shard;
 pub mod startup;
 pub mod state;
+pub mod store;
 pub mod telemetry;

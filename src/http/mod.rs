@@ -34,6 +34,7 @@ mod route;
 mod router;
 mod server;
 mod status;
+mod store_fault;
 mod trace;
 pub mod websocket;
 

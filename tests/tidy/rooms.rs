@@ -212,13 +212,30 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ),
     ("settings", Allowed::Only(&["limits"])),
     ("telemetry", Allowed::Only(&["limits", "shard"])),
+    ("store", Allowed::Only(&["limits", "shard", "telemetry"])),
     (
         "http",
-        Allowed::Only(&["json", "limits", "ring", "shard", "telemetry"]),
+        Allowed::Only(&["json", "limits", "ring", "shard", "store", "telemetry"]),
     ),
     (
         "auth",
         Allowed::Only(&["http", "limits", "settings", "shard", "telemetry"]),
+    ),
+    (
+        "commerce",
+        Allowed::Only(&[
+            "auth",
+            "context",
+            "http",
+            "json",
+            "limits",
+            "mail",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
+            "vault",
+        ]),
     ),
     (
         "state",

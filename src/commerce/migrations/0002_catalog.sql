@@ -1,0 +1,1 @@
+-- Products, categories, variants, attributes, uploads, and the index of full-text search.

@@ -1,0 +1,1 @@
+-- Stock, its history, and reservations.

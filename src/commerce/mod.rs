@@ -1,0 +1,3 @@
+//! The shop: each resource is a folder of `api`, `rules` and `sql`.
+
+pub mod schema;
