@@ -205,7 +205,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("ring", Allowed::Only(&["limits"])),
     ("shard", Allowed::Only(&["limits", "ring"])),
     ("json", Allowed::Only(&["limits", "telemetry"])),
-    ("id", Allowed::Only(&["json"])),
+    ("id", Allowed::Only(&["json", "store"])),
     (
         "openapi",
         Allowed::Only(&["context", "http", "json", "routes"]),
@@ -219,7 +219,21 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ),
     (
         "auth",
-        Allowed::Only(&["http", "limits", "settings", "shard", "telemetry"]),
+        // The guards of handlers work with the whole context.
+        Allowed::Only(&[
+            "context",
+            "http",
+            "id",
+            "limits",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
+        ]),
+    ),
+    (
+        "mail",
+        Allowed::Only(&["context", "id", "settings", "shard", "store", "telemetry"]),
     ),
     (
         "commerce",
@@ -227,6 +241,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "auth",
             "context",
             "http",
+            "id",
             "json",
             "limits",
             "mail",
