@@ -17,6 +17,11 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::auth::sessions::STATEMENTS,
     crate::mail::outbox::STATEMENTS,
     super::audit::STATEMENTS,
+    super::idempotency::STATEMENTS,
+    super::accounts::addresses::sql::STATEMENTS,
+    super::accounts::links::sql::STATEMENTS,
+    super::accounts::sign_in::sql::STATEMENTS,
+    super::accounts::users::sql::STATEMENTS,
 ];
 
 #[cfg(test)]
