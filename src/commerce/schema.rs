@@ -37,6 +37,11 @@ mod tests {
             "audit_logs",
             "the whole chain is what is checked",
         ),
+        (
+            "users::COUNT",
+            "users USING INDEX users_live",
+            "only where staff asks for the total",
+        ),
     ];
 
     #[test]

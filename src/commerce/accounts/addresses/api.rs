@@ -167,7 +167,7 @@ fn address_of_path(request: &Request<'_>) -> Result<Id, Problem> {
     id.map_err(|_| Fault::NotFound.into())
 }
 
-/// Why nothing was changed, in the order of precedence.
+/// Why an address stays as it is, in the order of precedence.
 enum Fault {
     NotFound,
     Stale,
