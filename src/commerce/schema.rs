@@ -2,6 +2,8 @@
 
 use crate::store::Definition;
 
+use super::inventory;
+
 /// `commerce.db`.
 pub const DEFINITION: Definition = Definition {
     name: "commerce",
@@ -13,4 +15,7 @@ pub const DEFINITION: Definition = Definition {
 };
 
 /// The statements of every resource, by name: each `sql.rs` is one line here.
-pub const STATEMENTS: &[&[(&str, &str)]] = &[];
+pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    inventory::sql::STATEMENTS,
+    inventory::reservations::sql::STATEMENTS,
+];

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
+use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
 use crate::ring::Listener;
@@ -72,6 +73,9 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         });
     }
     shard::spawn(beat(here.context.clone()));
+    if shard.index == sweeper::SWEEPER_SHARD {
+        shard::spawn(sweeper::run(here.context.clone()));
+    }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);
     if waiting.is_err() {

@@ -1,0 +1,19 @@
+//! How much there is of each product and variant, what is promised of it, and how it came so.
+//!
+//! - `rules`: levels and their bounds, sums of lines, when stock is low;
+//! - `sql`: the counts and their history;
+//! - `reservations`: stock promised for a while, and the sweeper of what expired;
+//! - `low`: tells that something has become low;
+//! - `api`: the endpoints for staff.
+//!
+//! Other rooms call the functions of `sql` and `reservations::sql` in their own commands.
+
+pub mod low;
+pub mod reservations;
+pub mod rules;
+pub mod sql;
+
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod tests;
