@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::json::{At, Describe, Faults, Raw, Read, Schemas};
+use crate::store::{self, FromValue, ToValue};
 
 /// The id of one stored thing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +108,18 @@ impl Describe for Id {
     }
 }
 
+impl ToValue for Id {
+    fn to_value(&self) -> store::Value<'_> {
+        store::Value::Made(self.text().0)
+    }
+}
+
+impl FromValue for Id {
+    fn from_value(value: store::Value<'_>) -> Option<Id> {
+        value.as_text()?.parse().ok()
+    }
+}
+
 /// Characters of an id.
 const TEXT_BYTES: usize = 36;
 
@@ -123,6 +136,15 @@ mod tests {
         assert_eq!(text.parse(), Ok(later));
         assert_eq!(text.to_uppercase().parse(), Ok(later));
         assert_eq!(text.as_bytes()[14], b'7', "the version");
+    }
+
+    #[test]
+    fn ids_are_stored_as_their_text() {
+        let id = Id::fresh();
+        assert_eq!(id.to_value(), store::Value::Made(id.text().0));
+        let text = id.to_string();
+        assert_eq!(Id::from_value(text.to_value()), Some(id));
+        assert_eq!(Id::from_value("7".to_value()), None);
     }
 
     #[test]

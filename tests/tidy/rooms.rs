@@ -205,7 +205,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("ring", Allowed::Only(&["limits"])),
     ("shard", Allowed::Only(&["limits", "ring"])),
     ("json", Allowed::Only(&["limits", "telemetry"])),
-    ("id", Allowed::Only(&["json"])),
+    ("id", Allowed::Only(&["json", "store"])),
     (
         "openapi",
         Allowed::Only(&["context", "http", "json", "routes"]),
@@ -227,6 +227,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "auth",
             "context",
             "http",
+            "id",
             "json",
             "limits",
             "mail",
