@@ -118,7 +118,7 @@ pub struct Changed {
 
 /// The stock of a product with all its variants.
 pub fn of_product(view: &View<'_>, product_id: Id) -> Result<Levels, SqlFault> {
-    let levels = view.one(OF_PRODUCT, &[&&*product_id.text()], levels)?;
+    let levels = view.one(OF_PRODUCT, &[&product_id], levels)?;
     Ok(levels.unwrap_or_default())
 }
 
@@ -137,8 +137,7 @@ pub fn of_variant(view: &View<'_>, product_id: Id, variant_id: Id) -> Result<Lev
 
 /// One item, if it is counted.
 pub fn read(view: &View<'_>, item: Item) -> Result<Option<Counted>, SqlFault> {
-    let (product, variant) = keys(item);
-    view.one(READ, &[&product, &variant], counted)
+    view.one(READ, &[&item.product_id, &item.variant_id], counted)
 }
 
 /// At most `count` items in the order of product and variant, from after `after`, but for the
@@ -150,18 +149,10 @@ pub fn list(
     skip: i64,
     count: i64,
 ) -> Result<Vec<Counted>, SqlFault> {
-    let after = after.map(keys);
+    let (product, variant) = (after.map(|item| item.product_id), variant_key(after));
     match which {
-        Which::All => {
-            let (product, variant) = after.unwrap_or_default();
-            view.all(LIST, &[&product, &variant, &count, &skip], counted)
-        }
-        Which::Product(of) => {
-            // The key of the product itself is the empty text, which is after no text.
-            let variant = after.map(|(_, variant)| variant);
-            let args: [&dyn ToValue; 4] = [&&*of.text(), &variant, &count, &skip];
-            view.all(LIST_OF_PRODUCT, &args, counted)
-        }
+        Which::All => view.all(LIST, &[&product, &variant, &count, &skip], counted),
+        Which::Product(of) => view.all(LIST_OF_PRODUCT, &[&of, &variant, &count, &skip], counted),
     }
 }
 
@@ -173,18 +164,19 @@ pub fn list_low(
     skip: i64,
     count: i64,
 ) -> Result<Vec<Counted>, SqlFault> {
-    let (margin, id) = match after {
-        Some((margin, id)) => (margin, id.to_string()),
-        None => (i64::MIN, String::new()),
-    };
-    view.all(LOW, &[&margin, &id, &count, &skip], counted)
+    let (margin, id) = after.unzip();
+    view.all(
+        LOW,
+        &[&margin.unwrap_or(i64::MIN), &id, &count, &skip],
+        counted,
+    )
 }
 
 /// How many items a list shows on all its pages.
 pub fn count(view: &View<'_>, which: Which) -> Result<u64, SqlFault> {
     let counted = match which {
         Which::All => view.one(COUNT, &[], total)?,
-        Which::Product(of) => view.one(COUNT_OF_PRODUCT, &[&&*of.text()], total)?,
+        Which::Product(of) => view.one(COUNT_OF_PRODUCT, &[&of], total)?,
     };
     Ok(counted.unwrap_or_default())
 }
@@ -208,10 +200,10 @@ pub fn history(
         // Sorts after every id: all of that millisecond are within.
         Some(_) | None => (filter.to_ms, "~".to_owned()),
     };
-    let product = filter.product_id.map(|id| id.to_string());
-    let variant = filter.variant_id.map(|id| id.to_string());
+    let product = &filter.product_id;
+    let variant = &filter.variant_id;
     let from = &filter.from_ms;
-    match (&product, &variant) {
+    match (product, variant) {
         (_, Some(variant)) => view.all(
             HISTORY_OF_VARIANT,
             &[
@@ -234,12 +226,12 @@ pub fn history(
 
 /// How many changes a list of history shows on all its pages.
 pub fn count_history(view: &View<'_>, filter: &HistoryFilter) -> Result<u64, SqlFault> {
-    let product = filter.product_id.map(|id| id.to_string());
-    let variant = filter.variant_id.map(|id| id.to_string());
+    let product = &filter.product_id;
+    let variant = &filter.variant_id;
     let (from, to) = (&filter.from_ms, &filter.to_ms);
-    let counted = match (&product, &variant) {
+    let counted = match (product, variant) {
         (_, Some(variant)) => {
-            let args: [&dyn ToValue; 4] = [from, to, variant, &product];
+            let args: [&dyn ToValue; 4] = [from, to, variant, product];
             view.one(COUNT_HISTORY_OF_VARIANT, &args, total)?
         }
         (Some(product), None) => view.one(COUNT_HISTORY_OF_PRODUCT, &[from, to, product], total)?,
@@ -254,10 +246,15 @@ pub fn count_history(view: &View<'_>, filter: &HistoryFilter) -> Result<u64, Sql
 /// A constraint where it is counted already, where there is no such product or variant, or where
 /// the level is below zero.
 pub fn open(tx: &mut Tx<'_>, item: Item, on_hand: i64, actor: Option<Id>) -> Result<(), SqlFault> {
-    let (product, now_ms) = (item.product_id.text(), tx.now_ms());
-    let variant = item.variant_id.map(|id| id.to_string());
-    let id = Id::fresh().text();
-    tx.run(OPEN, &[&&*id, &&*product, &variant, &on_hand, &now_ms])?;
+    let now_ms = tx.now_ms();
+    let args: [&dyn ToValue; 5] = [
+        &Id::fresh(),
+        &item.product_id,
+        &item.variant_id,
+        &on_hand,
+        &now_ms,
+    ];
+    tx.run(OPEN, &args)?;
     if on_hand != 0 {
         let cause = Cause {
             reason: REASON_OPENED,
@@ -271,9 +268,8 @@ pub fn open(tx: &mut Tx<'_>, item: Item, on_hand: i64, actor: Option<Id>) -> Res
 
 /// Ends the count of a variant that is deleted. What is reserved of it can still be sold.
 pub fn close_variant(tx: &mut Tx<'_>, product_id: Id, variant_id: Id) -> Result<(), SqlFault> {
-    let ids = (product_id.text(), variant_id.text());
     let now_ms = tx.now_ms();
-    tx.run(CLOSE_VARIANT, &[&&*ids.0, &&*ids.1, &now_ms])?;
+    tx.run(CLOSE_VARIANT, &[&product_id, &variant_id, &now_ms])?;
     touch(tx, product_id);
     Ok(())
 }
@@ -281,7 +277,7 @@ pub fn close_variant(tx: &mut Tx<'_>, product_id: Id, variant_id: Id) -> Result<
 /// Ends the counts of a product that is deleted and of its variants.
 pub fn close_product(tx: &mut Tx<'_>, product_id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(CLOSE_PRODUCT, &[&&*product_id.text(), &now_ms])?;
+    tx.run(CLOSE_PRODUCT, &[&product_id, &now_ms])?;
     touch(tx, product_id);
     Ok(())
 }
@@ -349,7 +345,7 @@ fn put(
     let changed = tx.run(
         PUT,
         &[
-            &&*before.id.text(),
+            &before.id,
             &before.version,
             &stock.on_hand,
             &stock.reorder_point,
@@ -376,21 +372,18 @@ pub(super) fn record(
     cause: Cause<'_>,
     reservation_id: Option<Id>,
 ) -> Result<(), SqlFault> {
-    let variant = item.variant_id.map(|id| id.to_string());
-    let actor = cause.actor.map(|id| id.to_string());
-    let reservation = reservation_id.map(|id| id.to_string());
     let now_ms = tx.now_ms();
     tx.run(
         RECORD,
         &[
-            &&*Id::fresh().text(),
-            &&*item.product_id.text(),
-            &variant,
+            &Id::fresh(),
+            &item.product_id,
+            &item.variant_id,
             &delta,
             &on_hand_after,
             &cause.reason,
-            &actor,
-            &reservation,
+            &cause.actor,
+            &reservation_id,
             &now_ms,
         ],
     )?;
@@ -403,25 +396,10 @@ pub(super) fn touch(tx: &mut Tx<'_>, product_id: Id) {
     tx.touch(Topic::CATALOG);
 }
 
-/// The product and variant of an item as its index has them.
-pub(super) fn keys(item: Item) -> (String, String) {
-    let variant = item.variant_id.map(|id| id.to_string());
-    (item.product_id.to_string(), variant.unwrap_or_default())
-}
-
-/// The id in a column.
-pub(super) fn stored_id(row: &Row<'_>, column: usize) -> Result<Id, SqlFault> {
-    let text = row.text(column)?;
-    let id = text.parse();
-    id.map_err(|_| SqlFault::Other(format!("`{text}` is stored as an id")))
-}
-
-/// The id in a column that may be NULL.
-pub(super) fn stored_id_or_null(row: &Row<'_>, column: usize) -> Result<Option<Id>, SqlFault> {
-    match row.get::<Option<String>>(column)? {
-        None => Ok(None),
-        Some(_) => stored_id(row, column).map(Some),
-    }
+/// The variant of an item as its index has it.
+fn variant_key(item: Option<Item>) -> Option<String> {
+    let variant = item?.variant_id.map(|id| id.to_string());
+    Some(variant.unwrap_or_default())
 }
 
 fn total(row: &Row<'_>) -> Result<u64, SqlFault> {
@@ -437,11 +415,11 @@ fn levels(row: &Row<'_>) -> Result<Levels, SqlFault> {
 
 fn counted(row: &Row<'_>) -> Result<Counted, SqlFault> {
     Ok(Counted {
-        id: stored_id(row, 0)?,
+        id: row.get(0)?,
         version: row.get(1)?,
         item: Item {
-            product_id: stored_id(row, 2)?,
-            variant_id: stored_id_or_null(row, 3)?,
+            product_id: row.get(2)?,
+            variant_id: row.get(3)?,
         },
         stock: Stock {
             on_hand: row.get(4)?,
@@ -455,16 +433,16 @@ fn counted(row: &Row<'_>) -> Result<Counted, SqlFault> {
 
 fn entry(row: &Row<'_>) -> Result<Entry, SqlFault> {
     Ok(Entry {
-        id: stored_id(row, 0)?,
+        id: row.get(0)?,
         item: Item {
-            product_id: stored_id(row, 1)?,
-            variant_id: stored_id_or_null(row, 2)?,
+            product_id: row.get(1)?,
+            variant_id: row.get(2)?,
         },
         delta: row.get(3)?,
         on_hand_after: row.get(4)?,
         reason: row.get(5)?,
-        actor: stored_id_or_null(row, 6)?,
-        reservation_id: stored_id_or_null(row, 7)?,
+        actor: row.get(6)?,
+        reservation_id: row.get(7)?,
         created_at: row.get(8)?,
     })
 }
@@ -501,9 +479,10 @@ macro_rules! history_where {
 
 const OF_PRODUCT: &str = "SELECT COALESCE(SUM(on_hand), 0), COALESCE(SUM(on_hand - reserved), 0) \
      FROM inventory WHERE product_id = ?1 AND closed_at IS NULL";
-const READ: &str = counted_where!("product_id = ?1 AND COALESCE(variant_id, '') = ?2");
+const READ: &str =
+    counted_where!("product_id = ?1 AND COALESCE(variant_id, '') = COALESCE(?2, '')");
 const LIST: &str = counted_where!(
-    "(product_id, COALESCE(variant_id, '')) > (?1, ?2) \
+    "(product_id, COALESCE(variant_id, '')) > (COALESCE(?1, ''), COALESCE(?2, '')) \
      ORDER BY product_id, COALESCE(variant_id, '') LIMIT ?3 OFFSET ?4"
 );
 const LIST_OF_PRODUCT: &str = counted_where!(
@@ -512,7 +491,7 @@ const LIST_OF_PRODUCT: &str = counted_where!(
 );
 const LOW: &str = counted_where!(
     "on_hand - reserved - reorder_point <= 0 AND on_hand - reserved - reorder_point >= ?1 \
-     AND (on_hand - reserved - reorder_point > ?1 OR id > ?2) \
+     AND (on_hand - reserved - reorder_point > ?1 OR id > COALESCE(?2, '')) \
      ORDER BY on_hand - reserved - reorder_point, id LIMIT ?3 OFFSET ?4"
 );
 const COUNT: &str = "SELECT COUNT(*) FROM inventory WHERE closed_at IS NULL";

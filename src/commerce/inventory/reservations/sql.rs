@@ -4,7 +4,7 @@ use crate::id::Id;
 use crate::store::{SqlFault, ToValue, Tx, View};
 
 use super::super::rules::{Item, Line, LowStock, Stock, aggregate, crossing};
-use super::super::sql::{Cause, keys, read, record, stored_id, stored_id_or_null, touch};
+use super::super::sql::{Cause, read, record, touch};
 use super::{Holder, Lack, ReserveFault, SettleFault, Settled, State};
 
 /// Reserves all lines or nothing, until `ttl_ms` from now. Tells what has become low; see
@@ -31,9 +31,9 @@ pub fn reserve(
     let inserted = tx.run(
         INSERT,
         &[
-            &&*id.text(),
+            &id,
             &holder.kind.as_str(),
-            &&*holder.id.text(),
+            &holder.id,
             &now_ms,
             &(now_ms + ttl_ms),
         ],
@@ -47,8 +47,7 @@ pub fn reserve(
             let lacks = lacks(tx, id, &lines)?;
             return Err(ReserveFault::Short(lacks));
         };
-        let ids = (id.text(), inventory_id.text());
-        tx.run(INSERT_LINE, &[&&*ids.0, &&*ids.1, &line.quantity])?;
+        tx.run(INSERT_LINE, &[&id, &inventory_id, &line.quantity])?;
         let before = Stock {
             reserved: after.reserved - line.quantity,
             ..after
@@ -88,8 +87,7 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, actor: Option<Id>) -> Result<Settled, Se
     };
     for held in lines_of(tx, id)? {
         let (item, quantity) = (held.line.item, held.line.quantity);
-        let inventory_id = held.inventory_id.text();
-        let args: [&dyn ToValue; 3] = [&&*inventory_id, &quantity, &now_ms];
+        let args: [&dyn ToValue; 3] = [&held.inventory_id, &quantity, &now_ms];
         let on_hand = tx.one(SELL, &args, |row| row.get(0))?;
         // A foreign key keeps it.
         let on_hand = on_hand.ok_or_else(|| SqlFault::Other(format!("{item:?} is not there")))?;
@@ -106,7 +104,7 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, actor: Option<Id>) -> Result<Settled, Se
 /// Where it does not hold its stock any more.
 pub fn extend(tx: &mut Tx<'_>, id: Id, ttl_ms: i64) -> Result<i64, SettleFault> {
     let expires_at = tx.now_ms() + ttl_ms;
-    let extended = tx.one(EXTEND, &[&&*id.text(), &expires_at], |row| row.get(0))?;
+    let extended = tx.one(EXTEND, &[&id, &expires_at], |row| row.get(0))?;
     match extended {
         Some(expires_at) => Ok(expires_at),
         None => match state_of(tx, id)? {
@@ -118,7 +116,7 @@ pub fn extend(tx: &mut Tx<'_>, id: Id, ttl_ms: i64) -> Result<i64, SettleFault> 
 
 /// What became of a reservation.
 pub fn state_of(view: &View<'_>, id: Id) -> Result<Option<State>, SqlFault> {
-    view.one(STATE, &[&&*id.text()], |row| {
+    view.one(STATE, &[&id], |row| {
         let word = row.text(0)?;
         let state = State::parse(word);
         state.ok_or_else(|| SqlFault::Other(format!("`{word}` is stored as a state")))
@@ -127,7 +125,7 @@ pub fn state_of(view: &View<'_>, id: Id) -> Result<Option<State>, SqlFault> {
 
 /// At most `count` held reservations whose time is over at `now_ms`, the oldest first.
 pub fn expired(view: &View<'_>, now_ms: i64, count: i64) -> Result<Vec<Id>, SqlFault> {
-    view.all(EXPIRED, &[&now_ms, &count], |row| stored_id(row, 0))
+    view.all(EXPIRED, &[&now_ms, &count], |row| row.get(0))
 }
 
 /// Releases at most `count` reservations whose time is over. Tells how many.
@@ -136,7 +134,7 @@ pub fn sweep(tx: &mut Tx<'_>, count: i64) -> Result<usize, SqlFault> {
     let ids = expired(tx, now_ms, count)?;
     for id in &ids {
         let released = State::Released.as_str();
-        if tx.run(SETTLE, &[&&*id.text(), &released, &now_ms])? == 1 {
+        if tx.run(SETTLE, &[&id, &released, &now_ms])? == 1 {
             give_back(tx, *id)?;
         }
     }
@@ -156,23 +154,26 @@ pub fn has_settled(view: &View<'_>, settled_ms: i64) -> Result<bool, SqlFault> {
 
 /// Takes one line, if there is enough: the guard and the change are one statement.
 fn take(tx: &mut Tx<'_>, line: &Line) -> Result<Option<(Id, Stock)>, SqlFault> {
-    let (product, variant) = keys(line.item);
+    let Item {
+        product_id,
+        variant_id,
+    } = line.item;
     let now_ms = tx.now_ms();
-    let args: [&dyn ToValue; 4] = [&product, &variant, &line.quantity, &now_ms];
+    let args: [&dyn ToValue; 4] = [&product_id, &variant_id, &line.quantity, &now_ms];
     tx.one(TAKE, &args, |row| {
         let stock = Stock {
             on_hand: row.get(1)?,
             reserved: row.get(2)?,
             reorder_point: row.get(3)?,
         };
-        Ok((stored_id(row, 0)?, stock))
+        Ok((row.get(0)?, stock))
     })
 }
 
 /// Undoes what `reserve` has done of a reservation, and tells of what there is not enough.
 fn lacks(tx: &mut Tx<'_>, id: Id, lines: &[Line]) -> Result<Vec<Lack>, SqlFault> {
     give_back(tx, id)?;
-    tx.run(DELETE, &[&&*id.text()])?;
+    tx.run(DELETE, &[&id])?;
     let mut lacks = Vec::new();
     for line in lines {
         let available = read(tx, line.item)?.map(|counted| counted.stock.available());
@@ -190,7 +191,7 @@ fn lacks(tx: &mut Tx<'_>, id: Id, lines: &[Line]) -> Result<Vec<Lack>, SqlFault>
 /// Ends a held reservation.
 fn settle(tx: &mut Tx<'_>, id: Id, state: State) -> Result<Settled, SettleFault> {
     let now_ms = tx.now_ms();
-    if tx.run(SETTLE, &[&&*id.text(), &state.as_str(), &now_ms])? == 1 {
+    if tx.run(SETTLE, &[&id, &state.as_str(), &now_ms])? == 1 {
         return Ok(Settled::Now);
     }
     match state_of(tx, id)? {
@@ -204,8 +205,7 @@ fn settle(tx: &mut Tx<'_>, id: Id, state: State) -> Result<Settled, SettleFault>
 fn give_back(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     for held in lines_of(tx, id)? {
-        let inventory_id = held.inventory_id.text();
-        let args: [&dyn ToValue; 3] = [&&*inventory_id, &held.line.quantity, &now_ms];
+        let args: [&dyn ToValue; 3] = [&held.inventory_id, &held.line.quantity, &now_ms];
         tx.run(GIVE_BACK, &args)?;
         touch(tx, held.line.item.product_id);
     }
@@ -220,13 +220,13 @@ struct HeldLine {
 
 /// The lines of a reservation in the order in which they were taken.
 fn lines_of(view: &View<'_>, id: Id) -> Result<Vec<HeldLine>, SqlFault> {
-    view.all(LINES, &[&&*id.text()], |row| {
+    view.all(LINES, &[&id], |row| {
         let item = Item {
-            product_id: stored_id(row, 2)?,
-            variant_id: stored_id_or_null(row, 3)?,
+            product_id: row.get(2)?,
+            variant_id: row.get(3)?,
         };
         Ok(HeldLine {
-            inventory_id: stored_id(row, 0)?,
+            inventory_id: row.get(0)?,
             line: Line {
                 item,
                 quantity: row.get(1)?,
@@ -241,7 +241,7 @@ pub const REASON_SOLD: &str = "sold";
 const INSERT: &str = "INSERT INTO stock_reservations (id, holder_kind, holder_id, state, \
      created_at, expires_at) VALUES (?1, ?2, ?3, 'held', ?4, ?5) ON CONFLICT (id) DO NOTHING";
 const TAKE: &str = "UPDATE inventory SET reserved = reserved + ?3, updated_at = ?4 \
-     WHERE product_id = ?1 AND COALESCE(variant_id, '') = ?2 AND closed_at IS NULL \
+     WHERE product_id = ?1 AND COALESCE(variant_id, '') = COALESCE(?2, '') AND closed_at IS NULL \
      AND on_hand - reserved >= ?3 RETURNING id, on_hand, reserved, reorder_point";
 const INSERT_LINE: &str = "INSERT INTO stock_reservation_lines (reservation_id, inventory_id, \
      quantity) VALUES (?1, ?2, ?3)";

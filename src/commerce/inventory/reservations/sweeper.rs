@@ -13,9 +13,6 @@ use crate::telemetry::process::unix_ms;
 
 use super::sql::{expired, forget, has_settled, sweep};
 
-/// The shard that sweeps: one is enough, and two would only queue behind each other.
-pub const SWEEPER_SHARD: usize = 0;
-
 /// Sweeps for as long as the shard lives.
 pub async fn run(context: Rc<Context>) {
     loop {
