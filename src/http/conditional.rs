@@ -9,7 +9,7 @@ use thirteen_kernels::http::Method;
 
 use crate::json::{Describe, Schemas};
 
-use super::coding::Coding;
+use super::coding::{AcceptedCodings, Coding};
 use super::endpoint::Signature;
 use super::outcome::{Answer, described};
 use super::problem::Problem;
@@ -83,7 +83,16 @@ pub fn if_match(request: &Request<'_>) -> Expected {
 pub fn not_modified<'r>(request: &Request<'r>, etag: &'r [u8]) -> Option<&'r [u8]> {
     conditions(request, "if-none-match").find_map(|condition| match condition {
         TagCondition::Whatever => Some(etag),
-        TagCondition::Tag(tag) => tag.names(etag).then_some(tag.quoted),
+        TagCondition::Tag(tag) => match tag.names(etag)? {
+            None => Some(tag.quoted),
+            // A cache that others share may have more codings than the one who asks takes.
+            Some(coding) => {
+                let lines = request.values("accept-encoding");
+                AcceptedCodings::read(lines)
+                    .takes(coding)
+                    .then_some(tag.quoted)
+            }
+        },
     })
 }
 
@@ -153,10 +162,14 @@ impl EntityTag<'_> {
         is_ours.then_some(version)
     }
 
-    /// Whether this is the tag of a representation, or that of the same one in a coding.
-    fn names(&self, etag: &[u8]) -> bool {
+    /// Whether this is the tag of a representation, or that of the same one in a coding; in which.
+    fn names(&self, etag: &[u8]) -> Option<Option<Coding>> {
         let etag = etag.strip_prefix(b"W/").unwrap_or(etag);
-        self.quoted == etag || etag.strip_suffix(b"\"") == Some(self.plain().0)
+        if self.quoted == etag {
+            return Some(None);
+        }
+        let (plain, coding) = self.plain();
+        (etag.strip_suffix(b"\"") == Some(plain)).then_some(coding)
     }
 
     /// The tag without its last quote and its coding.
@@ -277,7 +290,7 @@ mod tests {
         let names = |line: &str, etag: &str| {
             Tags(line.as_bytes()).any(|condition| match condition {
                 TagCondition::Whatever => true,
-                TagCondition::Tag(tag) => tag.names(etag.as_bytes()),
+                TagCondition::Tag(tag) => tag.names(etag.as_bytes()).is_some(),
             })
         };
         for line in [
