@@ -72,12 +72,10 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
         "raise it before the start (LimitNOFILE= in the unit), or lower connections_max",
     ))?;
     check(&settings)?;
-    let (file, loaded) = StateFile::open(&settings.data, settings.config.to_state())
-        .map_err(|fault| environment(fault.to_string()))?;
+    let (file, loaded) = take_folder(&settings)?;
     let keys = keys::open_or_create(&settings.data)
         .map_err(|fault| environment(format!("the keys cannot be used: {fault}")))?;
     passwords::prepare();
-    let (file, loaded) = take_folder(&settings)?;
     let commerce = open_store(&settings)?;
     let (sockets, doors) = bind(&settings)?;
     let house = Arc::new(house_of(&settings, started, doors, &logs, &commerce));
