@@ -82,7 +82,8 @@ pub fn config(_: &mut Schemas, signature: &mut Signature) {
 
 /// `POST /api/config`.
 pub fn change_config(_: &mut Schemas, signature: &mut Signature) {
-    let or_hex = |number: Value| json!({ "anyOf": [number, { "type": "string", "pattern": "^0x[0-9a-fA-F]{1,8}$" }] });
+    let hex = json!({ "type": "string", "pattern": "^0x[0-9a-fA-F]{1,8}$" });
+    let or_hex = |number: Value| json!({ "anyOf": [number, hex] });
     signature.body = Some(json!({
         "type": "object",
         "minProperties": 1,
