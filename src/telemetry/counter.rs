@@ -24,6 +24,10 @@ pub enum Counter {
     FramesOut,
     /// Changes of the configuration folded together for clients that read slowly.
     UpdatesFolded,
+    /// Items whose stock a change made low.
+    StockLow,
+    /// Reservations of stock that were released because their time was over.
+    StockReservationsExpired,
 }
 
 /// A fault of the peer, by kind. The names are the `kind` label of `thirteen_faults_total`.
@@ -64,7 +68,7 @@ pub enum Fault {
 
 impl Counter {
     /// Every counter, in the order of its number.
-    pub const ALL: [Counter; 10] = [
+    pub const ALL: [Counter; 12] = [
         Counter::BytesIn,
         Counter::BytesOut,
         Counter::ConnectionsOpened,
@@ -75,6 +79,8 @@ impl Counter {
         Counter::FramesIn,
         Counter::FramesOut,
         Counter::UpdatesFolded,
+        Counter::StockLow,
+        Counter::StockReservationsExpired,
     ];
 
     /// How many counters there are.
