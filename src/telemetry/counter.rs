@@ -24,6 +24,12 @@ pub enum Counter {
     FramesOut,
     /// Changes of the configuration folded together for clients that read slowly.
     UpdatesFolded,
+    /// Requests answered from the cache of replies.
+    CacheHits,
+    /// Requests whose reply the cache did not have.
+    CacheMisses,
+    /// Replies that the cache gave up to have room.
+    CacheEvictions,
 }
 
 /// A fault of the peer, by kind. The names are the `kind` label of `thirteen_faults_total`.
@@ -64,7 +70,7 @@ pub enum Fault {
 
 impl Counter {
     /// Every counter, in the order of its number.
-    pub const ALL: [Counter; 10] = [
+    pub const ALL: [Counter; 13] = [
         Counter::BytesIn,
         Counter::BytesOut,
         Counter::ConnectionsOpened,
@@ -75,6 +81,9 @@ impl Counter {
         Counter::FramesIn,
         Counter::FramesOut,
         Counter::UpdatesFolded,
+        Counter::CacheHits,
+        Counter::CacheMisses,
+        Counter::CacheEvictions,
     ];
 
     /// How many counters there are.
