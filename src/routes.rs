@@ -1,11 +1,12 @@
 //! The route tables: every URL of the product.
 
 use crate::commerce::accounts::{addresses, recovery, registration, sign_in, users};
+use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Write};
 use crate::http::{Route, delete, get, post, put};
-use crate::limits::CONFIG_BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX};
 use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
 use crate::{auth, openapi, state, telemetry};
@@ -40,6 +41,7 @@ pub fn labels() -> Vec<RouteLabel> {
 fn api() -> Vec<Route<Context>> {
     let mut routes = house();
     routes.extend(identity());
+    routes.extend(stock());
     routes
 }
 
@@ -81,6 +83,20 @@ fn identity() -> Vec<Route<Context>> {
         post(ADDRESSES, addresses::api::create).rate(Api),
         put(ADDRESS, addresses::api::update).rate(Api),
         delete(ADDRESS, addresses::api::delete).rate(Api),
+    ]
+}
+
+fn stock() -> Vec<Route<Context>> {
+    vec![
+        get("/api/v1/inventory", inventory::api::list).rate(Api),
+        get("/api/v1/inventory/low-stock", inventory::api::low_stock).rate(Api),
+        get("/api/v1/inventory/history", inventory::api::history).rate(Api),
+        post("/api/v1/inventory/adjust", inventory::api::adjust)
+            .rate(Api)
+            .body(BODY_BYTES_MAX),
+        put("/api/v1/inventory/:productId", inventory::api::update)
+            .rate(Api)
+            .body(BODY_BYTES_MAX),
     ]
 }
 

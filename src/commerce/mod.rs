@@ -3,4 +3,5 @@
 pub mod accounts;
 pub mod audit;
 pub mod idempotency;
+pub mod inventory;
 pub mod schema;

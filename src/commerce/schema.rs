@@ -2,6 +2,8 @@
 
 use crate::store::Definition;
 
+use super::inventory;
+
 /// `commerce.db`.
 pub const DEFINITION: Definition = Definition {
     name: "commerce",
@@ -22,6 +24,8 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     super::accounts::links::sql::STATEMENTS,
     super::accounts::sign_in::sql::STATEMENTS,
     super::accounts::users::sql::STATEMENTS,
+    inventory::sql::STATEMENTS,
+    inventory::reservations::sql::STATEMENTS,
 ];
 
 #[cfg(test)]
@@ -41,6 +45,11 @@ mod tests {
             "users::COUNT",
             "users USING INDEX users_live",
             "only where staff asks for the total",
+        ),
+        (
+            "inventory::COUNT",
+            "inventory USING INDEX inventory_item",
+            "counts everything, in the heavy lane, for who asks for the total",
         ),
     ];
 

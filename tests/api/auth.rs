@@ -143,8 +143,9 @@ fn a_wrong_password_and_an_unknown_address_are_told_alike() {
     assert_eq!(bodies[0], bodies[1]);
 }
 
-/// Medians of interleaved tries, and a generous bound: the hash takes tens of milliseconds, so an
-/// answer without one would be ten times as fast.
+/// Interleaved tries, of which the faster quarter counts: whatever else the machine does only adds
+/// to a time. The bound is generous, since the hash takes tens of milliseconds and the rest less
+/// than one: an answer without a hash would be ten times as fast.
 #[test]
 fn the_time_of_a_login_does_not_tell_whether_the_address_is_known() {
     let world = World::start();
@@ -160,7 +161,7 @@ fn the_time_of_a_login_does_not_tell_whether_the_address_is_known() {
     }
     let [known, unknown] = times.map(|mut times| {
         times.sort();
-        times[times.len() / 2].as_secs_f64()
+        times[times.len() / 4].as_secs_f64()
     });
     let ratio = known / unknown;
     assert!(

@@ -6,4 +6,7 @@
 mod support;
 
 mod auth;
+mod coverage;
+mod document;
+mod users;
 mod world;

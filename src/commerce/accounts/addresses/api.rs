@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::super::users;
-use super::super::users::api::{actor, user_of_path};
+use super::super::users::api::actor;
 use super::rules::{
     ADDRESSES_MAX, Address, AddressFault, CreateAddress, First, UpdateAddress, created, updated,
 };
 use super::sql;
 use crate::auth::Role;
-use crate::auth::principal;
+use crate::auth::principal::Owner;
 use crate::commerce::audit::{self, Entry};
 use crate::context::Context;
 use crate::http::{
@@ -29,12 +29,12 @@ crate::shape! {
 /// `GET /api/v1/users/:id/addresses`.
 pub fn list(
     context: &Context,
-    caller: principal::User,
+    owner: Owner,
     query: Query<ListAddresses>,
-    request: &Request<'_>,
+    _: &Request<'_>,
     _: &mut Reply<'_>,
 ) -> Result<Page<Address>, Problem> {
-    let user = user_of_path(request, &caller)?;
+    let user = owner.of;
     let page = &query.page;
     let after = match &page.start {
         Start::After(cursor) => {
@@ -65,11 +65,11 @@ pub fn list(
 /// `POST /api/v1/users/:id/addresses`.
 pub async fn create(
     context: &Context,
-    caller: principal::User,
+    owner: Owner,
     body: Body<CreateAddress>,
-    exchange: &mut Exchange<'_>,
+    _: &mut Exchange<'_>,
 ) -> Result<Created<Address>, Problem> {
-    let user = user_of_path(&exchange.request(), &caller)?;
+    let user = owner.of;
     let add = move |tx: &mut Tx<'_>| -> Result<Address, Fault> {
         users::sql::read(tx, user)?.ok_or(Fault::NotFound)?;
         let is_first = match sql::count(tx, user)? {
@@ -79,7 +79,7 @@ pub async fn create(
         };
         let address = created(Id::fresh(), body.value, is_first)?;
         sql::insert(tx, user, &address)?;
-        tell(tx, &caller, user, address.id, "address.created")?;
+        tell(tx, &owner, address.id, "address.created")?;
         sql::read(tx, user, address.id)?.ok_or(Fault::NotFound)
     };
     let address = context.house.commerce.write(add).await??;
@@ -93,18 +93,18 @@ pub async fn create(
 /// `PUT /api/v1/users/:id/addresses/:addressId`.
 pub async fn update(
     context: &Context,
-    caller: principal::User,
+    owner: Owner,
     body: Body<UpdateAddress>,
     exchange: &mut Exchange<'_>,
 ) -> Result<Versioned<Address>, Problem> {
     let request = exchange.request();
-    let (user, id) = (user_of_path(&request, &caller)?, address_of_path(&request)?);
+    let (user, id) = (owner.of, address_of_path(&request)?);
     let expected = if_match(&request);
     let change = move |tx: &mut Tx<'_>| -> Result<Address, Fault> {
         let before = present(tx, user, id, &expected)?;
         let after = updated(before, body.value)?;
         sql::update(tx, user, &after)?;
-        tell(tx, &caller, user, id, "address.updated")?;
+        tell(tx, &owner, id, "address.updated")?;
         sql::read(tx, user, id)?.ok_or(Fault::NotFound)
     };
     let address = context.house.commerce.write(change).await??;
@@ -117,16 +117,16 @@ pub async fn update(
 /// `DELETE /api/v1/users/:id/addresses/:addressId`.
 pub async fn delete(
     context: &Context,
-    caller: principal::User,
+    owner: Owner,
     exchange: &mut Exchange<'_>,
 ) -> Result<NoContent, Problem> {
     let request = exchange.request();
-    let (user, id) = (user_of_path(&request, &caller)?, address_of_path(&request)?);
+    let (user, id) = (owner.of, address_of_path(&request)?);
     let expected = if_match(&request);
     let remove = move |tx: &mut Tx<'_>| -> Result<(), Fault> {
         let address = present(tx, user, id, &expected)?;
         sql::remove(tx, user, &address)?;
-        tell(tx, &caller, user, id, "address.deleted")
+        tell(tx, &owner, id, "address.deleted")
     };
     context.house.commerce.write(remove).await??;
     Ok(NoContent)
@@ -143,21 +143,15 @@ fn present(tx: &Tx<'_>, user: Id, id: Id, expected: &Expected) -> Result<Address
 }
 
 /// What staff does with other people's addresses is told.
-fn tell(
-    tx: &mut Tx<'_>,
-    caller: &principal::User,
-    user: Id,
-    id: Id,
-    action: &'static str,
-) -> Result<(), Fault> {
-    if caller.role != Role::Admin {
+fn tell(tx: &mut Tx<'_>, owner: &Owner, id: Id, action: &'static str) -> Result<(), Fault> {
+    if owner.by.role != Role::Admin {
         return Ok(());
     }
     let entry = Entry {
-        actor: actor(caller),
+        actor: actor(&owner.by),
         action,
         subject: ("address", &id.text()),
-        detail: json!({ "user_id": user }),
+        detail: json!({ "user_id": owner.of }),
     };
     Ok(audit::append(tx, &entry)?)
 }

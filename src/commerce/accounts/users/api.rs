@@ -9,7 +9,7 @@ use super::super::registration::api::email_taken;
 use super::super::sign_in::sql::{Because, revoke_all};
 use super::rules::{Moved, RoleIsForStaff, Standing, UpdateUser, Updated, User, updated};
 use super::sql;
-use crate::auth::principal::{self, Admin};
+use crate::auth::principal::{self, Admin, Owner};
 use crate::auth::{Role, Secret};
 use crate::commerce::audit::{self, Actor, Entry};
 use crate::context::Context;
@@ -62,25 +62,23 @@ pub fn list(
 /// `GET /api/v1/users/:id`.
 pub fn read(
     context: &Context,
-    caller: principal::User,
-    request: &Request<'_>,
+    owner: Owner,
+    _: &Request<'_>,
     _: &mut Reply<'_>,
 ) -> Result<Versioned<User>, Problem> {
-    let id = user_of_path(request, &caller)?;
-    versioned(context, id)
+    versioned(context, owner.of)
 }
 
 /// `PUT /api/v1/users/:id`.
 pub async fn update(
     context: &Context,
-    caller: principal::User,
+    owner: Owner,
     body: Body<UpdateUser>,
     exchange: &mut Exchange<'_>,
 ) -> Result<Versioned<User>, Problem> {
-    let id = user_of_path(&exchange.request(), &caller)?;
     let change = Changing {
-        id,
-        by: caller,
+        id: owner.of,
+        by: owner.by,
         expected: if_match(&exchange.request()),
         secret: Secret::fresh(),
         link_base: context.settings.borrow().mail.link_base.clone(),
@@ -96,12 +94,11 @@ pub async fn update(
 /// `DELETE /api/v1/users/:id`: orders stay, and nothing personal does.
 pub async fn delete(
     context: &Context,
-    caller: principal::User,
+    owner: Owner,
     exchange: &mut Exchange<'_>,
 ) -> Result<NoContent, Problem> {
-    let id = user_of_path(&exchange.request(), &caller)?;
     let expected = if_match(&exchange.request());
-    let command = move |tx: &mut Tx<'_>| remove(tx, id, &expected, actor(&caller));
+    let command = move |tx: &mut Tx<'_>| remove(tx, owner.of, &expected, actor(&owner.by));
     context.house.commerce.write(command).await??;
     Ok(NoContent)
 }
@@ -114,13 +111,6 @@ pub fn versioned(context: &Context, id: Id) -> Result<Versioned<User>, Problem> 
         version: user.version,
         value: user,
     })
-}
-
-/// The user whom a path names, if the caller may know of them.
-pub fn user_of_path(request: &Request<'_>, caller: &principal::User) -> Result<Id, Problem> {
-    let id = request.parameter("id")?.parse().map_err(|_| not_found())?;
-    caller.require_self_or_admin(id)?;
-    Ok(id)
 }
 
 /// How the audit log names a caller.
