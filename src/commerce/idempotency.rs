@@ -136,20 +136,7 @@ pub async fn once<T, E>(
 where
     E: Into<Problem> + Send + 'static,
 {
-    let run = move |tx: &mut Tx<'_>| -> Result<(StoredReply, Given), Refusal<E>> {
-        let Some(key) = key else {
-            let reply = command(tx).map_err(Refusal::Command)?;
-            return Ok((reply, Given::First));
-        };
-        if let Some(stored) = find(tx, &key)? {
-            return stored
-                .map(|reply| (reply, Given::Again))
-                .map_err(Refusal::Key);
-        }
-        let reply = command(tx).map_err(Refusal::Command)?;
-        keep(tx, &key, &reply)?;
-        Ok((reply, Given::First))
-    };
+    let run = move |tx: &mut Tx<'_>| run(tx, key.as_ref(), command);
     match context.house.commerce.write(run).await? {
         Ok((reply, was)) => Ok(Once {
             reply,
@@ -195,6 +182,24 @@ impl<T: Describe + 'static> Answer for Once<T> {
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
         signature.replies.push((201, Some(T::schema(schemas))));
     }
+}
+
+fn run<E>(
+    tx: &mut Tx<'_>,
+    key: Option<&Key>,
+    command: impl FnOnce(&mut Tx<'_>) -> Result<StoredReply, E>,
+) -> Result<(StoredReply, Given), Refusal<E>> {
+    if let Some(key) = key
+        && let Some(stored) = find(tx, key)?
+    {
+        let given = stored.map(|reply| (reply, Given::Again));
+        return given.map_err(Refusal::Key);
+    }
+    let reply = command(tx).map_err(Refusal::Command)?;
+    if let Some(key) = key {
+        keep(tx, key, &reply)?;
+    }
+    Ok((reply, Given::First))
 }
 
 fn find(view: &View<'_>, key: &Key) -> Result<Option<Result<StoredReply, KeyFault>>, SqlFault> {
@@ -258,3 +263,130 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("idempotency::KEEP", KEEP),
     ("idempotency::SWEEP", SWEEP),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::commerce::accounts::scene::Scene;
+    use crate::mail::{Letter, queue};
+
+    fn key(key: &str) -> Key {
+        Key {
+            principal: Id::of(1, [1; 10]),
+            key: key.to_owned(),
+            method: "POST",
+            path: "/api/v1/things".to_owned(),
+            body_hash: [2; 32],
+        }
+    }
+
+    /// A command whose effect can be counted.
+    fn effect(tx: &mut Tx<'_>, number: i64) -> Result<StoredReply, SqlFault> {
+        let letter = Letter {
+            recipient: "ada@example.com".to_owned(),
+            subject: "Effect".to_owned(),
+            body: String::new(),
+        };
+        queue(tx, &letter)?;
+        let location = format!("/api/v1/things/{number}");
+        Ok(StoredReply::created(
+            location,
+            number,
+            &json!({ "number": number }),
+        ))
+    }
+
+    fn effects(scene: &Scene) -> i64 {
+        let count =
+            |view: &View<'_>| view.one("SELECT count(*) FROM mail_outbox", &[], |row| row.get(0));
+        scene.read(count).unwrap()
+    }
+
+    fn ask(
+        scene: &Scene,
+        key: Option<Key>,
+        number: i64,
+    ) -> Result<(StoredReply, Given), &'static str> {
+        let outcome = scene.try_write(move |tx| run(tx, key.as_ref(), |tx| effect(tx, number)));
+        outcome.map_err(|refusal| match refusal {
+            Refusal::Key(KeyFault::Reused) => "reused",
+            Refusal::Key(KeyFault::InProgress) => "in progress",
+            Refusal::Command(_) => "command",
+            Refusal::Sql(_) => "sql",
+        })
+    }
+
+    #[test]
+    fn a_repeated_request_has_its_effect_once_and_its_reply_again() {
+        let scene = Scene::new();
+        let (first, was) = ask(&scene, Some(key("a")), 1).unwrap();
+        assert_eq!(was, Given::First);
+        assert_eq!(
+            ask(&scene, Some(key("a")), 2),
+            Ok((first.clone(), Given::Again))
+        );
+        assert_eq!(effects(&scene), 1);
+        assert_eq!(first.body, br#"{"number":1}"#);
+        assert_eq!(first.headers[1], ("ETag".to_owned(), "\"v1\"".to_owned()));
+        ask(&scene, Some(key("b")), 3).unwrap();
+        ask(&scene, None, 4).unwrap();
+        ask(&scene, None, 4).unwrap();
+        assert_eq!(effects(&scene), 4, "without a key every request counts");
+    }
+
+    #[test]
+    fn a_key_belongs_to_one_request_of_one_principal() {
+        let scene = Scene::new();
+        ask(&scene, Some(key("a")), 1).unwrap();
+        let other = |change: fn(&mut Key)| {
+            let mut key = key("a");
+            change(&mut key);
+            ask(&scene, Some(key), 2).map(|(_, was)| was)
+        };
+        assert_eq!(other(|key| key.body_hash = [3; 32]), Err("reused"));
+        assert_eq!(other(|key| key.method = "PUT"), Err("reused"));
+        assert_eq!(other(|key| key.path.push('x')), Err("reused"));
+        assert_eq!(effects(&scene), 1);
+        assert_eq!(
+            other(|key| key.principal = Id::of(2, [2; 10])),
+            Ok(Given::First)
+        );
+    }
+
+    #[test]
+    fn a_command_that_fails_leaves_its_key_free() {
+        let scene = Scene::new();
+        let failed = scene.try_write(|tx| {
+            run(tx, Some(&key("a")), |tx| {
+                effect(tx, 1)?;
+                Err::<StoredReply, _>(SqlFault::Other("no".to_owned()))
+            })
+        });
+        assert!(matches!(failed, Err(Refusal::Command(_))));
+        assert_eq!(effects(&scene), 0);
+        assert_eq!(ask(&scene, Some(key("a")), 1).unwrap().1, Given::First);
+    }
+
+    #[test]
+    fn a_request_in_progress_is_told() {
+        let scene = Scene::new();
+        ask(&scene, Some(key("a")), 1).unwrap();
+        scene.write(|tx| tx.run("UPDATE idempotency_keys SET status = NULL", &[]));
+        assert_eq!(ask(&scene, Some(key("a")), 1), Err("in progress"));
+    }
+
+    #[test]
+    fn keys_are_kept_for_a_day() {
+        let scene = Scene::new();
+        ask(&scene, Some(key("a")), 1).unwrap();
+        assert_eq!(scene.write(|tx| sweep(tx, 10)), 0);
+        scene.write(|tx| {
+            let before_ms = tx.now_ms() - KEPT_MS - 1;
+            tx.run("UPDATE idempotency_keys SET created_at = ?1", &[&before_ms])
+        });
+        assert_eq!(scene.write(|tx| sweep(tx, 10)), 1);
+        assert_eq!(ask(&scene, Some(key("a")), 1).unwrap().1, Given::First);
+    }
+}

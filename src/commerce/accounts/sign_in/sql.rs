@@ -183,3 +183,117 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("sign_in::SWEEP_TOKENS", SWEEP_TOKENS),
     ("sign_in::SWEEP_SESSIONS", SWEEP_SESSIONS),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Role, Secret};
+    use crate::commerce::accounts::scene::Scene;
+    use crate::commerce::accounts::sign_in::rules::{REPEAT_MS, successor};
+
+    const KEY: [u8; 32] = [5; 32];
+
+    /// Somebody with a session, and its first refresh token.
+    fn signed_in(scene: &Scene) -> (Id, Id, Secret) {
+        let user = scene.user("ada@example.com", Role::Customer);
+        let (session, refresh) = (Id::fresh(), Secret::fresh());
+        scene.write(move |tx| begin(tx, session, user, &refresh.hash()));
+        (user, session, refresh)
+    }
+
+    fn shown(scene: &Scene, token: Secret) -> Rotation {
+        let next = successor(&KEY, &token);
+        scene.write(move |tx| rotate(tx, &token.hash(), &next.hash()))
+    }
+
+    fn is_live(scene: &Scene, user: Id, session: Id) -> bool {
+        let grant = crate::auth::tokens::Grant {
+            user,
+            session,
+            role: Role::Customer,
+        };
+        let now_ms = crate::telemetry::process::unix_ms() as i64;
+        scene.read(|view| sessions::is_live(view, &grant, now_ms))
+    }
+
+    /// Makes everything that was used as old as this.
+    fn let_pass(scene: &Scene, ms: i64) {
+        scene.write(move |tx| {
+            tx.run(
+                "UPDATE refresh_tokens SET rotated_at = rotated_at - ?1",
+                &[&ms],
+            )
+        });
+    }
+
+    #[test]
+    fn a_token_shown_again_ends_its_family_and_no_other() {
+        let scene = Scene::new();
+        let (user, session, first) = signed_in(&scene);
+        let (other, elsewhere) = (Id::fresh(), Secret::fresh());
+        scene.write(move |tx| begin(tx, other, user, &elsewhere.hash()));
+        let Rotation::Good { at, .. } = shown(&scene, first) else {
+            panic!("the first time it is good");
+        };
+        assert_eq!(
+            shown(&scene, first),
+            Rotation::Good { session, user, at },
+            "the same answer"
+        );
+        let second = successor(&KEY, &first);
+        assert!(matches!(shown(&scene, second), Rotation::Good { .. }));
+        let_pass(&scene, REPEAT_MS + 1);
+        let generation = scene.generation_of(user);
+        assert!(is_live(&scene, user, session));
+        assert_eq!(shown(&scene, first), Rotation::Revoked { session, user });
+        assert!(
+            scene.generation_of(user) > generation,
+            "cached tokens are looked up again"
+        );
+        assert!(!is_live(&scene, user, session));
+        let third = successor(&KEY, &second);
+        assert_eq!(
+            shown(&scene, third),
+            Rotation::Refused,
+            "the thief's as well"
+        );
+        assert!(is_live(&scene, user, other));
+        assert!(matches!(shown(&scene, elsewhere), Rotation::Good { .. }));
+    }
+
+    #[test]
+    fn unknown_tokens_and_ended_sessions_are_refused() {
+        let scene = Scene::new();
+        let (user, session, first) = signed_in(&scene);
+        assert_eq!(shown(&scene, Secret::fresh()), Rotation::Refused);
+        scene.write(move |tx| revoke(tx, session, user, Because::Logout));
+        assert_eq!(shown(&scene, first), Rotation::Refused);
+        let ended = scene.write(move |tx| revoke_all(tx, user, Because::Password));
+        assert_eq!(ended, 0, "it had ended already");
+    }
+
+    #[test]
+    fn what_is_over_is_swept_a_little_at_a_time() {
+        let scene = Scene::new();
+        let (user, session, first) = signed_in(&scene);
+        for _ in 0..3 {
+            let (session, refresh) = (Id::fresh(), Secret::fresh());
+            scene.write(move |tx| {
+                begin(tx, session, user, &refresh.hash())?;
+                tx.run(
+                    "UPDATE sessions SET expires_at = 1 WHERE id = ?1",
+                    &[&session.text()],
+                )?;
+                tx.run(
+                    "UPDATE refresh_tokens SET expires_at = 1 WHERE hash = ?1",
+                    &[&refresh.hash()],
+                )
+            });
+        }
+        assert_eq!(scene.write(|tx| sweep(tx, 2, 2)), 4, "two of each");
+        assert_eq!(scene.write(|tx| sweep(tx, 2, 2)), 2);
+        assert_eq!(scene.write(|tx| sweep(tx, 2, 2)), 0);
+        assert!(is_live(&scene, user, session));
+        assert!(matches!(shown(&scene, first), Rotation::Good { .. }));
+    }
+}
