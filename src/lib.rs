@@ -5,6 +5,8 @@ pub mod cli;
 pub mod context;
 pub mod doors;
 pub mod http;
+pub mod id;
+pub mod json;
 pub mod limits;
 pub mod ring;
 pub mod routes;

@@ -48,6 +48,13 @@ pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.
 pub const CONFIG_BODY_BYTES_MAX: u64 = 4 << 10;
 
+/// How deep the JSON of a request may be nested.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Bytes of a free-form JSON object within a request, as compact text.
+pub const DOCUMENT_BYTES_MAX: usize = 16 << 10;
+/// Body of a request to the commerce API.
+pub const BODY_BYTES_MAX: u64 = 64 << 10;
+
 /// Free space without which nothing can be stored.
 pub const DISK_FREE_BYTES_MIN: u64 = 16 << 20;
 /// Free space below which the start-up check advises to make room.

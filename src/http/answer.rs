@@ -8,7 +8,7 @@ use thirteen_kernels::http::{
 };
 
 use super::body::{Body, BodyFault, Greeting};
-use super::problem::Problem;
+use super::problem::{Occurrence, Problem};
 use super::reply::{Content, Frame, Reply};
 use super::request::{Parameters, Request};
 use super::route::{Begin, Handler, Route};
@@ -62,10 +62,11 @@ impl<A: Application> Caller<'_, A> {
         }
         let mut parameters = Parameters::default();
         let mut reply = Reply::new(out, &mut frame, server.date.line());
+        let occurrence = occurrence_of(head);
         let found = find(server, self.door, head, &mut parameters);
         let matched = found.as_ref().ok().copied();
         match found {
-            Err(problem) => reply.problem(&problem),
+            Err(problem) => reply.problem(&problem, &occurrence),
             Ok(route) => {
                 let row = server.doors[self.door].route(route);
                 let request = Request::new(*head, &parameters, self.peer);
@@ -158,8 +159,9 @@ fn begin<A: Application>(
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Begun {
+    let occurrence = occurrence_of(&request.head());
     if let Err(problem) = server.application.admit(row, request) {
-        reply.problem(&problem);
+        reply.problem(&problem, &occurrence);
         return Begun::Answered;
     }
     let takes_body = match request.head().body() {
@@ -168,7 +170,7 @@ fn begin<A: Application>(
         BodyLength::Chunked => row.body_bytes_max > 0,
     };
     if !takes_body {
-        reply.problem(&Problem::from(BodyFault::TooLong));
+        reply.problem(&Problem::from(BodyFault::TooLong), &occurrence);
         return Begun::Answered;
     }
     match &row.handler {
@@ -177,7 +179,7 @@ fn begin<A: Application>(
             let handled = catch_unwind(AssertUnwindSafe(|| handler(application, request, reply)));
             match handled.unwrap_or_else(|_| Err(panicked(row.path))) {
                 Ok(()) => {}
-                Err(problem) => reply.problem(&problem),
+                Err(problem) => reply.problem(&problem, &occurrence),
             }
             Begun::Answered
         }
@@ -192,7 +194,7 @@ fn begin<A: Application>(
                     })
                 }
                 Err(problem) => {
-                    reply.problem(&problem);
+                    reply.problem(&problem, &occurrence);
                     Begun::Answered
                 }
             }
@@ -201,8 +203,15 @@ fn begin<A: Application>(
 }
 
 pub(super) fn panicked(path: &str) -> Problem {
-    tracing::error!(target: "http", path, "a handler panicked");
-    Problem::new(500, "The server failed to answer this request.").closing()
+    Problem::new(500, format!("the handler of {path} panicked")).closing()
+}
+
+/// Which request this is, for those who fail.
+pub(super) fn occurrence_of<'h>(head: &Head<'h>) -> Occurrence<'h> {
+    Occurrence {
+        path: Some(head.path()),
+        trace: None,
+    }
 }
 
 /// Whether the client waits to be told to send its body; one of HTTP/1.0 does not, whatever it

@@ -16,13 +16,15 @@ use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
 use crate::telemetry::{Fault, Operation};
 
-use super::answer::{Caller, Told, Turned, Verdict, frame_of, greeting_of, panicked};
+use super::answer::{
+    Caller, Told, Turned, Verdict, frame_of, greeting_of, occurrence_of, panicked,
+};
 use super::body::{Body, BodyFault};
 use super::exchange::{Exchange, Wire, fault_of_socket};
 use super::input::{Filled, Input};
 use super::lingering::linger;
 use super::live::Live;
-use super::problem::Problem;
+use super::problem::{Occurrence, Problem};
 use super::reply::{Content, Frame, Reply, Stage};
 use super::request::{Parameters, Request};
 use super::route::Handler;
@@ -234,7 +236,8 @@ impl<A: Application> Conversation<A> {
     fn refuse_head(&mut self, problem: &Problem, started: u64) -> End {
         self.server.date.refresh(shard::turn_began());
         let (mut frame, start) = (Frame::closing(Content::Sent), self.out.len());
-        Reply::new(&mut self.out, &mut frame, self.server.date.line()).problem(problem);
+        Reply::new(&mut self.out, &mut frame, self.server.date.line())
+            .problem(problem, &Occurrence::default());
         let bytes = (self.out.len() - start) as u64;
         self.caller().observe(
             None,
@@ -481,7 +484,8 @@ fn conclude(exchange: &mut Exchange<'_>, outcome: Result<(), Problem>) -> Option
         (Ok(()), _) => exchange.resume_reply().finish(),
         (Err(problem), Stage::Nothing | Stage::Head) => {
             exchange.close_if_body_stays();
-            exchange.resume_reply().problem(&problem);
+            let occurrence = occurrence_of(&exchange.request.head());
+            exchange.resume_reply().problem(&problem, &occurrence);
         }
         // The reply was whole already, and has gone or will go.
         (Err(_), Stage::Whole) => exchange.frame.connection = Connection::Close,

@@ -26,7 +26,7 @@ pub mod websocket;
 
 pub use exchange::{Exchange, Stored, Streaming};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use problem::{Afterwards, FieldFault, Problem};
+pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
 pub use route::{

@@ -1,37 +1,47 @@
 //! Problem documents (RFC 9457): what a client is told when a request fails.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
+
+use crate::telemetry::trace_id::TraceId;
 
 use super::status::reason;
 
 /// A failed request. `title` says what kind of thing went wrong, `detail` what it was this time;
-/// `faults` lists every field at fault.
+/// `code` is for programs, and `faults` lists every part of the request at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
-    /// What the reader can do about it; empty where the title says all.
+    /// What a program tells this problem by; one of the status unless it has its own.
+    pub code: &'static str,
+    /// What the reader can do about it; empty where the title says all. Of a problem of status
+    /// 500 it goes to the log, and no client sees it.
     pub detail: String,
-    /// The fields at fault.
+    /// The parts of the request at fault.
     pub faults: Vec<FieldFault>,
     /// Headers that go with the status, such as `Allow` or `Retry-After`.
     pub headers: Vec<(&'static str, String)>,
     /// Whether the connection can serve another request.
     pub connection: Afterwards,
     /// A body in another form than a problem document, for protocols that define one.
-    pub body: Option<(&'static str, Vec<u8>)>,
+    pub body: Option<Box<(&'static str, Vec<u8>)>>,
 }
 
-/// One field at fault.
+/// One part of a request at fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldFault {
-    /// The field as the client named it.
-    pub field: String,
+    /// The value as a JSON Pointer (RFC 6901) into the body; a parameter of the query is pointed
+    /// at as if the query were an object.
+    pub pointer: String,
+    /// What a program tells this fault by.
+    pub code: &'static str,
     /// What is wrong with it.
-    pub message: String,
+    pub detail: Cow<'static, str>,
 }
 
-/// What becomes of a connection after a reply.
+/// What became of a connection after a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
     /// It may serve another request.
@@ -40,11 +50,21 @@ pub enum Afterwards {
     Close,
 }
 
+/// Which request failed, as far as that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Occurrence<'o> {
+    /// The path of its target.
+    pub path: Option<&'o [u8]>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceId>,
+}
+
 impl Problem {
     /// A problem of this status.
     pub fn new(status: u16, detail: impl Into<String>) -> Problem {
         Problem {
             status,
+            code: code_of(status),
             detail: detail.into(),
             faults: Vec::new(),
             headers: Vec::new(),
@@ -53,11 +73,28 @@ impl Problem {
         }
     }
 
-    /// Adds a field at fault.
-    pub fn fault(mut self, field: impl Into<String>, message: impl Into<String>) -> Problem {
+    /// A request whose values are at fault; the faults are to be added.
+    pub fn invalid() -> Problem {
+        Problem::new(422, "Some values of the request are not acceptable.")
+    }
+
+    /// Sets what a program tells this problem by.
+    pub fn code(mut self, code: &'static str) -> Problem {
+        self.code = code;
+        self
+    }
+
+    /// Adds a part of the request at fault; see [`pointer`].
+    pub fn fault(
+        mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Problem {
         self.faults.push(FieldFault {
-            field: field.into(),
-            message: message.into(),
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
         });
         self
     }
@@ -76,26 +113,92 @@ impl Problem {
 
     /// Replies with this body instead of a problem document.
     pub fn with_body(mut self, content_type: &'static str, body: impl Into<Vec<u8>>) -> Problem {
-        self.body = Some((content_type, body.into()));
+        self.body = Some(Box::new((content_type, body.into())));
         self
     }
 
     /// The media type and bytes of the reply.
-    pub fn document(&self) -> (&'static str, Vec<u8>) {
-        if let Some((content_type, body)) = &self.body {
+    pub fn document(&self, occurrence: &Occurrence<'_>) -> (&'static str, Vec<u8>) {
+        if let Some((content_type, body)) = self.body.as_deref() {
             return (content_type, body.clone());
         }
+        let trace = occurrence.trace.map(TraceId::to_hex);
         let document = Document {
             kind: "about:blank",
             title: reason(self.status),
             status: self.status,
-            detail: &self.detail,
+            detail: self.told_detail(),
+            instance: occurrence.path.and_then(|path| str::from_utf8(path).ok()),
+            code: self.code,
+            trace_id: trace
+                .as_ref()
+                .map(|hex| str::from_utf8(hex).expect("hexadecimal digits are ASCII")),
             errors: &self.faults,
         };
         let body = serde_json::to_vec(&document).expect("strings and numbers are JSON");
-        ("application/problem+json", body)
+        (PROBLEM_JSON, body)
+    }
+
+    /// What a client may read.
+    fn told_detail(&self) -> &str {
+        match self.status {
+            500 => "The server failed to answer this request.",
+            _ => &self.detail,
+        }
     }
 }
+
+/// The JSON Pointer of a member of the outermost object.
+pub fn pointer(name: &str) -> String {
+    let mut pointer = String::with_capacity(name.len() + 1);
+    pointer.push('/');
+    for character in name.chars() {
+        match character {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            _ => pointer.push(character),
+        }
+    }
+    pointer
+}
+
+/// The code of a problem that has none of its own.
+fn code_of(status: u16) -> &'static str {
+    match status {
+        400 => "malformed",
+        401 => "unauthenticated",
+        403 => "forbidden",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        406 => "not_acceptable",
+        408 => "timeout",
+        409 => "conflict",
+        410 => "gone",
+        411 => "length_required",
+        412 => "precondition_failed",
+        413 => "too_large",
+        414 => "target_too_long",
+        415 => "unsupported_media_type",
+        417 => "expectation_failed",
+        421 => "misdirected",
+        422 => "validation_failed",
+        426 => "upgrade_required",
+        428 => "precondition_required",
+        429 => "rate_limited",
+        431 => "headers_too_large",
+        500 => "internal",
+        501 => "not_implemented",
+        502 => "bad_gateway",
+        503 => "unavailable",
+        504 => "gateway_timeout",
+        505 => "version_not_supported",
+        507 => "out_of_storage",
+        _ => "failed",
+    }
+}
+
+/// The media type of a problem document.
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 #[derive(Serialize)]
 struct Document<'p> {
@@ -105,34 +208,82 @@ struct Document<'p> {
     status: u16,
     #[serde(skip_serializing_if = "str::is_empty")]
     detail: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'p str>,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'p str>,
     #[serde(skip_serializing_if = "<[FieldFault]>::is_empty")]
     errors: &'p [FieldFault],
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::telemetry::trace_id::TraceParent;
+
     use super::*;
 
-    #[test]
-    fn a_document_names_every_field_at_fault() {
-        let problem = Problem::new(422, "Two fields are out of range.")
-            .fault("rows", "must be 1 to 255")
-            .fault("cols", "must be 1 to 255");
-        let (content_type, body) = problem.document();
+    fn json_of(problem: &Problem, occurrence: &Occurrence<'_>) -> serde_json::Value {
+        let (content_type, body) = problem.document(occurrence);
         assert_eq!(content_type, "application/problem+json");
-        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn a_document_names_every_part_at_fault() {
+        let problem = Problem::new(422, "Two fields are out of range.")
+            .fault("/rows", "out_of_range", "must be 1 to 255")
+            .fault(pointer("a/b~c"), "unknown", "is not known");
+        let json = json_of(&problem, &Occurrence::default());
         assert_eq!(json["type"], "about:blank");
         assert_eq!(json["title"], "Unprocessable Content");
-        assert_eq!(json["status"], 422);
-        assert_eq!(json["errors"][1]["field"], "cols");
+        assert_eq!(
+            (&json["status"], &json["code"]),
+            (&422.into(), &"validation_failed".into())
+        );
+        assert_eq!(json["errors"][0]["code"], "out_of_range");
+        assert_eq!(json["errors"][0]["detail"], "must be 1 to 255");
+        assert_eq!(json["errors"][1]["pointer"], "/a~1b~0c");
+    }
+
+    #[test]
+    fn a_document_says_which_request_failed() {
+        let header = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let occurrence = Occurrence {
+            path: Some(b"/api/v1/products/7"),
+            trace: TraceParent::parse(header).map(|parent| parent.trace),
+        };
+        let json = json_of(&Problem::new(409, "").code("out_of_stock"), &occurrence);
+        assert_eq!(json["instance"], "/api/v1/products/7");
+        assert_eq!(json["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(json["code"], "out_of_stock");
+    }
+
+    #[test]
+    fn what_went_wrong_inside_is_not_told() {
+        let problem = Problem::new(500, "disk I/O error in /var/lib/thirteen/commerce.db");
+        let json = json_of(&problem, &Occurrence::default());
+        assert_eq!(json["detail"], "The server failed to answer this request.");
+        assert_eq!(json["code"], "internal");
     }
 
     #[test]
     fn empty_parts_are_left_out() {
-        let (_, body) = Problem::new(404, "").document();
+        let (_, body) = Problem::new(404, "").document(&Occurrence::default());
         assert_eq!(
             String::from_utf8(body).unwrap(),
-            r#"{"type":"about:blank","title":"Not Found","status":404}"#
+            r#"{"type":"about:blank","title":"Not Found","status":404,"code":"not_found"}"#
         );
+    }
+
+    #[test]
+    fn every_status_that_fails_has_a_code_of_its_own() {
+        let failures = (400..600).filter(|status| !reason(*status).is_empty());
+        let mut codes: Vec<&str> = failures.map(code_of).collect();
+        let count = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
+        assert!(!codes.contains(&"failed"), "{codes:?}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use thirteen_kernels::http::{Connection, Version};
 
-use super::problem::{Afterwards, Problem};
+use super::problem::{Afterwards, Occurrence, Problem};
 use super::status::{has_no_body, reason};
 
 /// One reply: `status`, then any `header`s, then the body. What a handler leaves out is filled in
@@ -170,7 +170,10 @@ impl<'o> Reply<'o> {
     }
 
     /// Replaces whatever was written by a problem document.
-    pub(super) fn problem(&mut self, problem: &Problem) {
+    pub(super) fn problem(&mut self, problem: &Problem, occurrence: &Occurrence<'_>) {
+        if problem.status == 500 {
+            log_internal(problem, occurrence);
+        }
         self.out.truncate(self.frame.start);
         self.frame.stage = Stage::Nothing;
         if problem.connection == Afterwards::Close {
@@ -180,7 +183,7 @@ impl<'o> Reply<'o> {
         for (name, value) in &problem.headers {
             self.header(name, value);
         }
-        let (content_type, body) = problem.document();
+        let (content_type, body) = problem.document(occurrence);
         if content_type.is_empty() {
             self.empty();
         } else {
@@ -259,6 +262,17 @@ impl Prepared {
     /// The body alone.
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.head_bytes..]
+    }
+}
+
+/// Tells the operator what the client is not told.
+fn log_internal(problem: &Problem, occurrence: &Occurrence<'_>) {
+    let path = String::from_utf8_lossy(occurrence.path.unwrap_or_default());
+    match occurrence.trace {
+        Some(trace) => {
+            tracing::error!(target: "http", %path, ?trace, cause = %problem.detail, "internal error");
+        }
+        None => tracing::error!(target: "http", %path, cause = %problem.detail, "internal error"),
     }
 }
 
@@ -355,7 +369,8 @@ mod tests {
     fn a_problem_replaces_what_was_written() {
         let text = written(Connection::KeepAlive, Content::Sent, |reply| {
             reply.status(200).header("X-One", "1");
-            reply.problem(&Problem::new(404, "").header("X-Two", "2").closing());
+            let problem = Problem::new(404, "").header("X-Two", "2").closing();
+            reply.problem(&problem, &Occurrence::default());
         });
         assert!(text.starts_with("HTTP/1.1 404 Not Found\r\n"));
         assert!(text.contains("Connection: close\r\nX-Two: 2\r\n") && !text.contains("X-One"));

@@ -16,7 +16,7 @@ use crate::telemetry::{Clock, Fault, Operation};
 use super::conversation::converse;
 use super::date::DateLine;
 use super::lingering::linger;
-use super::problem::Problem;
+use super::problem::{Occurrence, Problem};
 use super::reply::{Content, Frame, Reply};
 use super::request::Request;
 use super::route::Route;
@@ -186,7 +186,8 @@ impl<A: Application> Server<A> {
         let mut out = stream.spare_buffer();
         let mut frame = Frame::closing(Content::Sent);
         let problem = Problem::new(503, "Too many connections.").header("Retry-After", "1");
-        Reply::new(&mut out, &mut frame, self.date.line()).problem(&problem);
+        Reply::new(&mut out, &mut frame, self.date.line())
+            .problem(&problem, &Occurrence::default());
         let server = self.clone();
         shard::spawn(async move {
             stream.set_deadline(Some(server.options.get().write_timeout));

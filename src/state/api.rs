@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
 };
-use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade};
+use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade, pointer};
 use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
@@ -164,7 +164,11 @@ fn problem_of_body(fault: BodyFault) -> Problem {
         BodyFault::Fields(faults) => {
             let problem = Problem::new(422, "Nothing was changed.");
             faults.into_iter().fold(problem, |problem, fault| {
-                problem.fault(fault.field, fault.message)
+                let pointer = match &*fault.field {
+                    "" => String::new(),
+                    name => pointer(name),
+                };
+                problem.fault(pointer, fault.code, fault.message)
             })
         }
     }

@@ -24,6 +24,8 @@ pub struct FieldFault {
     /// The field as the body names it, cut to [`NAME_BYTES_MAX`]; empty where the fault is in
     /// the body as a whole.
     pub field: String,
+    /// What a program tells the fault by.
+    pub code: &'static str,
     /// What it should be.
     pub message: Cow<'static, str>,
 }
@@ -77,6 +79,7 @@ pub fn change_of_body(body: &[u8]) -> Result<Change, BodyFault> {
     if faults.is_empty() && patch.fields().is_empty() {
         faults.push(FieldFault {
             field: String::new(),
+            code: "required",
             message: "no field is given".into(),
         });
     }
@@ -118,21 +121,24 @@ impl Fields {
         let set = match value {
             Value::Whole(value) => self.patch.with(field, value),
             Value::Hex(value) if takes_hex(field) => self.patch.with(field, value.into()),
-            Value::Hex(_) | Value::Other => return self.fault(field.name(), field.range_text()),
+            Value::Hex(_) | Value::Other => {
+                return self.fault(field.name(), "out_of_range", field.range_text());
+            }
         };
         match set {
             Ok(patch) => self.patch = patch,
-            Err(_) => self.fault(field.name(), field.range_text()),
+            Err(_) => self.fault(field.name(), "out_of_range", field.range_text()),
         }
     }
 
-    fn fault(&mut self, field: &str, message: impl Into<Cow<'static, str>>) {
+    fn fault(&mut self, field: &str, code: &'static str, message: impl Into<Cow<'static, str>>) {
         // The bound keeps a body of many unknown names from being answered by a longer one.
         if self.faults.len() < FAULTS_MAX {
             let end = field.floor_char_boundary(NAME_BYTES_MAX);
             let field = field[..end].to_owned();
             self.faults.push(FieldFault {
                 field,
+                code,
                 message: message.into(),
             });
         }
@@ -159,12 +165,16 @@ impl<'de> Deserialize<'de> for Fields {
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     let Some(field) = Field::from_name(&name) else {
                         map.next_value::<IgnoredAny>()?;
-                        fields.fault(&name, "is not a field of the configuration");
+                        fields.fault(
+                            &name,
+                            "unknown_field",
+                            "is not a field of the configuration",
+                        );
                         continue;
                     };
                     let value = map.next_value::<Value>()?;
                     if seen.contains(field) {
-                        fields.fault(&name, "is given twice");
+                        fields.fault(&name, "duplicate", "is given twice");
                     } else {
                         seen = seen.with(field);
                         fields.take(field, value);

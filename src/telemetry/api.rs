@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::context::{self, Context};
-use crate::http::{Exchange, Problem, Reply, Request};
+use crate::http::{Exchange, Problem, Reply, Request, pointer};
 use crate::limits::{CAPTURE_SECONDS_DEFAULT, CAPTURE_SECONDS_MAX, SHARD_PATIENCE};
 use crate::routes::DOORS;
 use crate::serve;
@@ -248,13 +248,17 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
     for pair in request.query() {
         let (name, value) = pair?;
         if name != "seconds" {
-            return Err(Problem::new(422, "").fault(name, "is no parameter of this resource"));
+            return Err(Problem::invalid().fault(
+                pointer(&name),
+                "unknown_parameter",
+                "is no parameter of this resource",
+            ));
         }
         length = value.parse().ok().and_then(CaptureSeconds::new);
     }
     length.ok_or_else(|| {
         let range = format!("must be 1 to {CAPTURE_SECONDS_MAX}");
-        Problem::new(422, "").fault("seconds", range)
+        Problem::invalid().fault("/seconds", "out_of_range", range)
     })
 }
 

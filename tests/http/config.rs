@@ -134,7 +134,7 @@ fn every_faulty_field_is_told_and_nothing_is_changed() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|error| error["field"].as_str().unwrap())
+            .map(|error| error["pointer"].as_str().unwrap().trim_start_matches('/'))
             .collect();
         assert_eq!(told, *fields, "{body}");
     }

@@ -192,9 +192,11 @@ fn problems_have_their_shape() {
             "title": "Unprocessable Content",
             "status": 422,
             "detail": "Two fields.",
+            "instance": "/problem",
+            "code": "validation_failed",
             "errors": [
-                {"field": "rows", "message": "must be 1 to 255"},
-                {"field": "cols", "message": "must be 1 to 255"},
+                {"pointer": "/rows", "code": "out_of_range", "detail": "must be 1 to 255"},
+                {"pointer": "/cols", "code": "out_of_range", "detail": "must be 1 to 255"},
             ],
         })
     );
