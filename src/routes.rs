@@ -1,14 +1,12 @@
 //! The route tables: every URL of the product.
 
-use thirteen_kernels::http::Method::{Get, Post};
-
 use crate::context::Context;
 use crate::http::Access::Operator;
 use crate::http::RateClass::Write;
-use crate::http::{Handler, Route, get};
+use crate::http::{Route, get, post};
 use crate::limits::CONFIG_BODY_BYTES_MAX;
 use crate::telemetry::RouteLabel;
-use crate::{state, telemetry, waiting};
+use crate::{state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -41,13 +39,13 @@ fn api() -> Vec<Route<Context>> {
     vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
-        Route::new(Get, "/readyz", waiting!(telemetry::api::ready)),
-        Route::new(Get, "/api/v1/status", waiting!(telemetry::api::status)),
+        get("/readyz", telemetry::api::ready),
+        get("/api/v1/status", telemetry::api::status),
         get("/api/config", state::api::read),
-        Route::new(Post, "/api/config", waiting!(state::api::update))
+        post("/api/config", state::api::update)
             .rate(Write)
             .body(CONFIG_BODY_BYTES_MAX),
-        Route::new(Get, "/_ws/config", Handler::Live(state::api::FOLLOW)),
+        Route::live("/_ws/config", state::api::FOLLOW),
     ]
 }
 
@@ -55,20 +53,11 @@ fn ops() -> Vec<Route<Context>> {
     vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
-        Route::new(Get, "/readyz", waiting!(telemetry::api::ready)),
-        Route::new(Get, "/api/health", waiting!(telemetry::api::report)),
-        Route::new(Get, "/metrics", waiting!(telemetry::api::metrics)),
-        Route::new(
-            Get,
-            "/api/profile/metrics",
-            waiting!(telemetry::api::profile),
-        ),
-        Route::new(
-            Get,
-            "/api/profile/flamegraph",
-            waiting!(telemetry::api::flamegraph),
-        )
-        .access(Operator),
+        get("/readyz", telemetry::api::ready),
+        get("/api/health", telemetry::api::report),
+        get("/metrics", telemetry::api::metrics),
+        get("/api/profile/metrics", telemetry::api::profile),
+        get("/api/profile/flamegraph", telemetry::api::flamegraph).access(Operator),
     ]
 }
 
@@ -76,6 +65,6 @@ fn registry() -> Vec<Route<Context>> {
     vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
-        Route::new(Get, "/readyz", waiting!(telemetry::api::ready)),
+        get("/readyz", telemetry::api::ready),
     ]
 }

@@ -14,6 +14,7 @@ use crate::telemetry::Fault;
 use super::body::{Body, BodyFault};
 use super::date::DateLine;
 use super::input::Input;
+use super::outcome::Answer;
 use super::problem::Problem;
 use super::reply::{Content, Frame, Reply, Stage};
 use super::request::Request;
@@ -72,6 +73,16 @@ impl<'x> Exchange<'x> {
         self.close_if_body_stays();
         self.wire.date.refresh(shard::turn_began());
         Reply::new(self.wire.out, &mut self.frame, self.wire.date.line())
+    }
+
+    /// Writes what a handler gave back.
+    pub(super) fn conclude(&mut self, answer: impl Answer) -> Result<(), Problem> {
+        if self.frame.stage == Stage::Nothing {
+            let request = self.request;
+            return answer.write(&request, &mut self.reply());
+        }
+        let request = self.request;
+        answer.write(&request, &mut self.resume_reply())
     }
 
     /// Replies with stored bytes, which are sent from where they are.

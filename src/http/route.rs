@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use thirteen_kernels::http::Method;
 
+use crate::limits::BODY_BYTES_MAX;
+
+use super::endpoint::{Describing, Endpoint};
 use super::exchange::Exchange;
 use super::live::Live;
 use super::problem::Problem;
@@ -26,6 +29,10 @@ pub struct Route<A: 'static> {
     pub body_bytes_max: u64,
     /// What answers.
     pub handler: Handler<A>,
+    /// What the handler's types say, for the OpenAPI document.
+    pub describe: Describing,
+    /// The path of the handler's function.
+    pub name: &'static str,
 }
 
 /// Who may use a route.
@@ -57,9 +64,9 @@ pub enum Handler<A: 'static> {
 }
 
 /// A function that answers at once.
-pub type PlainHandler<A> = fn(&A, &Request<'_>, &mut Reply<'_>) -> Result<(), Problem>;
-/// A function that may wait; `async fn`s are wrapped by [`waiting!`](crate::waiting).
-pub type WaitingHandler<A> = for<'x> fn(&'x A, &'x mut Exchange<'_>) -> Outcome<'x>;
+pub type PlainHandler<A> = Box<dyn Fn(&A, &Request<'_>, &mut Reply<'_>) -> Result<(), Problem>>;
+/// A function that may wait.
+pub type WaitingHandler<A> = Box<dyn for<'x> Fn(&'x A, &'x mut Exchange<'_>) -> Outcome<'x>>;
 /// What a [`WaitingHandler`] gives back.
 pub type Outcome<'x> = Pin<Box<dyn Future<Output = Result<(), Problem>> + 'x>>;
 
@@ -79,50 +86,72 @@ pub type Begin = Box<dyn FnOnce(Live) -> Session>;
 pub type Session = Pin<Box<dyn Future<Output = ()>>>;
 
 impl<A> Route<A> {
-    /// A row for everyone, free and without a body.
-    pub const fn new(method: Method, path: &'static str, handler: Handler<A>) -> Route<A> {
+    /// A row that is free and takes no body; the endpoint's principal says who may come.
+    pub fn new<M>(method: Method, path: &'static str, endpoint: impl Endpoint<A, M>) -> Route<A> {
+        let mounted = endpoint.mount();
         Route {
             method,
+            path,
+            access: mounted.access,
+            rate: RateClass::Free,
+            body_bytes_max: 0,
+            handler: mounted.handler,
+            describe: mounted.describe,
+            name: mounted.name,
+        }
+    }
+
+    /// A row that becomes a WebSocket.
+    pub fn live(path: &'static str, upgrade: Upgrade<A>) -> Route<A> {
+        Route {
+            method: Method::Get,
             path,
             access: Access::Anyone,
             rate: RateClass::Free,
             body_bytes_max: 0,
-            handler,
+            handler: Handler::Live(upgrade),
+            describe: |_, _| {},
+            name: "websocket",
         }
     }
 
     /// Restricts who may come.
-    pub const fn access(mut self, access: Access) -> Route<A> {
+    pub fn access(mut self, access: Access) -> Route<A> {
         self.access = access;
         self
     }
 
     /// Counts requests against a budget.
-    pub const fn rate(mut self, rate: RateClass) -> Route<A> {
+    pub fn rate(mut self, rate: RateClass) -> Route<A> {
         self.rate = rate;
         self
     }
 
     /// Takes a body of at most so many bytes.
-    pub const fn body(mut self, bytes_max: u64) -> Route<A> {
+    pub fn body(mut self, bytes_max: u64) -> Route<A> {
         self.body_bytes_max = bytes_max;
         self
     }
 }
 
-/// A GET row that answers at once.
-pub const fn get<A>(path: &'static str, handler: PlainHandler<A>) -> Route<A> {
-    Route::new(Method::Get, path, Handler::Plain(handler))
+/// A GET row.
+pub fn get<A, M>(path: &'static str, endpoint: impl Endpoint<A, M>) -> Route<A> {
+    Route::new(Method::Get, path, endpoint)
 }
 
-/// Wraps an `async fn(&A, &mut Exchange<'_>) -> Result<(), Problem>` for a route table.
-#[macro_export]
-macro_rules! waiting {
-    ($handler:path) => {
-        $crate::http::Handler::Waiting(|application, exchange| {
-            ::std::boxed::Box::pin($handler(application, exchange))
-        })
-    };
+/// A POST row, which takes a body of the usual size.
+pub fn post<A, M>(path: &'static str, endpoint: impl Endpoint<A, M>) -> Route<A> {
+    Route::new(Method::Post, path, endpoint).body(BODY_BYTES_MAX)
+}
+
+/// A PUT row, which takes a body of the usual size.
+pub fn put<A, M>(path: &'static str, endpoint: impl Endpoint<A, M>) -> Route<A> {
+    Route::new(Method::Put, path, endpoint).body(BODY_BYTES_MAX)
+}
+
+/// A DELETE row.
+pub fn delete<A, M>(path: &'static str, endpoint: impl Endpoint<A, M>) -> Route<A> {
+    Route::new(Method::Delete, path, endpoint)
 }
 
 /// The method as metrics and `Allow` name it.

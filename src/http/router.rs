@@ -341,14 +341,18 @@ const HEAD: usize = 1;
 
 #[cfg(test)]
 mod tests {
-    use super::super::route::Handler;
+    use super::super::problem::Problem;
+    use super::super::reply::Reply;
+    use super::super::request::Request;
     use super::*;
 
     fn router(rows: &[(Method, &'static str)]) -> Router<()> {
-        let handler = || Handler::Plain::<()>(|_, _, _| Ok(()));
+        fn nothing(_: &(), _: &Request<'_>, _: &mut Reply<'_>) -> Result<(), Problem> {
+            Ok(())
+        }
         Router::new(
             rows.iter()
-                .map(|(method, path)| Route::new(*method, path, handler()))
+                .map(|(method, path)| Route::new(*method, path, nothing))
                 .collect(),
         )
     }

@@ -47,7 +47,7 @@ pub fn read_query<T: Object>(
     let mut faults = Faults::default();
     let mut fields = T::Partial::default();
     for (name, value) in pairs {
-        let at = At::Parameter(&name);
+        let at = At::Key(&At::Root, &name);
         if !fields.offer(&name, Raw::Text(&value), &at, &mut faults) {
             faults.add(
                 &at,
@@ -56,7 +56,7 @@ pub fn read_query<T: Object>(
             );
         }
     }
-    let whole = fields.finish(&At::Parameter(""), &mut faults);
+    let whole = fields.finish(&At::Root, &mut faults);
     settle(whole, faults)
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// One fault of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// A JSON pointer into the body (RFC 6901), or `?name` for a parameter of the query.
+    /// A JSON pointer into the body (RFC 6901), or into the query as if it were an object.
     pub pointer: String,
     /// What kind of fault, for programs.
     pub code: &'static str,
@@ -28,8 +28,6 @@ pub enum At<'p> {
     Key(&'p At<'p>, &'p str),
     /// An element of an array.
     Index(&'p At<'p>, usize),
-    /// A parameter of the query.
-    Parameter(&'p str),
 }
 
 impl Faults {
@@ -74,10 +72,6 @@ impl At<'_> {
             At::Index(parent, index) => {
                 parent.write(out);
                 write!(out, "/{index}").expect("a string takes everything");
-            }
-            At::Parameter(name) => {
-                out.push('?');
-                out.push_str(name);
             }
         }
     }

@@ -29,8 +29,6 @@ pub use fault::{At, Fault, Faults};
 pub use list::List;
 pub use number::{Amount, Int};
 pub use schema::{Describe, Schemas, merge};
-pub use shape::{
-    Fields, Object, Property, Raw, Read, Slot, object_schema, place_of, property, read_object,
-};
+pub use shape::{Fields, Object, Property, Raw, Read, Slot, object_schema, property, read_object};
 pub use text::{Slug, Text};
 pub use time::Time;

@@ -73,6 +73,7 @@ pub trait Object: Sized {
 }
 
 /// One field as a schema describes it.
+#[derive(Debug)]
 pub struct Property {
     /// The name.
     pub name: &'static str,
@@ -161,14 +162,6 @@ pub fn read_object<T: Object>(raw: Raw<'_, '_>, at: &At<'_>, faults: &mut Faults
     fields.finish(at, faults).filter(|_| is_known)
 }
 
-/// Where the field of a shape stands below its parent: in a body by its key, in a query by name.
-pub fn place_of<'p>(parent: &'p At<'p>, name: &'p str) -> At<'p> {
-    match parent {
-        At::Parameter(_) => At::Parameter(name),
-        At::Root | At::Key(..) | At::Index(..) => At::Key(parent, name),
-    }
-}
-
 /// The schema of an object from those of its fields.
 pub fn object_schema(properties: Vec<Property>, doc: &[&str]) -> Schema {
     let required: Vec<_> = properties
@@ -232,11 +225,11 @@ macro_rules! shape {
     ($(#[doc = $doc:literal])* $vis:vis struct $name:ident reads writes $fields:tt) => {
         $crate::shape!(@struct [#[derive(Clone, Debug, ::serde::Serialize)]]
             [$($doc)*] $vis $name $fields);
-        $crate::shape!(@reads [$($doc)*] $name $fields { "additionalProperties": false });
+        $crate::shape!(@reads [$($doc)*] $vis $name $fields { "additionalProperties": false });
     };
     ($(#[doc = $doc:literal])* $vis:vis struct $name:ident reads $fields:tt) => {
         $crate::shape!(@struct [#[derive(Clone, Debug)]] [$($doc)*] $vis $name $fields);
-        $crate::shape!(@reads [$($doc)*] $name $fields { "additionalProperties": false });
+        $crate::shape!(@reads [$($doc)*] $vis $name $fields { "additionalProperties": false });
     };
     ($(#[doc = $doc:literal])* $vis:vis struct $name:ident writes $fields:tt) => {
         $crate::shape!(@struct [#[derive(Clone, Debug, ::serde::Serialize)]]
@@ -278,7 +271,7 @@ macro_rules! shape {
             }
         }
     };
-    (@reads [$($doc:literal)*] $name:ident {
+    (@reads [$($doc:literal)*] $vis:vis $name:ident {
         $($(#[doc = $field_doc:literal])* $field_vis:vis $field:ident: $type:ty,)*
         $(..$flat_vis:vis $flat:ident: $flat_type:ty $(,)?)?
     } { $($extra:tt)* }) => {
@@ -298,7 +291,7 @@ macro_rules! shape {
         const _: () = {
             #[derive(Default)]
             #[allow(missing_docs, unreachable_pub, reason = "it cannot be named from outside")]
-            pub struct Partial {
+            $vis struct Partial {
                 $($field: $crate::json::Slot<$type>,)*
                 $($flat: <$flat_type as $crate::json::Object>::Partial,)?
             }
@@ -326,7 +319,7 @@ macro_rules! shape {
                     faults: &mut $crate::json::Faults,
                 ) -> Option<$name> {
                     $(let $field = self.$field.take(
-                        &$crate::json::place_of(parent, stringify!($field)), faults,
+                        &$crate::json::At::Key(parent, stringify!($field)), faults,
                     );)*
                     $(let $flat = $crate::json::Fields::finish(self.$flat, parent, faults);)?
                     Some($name { $($field: $field?,)* $($flat: $flat?,)? })

@@ -132,6 +132,7 @@ fn an_update_keeps_clears_and_sets() {
         Change::Set(Slug::parse("a").unwrap())
     );
     assert_eq!(faults::<Update>(r#"{"slug":1,"flag":1}"#).len(), 2);
+    assert_eq!(read::<Update>(r#"{"flag":true}"#).unwrap().flag, Some(true));
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn a_query_reads_like_a_body() {
     ]);
     assert_eq!(
         faulty.unwrap_err().pointers(),
-        ["?limit", "?limits", "?colours/0", "?limit"]
+        ["/limit", "/limits", "/colours/0", "/limit"]
     );
 }
 

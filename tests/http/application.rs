@@ -7,11 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use thirteen::http::websocket::{OriginPolicy, Subprotocols, Terms, accept};
 use thirteen::http::{
-    Application, Begin, ConnectionChange, Event, Exchange, Handler, Live, Observation, Problem,
-    Reply, Request, Route, Upgrade, get,
+    Application, Begin, ConnectionChange, Event, Exchange, Live, Observation, Problem, Reply,
+    Request, Route, Upgrade, get,
 };
 use thirteen::shard::Flag;
-use thirteen::waiting;
 use thirteen_kernels::http::Method::{Delete, Get, Post, Put};
 
 /// What handlers reach, and what the server told.
@@ -61,18 +60,18 @@ pub(crate) fn routes() -> Vec<Route<Workbench>> {
         get("/items/special", special),
         get("/items/:id/parts/:part", part),
         get("/files/*rest", file),
-        Route::new(Delete, "/items/:id", waiting!(remove)),
-        Route::new(Post, "/echo", waiting!(echo)).body(ECHO_BYTES_MAX),
-        Route::new(Put, "/count", waiting!(count)).body(COUNT_BYTES_MAX),
-        Route::new(Post, "/ignore", waiting!(ignore)).body(COUNT_BYTES_MAX),
-        Route::new(Get, "/gate", waiting!(gate)),
-        Route::new(Get, "/late", waiting!(late)),
-        Route::new(Get, "/stream", waiting!(stream)),
-        Route::new(Get, "/cut", waiting!(cut)),
-        Route::new(Get, "/stored", waiting!(stored)),
-        Route::new(Get, "/panic/waiting", waiting!(panic_later)),
-        Route::new(Get, "/panic/streaming", waiting!(panic_amid)),
-        Route::new(Get, "/socket", Handler::Live(SOCKET)),
+        Route::new(Delete, "/items/:id", remove),
+        Route::new(Post, "/echo", echo).body(ECHO_BYTES_MAX),
+        Route::new(Put, "/count", count).body(COUNT_BYTES_MAX),
+        Route::new(Post, "/ignore", ignore).body(COUNT_BYTES_MAX),
+        Route::new(Get, "/gate", gate),
+        Route::new(Get, "/late", late),
+        Route::new(Get, "/stream", stream),
+        Route::new(Get, "/cut", cut),
+        Route::new(Get, "/stored", stored),
+        Route::new(Get, "/panic/waiting", panic_later),
+        Route::new(Get, "/panic/streaming", panic_amid),
+        Route::live("/socket", SOCKET),
     ]
 }
 

@@ -1,0 +1,227 @@
+//! Handlers whose signature says who may call, what comes in and what goes out.
+//!
+//! A handler is a function of the application, a value that proves who calls ([`Guard`]), what
+//! the request holds ([`Query`], [`Body`]), and the request and reply or the exchange:
+//!
+//! ```ignore
+//! fn read(&Context, Anyone, &Request, &mut Reply) -> Result<Written<Product>, Problem>
+//! fn list(&Context, Admin, Query<Filter>, &Request, &mut Reply) -> Result<Page<User>, Problem>
+//! async fn create(&Context, Admin, Body<New>, &mut Exchange) -> Result<Created<Category>, Problem>
+//! ```
+//!
+//! The route's row takes the function as it is; its access column and its part of the OpenAPI
+//! document follow from the types.
+
+use std::future::Future;
+
+use crate::json::{Describe, Object, Read, Schemas};
+
+use super::exchange::Exchange;
+use super::inputs::{Body, Query};
+use super::outcome::Answer;
+use super::problem::Problem;
+use super::reply::Reply;
+use super::request::Request;
+use super::route::{Access, Handler};
+
+/// A value that proves who calls; a handler that takes one cannot be reached without it.
+pub trait Guard<A>: Sized + 'static {
+    /// Who gets one, for the route's row.
+    const ACCESS: Access;
+
+    /// The proof; 401 where nobody is known to call, 403 where it is somebody else.
+    fn admit(application: &A, request: &Request<'_>) -> Result<Self, Problem>;
+}
+
+/// What a handler that waits takes of a request besides its head.
+pub trait Input: Sized + 'static {
+    /// Reads it; 400, 415 or 422 where it is not what was asked for.
+    fn read(exchange: &mut Exchange<'_>) -> impl Future<Output = Result<Self, Problem>>;
+
+    /// Describes it.
+    fn describe(schemas: &mut Schemas, signature: &mut Signature);
+}
+
+/// What the OpenAPI document says of a handler, from its types.
+#[derive(Debug, Default)]
+pub struct Signature {
+    /// The parameters of the query.
+    pub query: Vec<crate::json::Property>,
+    /// The schema of the body.
+    pub body: Option<serde_json::Value>,
+    /// The status of a reply that did what was asked, and the schema of its body.
+    pub replies: Vec<(u16, Option<serde_json::Value>)>,
+}
+
+/// Fills in an [`Signature`].
+pub type Describing = fn(&mut Schemas, &mut Signature);
+
+/// A function that can stand in a route's row. `M` only tells its forms apart.
+pub trait Endpoint<A: 'static, M> {
+    /// What the row gets of it.
+    fn mount(self) -> Mounted<A>;
+}
+
+/// A handler as a row holds it.
+pub struct Mounted<A: 'static> {
+    /// Who may call.
+    pub access: Access,
+    /// What answers.
+    pub handler: Handler<A>,
+    /// What its types say.
+    pub describe: Describing,
+    /// The path of the function, which the document's names come from.
+    pub name: &'static str,
+}
+
+impl<A: 'static, F> Endpoint<A, Bare> for F
+where
+    F: Fn(&A, &Request<'_>, &mut Reply<'_>) -> Result<(), Problem> + Copy + Send + Sync + 'static,
+{
+    fn mount(self) -> Mounted<A> {
+        mounted::<A, F>(Access::Anyone, Handler::Plain(Box::new(self)), |_, _| {})
+    }
+}
+
+impl<A: 'static, F> Endpoint<A, BareWaiting> for F
+where
+    F: for<'x, 'y> AsyncFn(&'x A, &'x mut Exchange<'y>) -> Result<(), Problem> + Copy + 'static,
+{
+    fn mount(self) -> Mounted<A> {
+        let handler = Handler::Waiting(Box::new(move |application, exchange| {
+            Box::pin(async move { self(application, exchange).await })
+        }));
+        mounted::<A, F>(Access::Anyone, handler, |_, _| {})
+    }
+}
+
+impl<A: 'static, P, R, F> Endpoint<A, Plain<(P, R)>> for F
+where
+    P: Guard<A>,
+    R: Answer,
+    F: Fn(&A, P, &Request<'_>, &mut Reply<'_>) -> Result<R, Problem> + Copy + 'static,
+{
+    fn mount(self) -> Mounted<A> {
+        let handler = Handler::Plain(Box::new(move |application, request, reply| {
+            let principal = P::admit(application, request)?;
+            let answer = self(application, principal, request, reply)?;
+            answer.write(request, reply)
+        }));
+        mounted::<A, F>(P::ACCESS, handler, R::describe)
+    }
+}
+
+impl<A: 'static, P, Q, R, F> Endpoint<A, Plain<(P, Q, R)>> for F
+where
+    P: Guard<A>,
+    Q: Object + 'static,
+    R: Answer,
+    F: Fn(&A, P, Query<Q>, &Request<'_>, &mut Reply<'_>) -> Result<R, Problem> + Copy + 'static,
+{
+    fn mount(self) -> Mounted<A> {
+        let handler = Handler::Plain(Box::new(move |application, request, reply| {
+            let principal = P::admit(application, request)?;
+            let query = Query::of(request)?;
+            let answer = self(application, principal, query, request, reply)?;
+            answer.write(request, reply)
+        }));
+        mounted::<A, F>(P::ACCESS, handler, |schemas, signature| {
+            Query::<Q>::describe(schemas, signature);
+            R::describe(schemas, signature);
+        })
+    }
+}
+
+impl<A: 'static, P, R, F> Endpoint<A, Waiting<(P, R)>> for F
+where
+    P: Guard<A>,
+    R: Answer,
+    F: for<'x, 'y> AsyncFn(&'x A, P, &'x mut Exchange<'y>) -> Result<R, Problem> + Copy + 'static,
+{
+    fn mount(self) -> Mounted<A> {
+        let handler = Handler::Waiting(Box::new(move |application, exchange| {
+            Box::pin(async move {
+                let principal = P::admit(application, &exchange.request())?;
+                let answer = self(application, principal, exchange).await?;
+                exchange.conclude(answer)
+            })
+        }));
+        mounted::<A, F>(P::ACCESS, handler, R::describe)
+    }
+}
+
+impl<A: 'static, P, I, R, F> Endpoint<A, Waiting<(P, I, R)>> for F
+where
+    P: Guard<A>,
+    I: Input,
+    R: Answer,
+    F: for<'x, 'y> AsyncFn(&'x A, P, I, &'x mut Exchange<'y>) -> Result<R, Problem>
+        + Copy
+        + 'static,
+{
+    fn mount(self) -> Mounted<A> {
+        let handler = Handler::Waiting(Box::new(move |application, exchange| {
+            Box::pin(async move {
+                let principal = P::admit(application, &exchange.request())?;
+                let input = I::read(exchange).await?;
+                let answer = self(application, principal, input, exchange).await?;
+                exchange.conclude(answer)
+            })
+        }));
+        mounted::<A, F>(P::ACCESS, handler, |schemas, signature| {
+            I::describe(schemas, signature);
+            R::describe(schemas, signature);
+        })
+    }
+}
+
+fn mounted<A, F>(access: Access, handler: Handler<A>, describe: Describing) -> Mounted<A> {
+    let name = std::any::type_name::<F>();
+    Mounted {
+        access,
+        handler,
+        describe,
+        name,
+    }
+}
+
+impl<T: Read + Describe + 'static> Input for Body<T> {
+    async fn read(exchange: &mut Exchange<'_>) -> Result<Body<T>, Problem> {
+        Body::of(exchange).await
+    }
+
+    fn describe(schemas: &mut Schemas, signature: &mut Signature) {
+        signature.body = Some(T::schema(schemas));
+    }
+}
+
+impl<T: Object + 'static> Input for Query<T> {
+    async fn read(exchange: &mut Exchange<'_>) -> Result<Query<T>, Problem> {
+        Query::of(&exchange.request())
+    }
+
+    fn describe(schemas: &mut Schemas, signature: &mut Signature) {
+        T::properties(schemas, &mut signature.query);
+    }
+}
+
+impl<Q: Input, B: Input> Input for (Q, B) {
+    async fn read(exchange: &mut Exchange<'_>) -> Result<(Q, B), Problem> {
+        let first = Q::read(exchange).await?;
+        Ok((first, B::read(exchange).await?))
+    }
+
+    fn describe(schemas: &mut Schemas, signature: &mut Signature) {
+        Q::describe(schemas, signature);
+        B::describe(schemas, signature);
+    }
+}
+
+/// The form of handlers that answer everyone at once.
+pub struct Bare(());
+/// The form of handlers that answer everyone and may wait.
+pub struct BareWaiting(());
+/// The forms of guarded handlers that answer at once.
+pub struct Plain<T>(std::marker::PhantomData<T>);
+/// The forms of guarded handlers that may wait.
+pub struct Waiting<T>(std::marker::PhantomData<T>);
