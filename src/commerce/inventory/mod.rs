@@ -1,0 +1,3 @@
+//! How much there is of each product and variant.
+
+pub mod sql;
