@@ -106,6 +106,7 @@ fn pages(criterion: &mut Criterion) {
                     started,
                     config,
                     log_lines_dropped: 0,
+                    stores: &[],
                 };
                 page.write(format, &mut out);
             });

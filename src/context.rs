@@ -19,6 +19,7 @@ use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
+use crate::store::Store;
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
 use crate::telemetry::trace_id::{IdSource, TraceParent};
 use crate::telemetry::{
@@ -58,6 +59,8 @@ pub struct House {
     pub data: PathBuf,
     /// The log.
     pub log: Sink,
+    /// The shop's store.
+    pub commerce: Arc<Store>,
     /// Changes of the configuration, counted by peer.
     pub writes: RateTable,
     /// The secret of the keys that rates are counted by.

@@ -2,12 +2,14 @@
 
 pub mod auth;
 pub mod cli;
+pub mod commerce;
 pub mod context;
 pub mod doors;
 pub mod http;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod openapi;
 pub mod ring;
 pub mod routes;
 pub mod serve;
@@ -15,4 +17,5 @@ pub mod settings;
 pub mod shard;
 pub mod startup;
 pub mod state;
+pub mod store;
 pub mod telemetry;

@@ -66,6 +66,41 @@ pub const RATE_LIMIT_MAX: u32 = 1_000_000;
 /// Peers whose rates are told apart; more of them share counts.
 pub const RATE_KEYS_EXPECTED: usize = 16 << 10;
 
+/// Commands of one shard that wait for a store's writer; one more is refused.
+pub const STORE_QUEUE_MAX: usize = 1024;
+/// Commands in one transaction: bounds how long its first one waits for the commit.
+pub const STORE_BATCH_COMMANDS_MAX: usize = 512;
+/// How long commands are taken into one transaction.
+pub const STORE_BATCH_PATIENCE: Duration = Duration::from_millis(5);
+/// How long the writer waits for another process that writes.
+pub const STORE_BUSY_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a reader waits while another process recovers the log: a shard stands still.
+pub const STORE_READER_BUSY_PATIENCE: Duration = Duration::from_millis(250);
+/// Pages that the writer keeps in memory.
+pub const STORE_WRITER_CACHE_KIB: i64 = 32 << 10;
+/// Pages that each reader keeps in memory; the system's cache holds the others.
+pub const STORE_READER_CACHE_KIB: i64 = 16 << 10;
+/// Statements that a connection keeps prepared, a few KiB each.
+pub const STORE_STATEMENTS_MAX: usize = 512;
+/// Frames of the log, a page each, that are copied into the database when nobody waits.
+pub const STORE_CHECKPOINT_FRAMES: i32 = 1000;
+/// Frames of the log that are copied even though commands wait.
+pub const STORE_CHECKPOINT_FRAMES_MAX: i32 = 4000;
+/// What is kept of a log that has grown, once it starts over.
+pub const STORE_WAL_KEPT_BYTES: i64 = 64 << 20;
+/// How often a store whose disk failed tries to write.
+pub const STORE_PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Threads of a store's heavy lane.
+pub const STORE_HEAVY_THREADS: usize = 2;
+/// Heavy reads that wait for such a thread; one more is refused.
+pub const STORE_HEAVY_QUEUE_MAX: usize = 64;
+/// How long a heavy read may take.
+pub const STORE_HEAVY_PATIENCE: Duration = Duration::from_secs(10);
+/// Steps of SQLite's machine between two looks at that deadline, some 0.1 ms.
+pub const STORE_HEAVY_STEPS: i32 = 10_000;
+/// When a client whose write found no room may come again.
+pub const STORE_RETRY_SECONDS: u32 = 1;
+
 /// Log lines that wait to be written, some 2 MiB of usual ones; a shard that floods loses lines
 /// before it loses time.
 pub const LOG_QUEUE_LINES_MAX: usize = 8192;
@@ -106,6 +141,11 @@ const _: () = {
     assert!(SHARD_PATIENCE.as_millis() < START_PATIENCE.as_millis());
 
     assert!(DISK_FREE_BYTES_MIN < DISK_FREE_BYTES_ADVISED);
+    // One shard's queue fills more than one transaction, so the writer never idles for its sake.
+    assert!(STORE_QUEUE_MAX >= STORE_BATCH_COMMANDS_MAX);
+    assert!(0 < STORE_CHECKPOINT_FRAMES && STORE_CHECKPOINT_FRAMES < STORE_CHECKPOINT_FRAMES_MAX);
+    // A log that must be copied is no larger than what is kept of it.
+    assert!(STORE_CHECKPOINT_FRAMES_MAX as i64 * (4 << 10) <= STORE_WAL_KEPT_BYTES);
     // The longest text fits a batch with the rest of its line.
     assert!(LOG_TEXT_BYTES_MAX * 2 <= LOG_BATCH_BYTES_MAX);
     // Who waits for the log does not give up before the output's own time is over.

@@ -6,7 +6,7 @@ use crate::http::RateClass::Write;
 use crate::http::{Route, get, post};
 use crate::limits::CONFIG_BODY_BYTES_MAX;
 use crate::telemetry::RouteLabel;
-use crate::{state, telemetry};
+use crate::{openapi, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -41,6 +41,7 @@ fn api() -> Vec<Route<Context>> {
         get("/livez", telemetry::api::live),
         get("/readyz", telemetry::api::ready),
         get("/api/v1/status", telemetry::api::status),
+        get("/api/v1/openapi.json", openapi::api::read),
         get("/api/config", state::api::read),
         post("/api/config", state::api::update)
             .rate(Write)

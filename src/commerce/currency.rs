@@ -12,7 +12,12 @@ pub struct Currency(&'static str);
 impl Currency {
     /// The currency of a code of three capitals.
     pub fn parse(code: &str) -> Option<Currency> {
-        let tables = [WITH_NO_DIGITS, WITH_TWO_DIGITS, WITH_THREE_DIGITS, WITH_FOUR_DIGITS];
+        let tables = [
+            WITH_NO_DIGITS,
+            WITH_TWO_DIGITS,
+            WITH_THREE_DIGITS,
+            WITH_FOUR_DIGITS,
+        ];
         let known = tables.into_iter().flat_map(|table| table.split(' '));
         known.into_iter().find(|known| *known == code).map(Currency)
     }

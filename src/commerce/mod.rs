@@ -1,9 +1,10 @@
-//! The shop: what is sold, to whom, and what becomes of it.
+//! The shop: each resource is a folder of `api`, `rules` and `sql`.
 //!
 //! - `catalog`: products, categories, variants, attributes, search;
 //! - `inventory`: how much there is of each;
-//! - `currency`: ISO 4217.
+//! - `currency`: ISO 4217; `schema`: the tables and the list of all statements.
 
 pub mod catalog;
 pub mod currency;
 pub mod inventory;
+pub mod schema;

@@ -11,7 +11,10 @@
 
 mod answer;
 mod body;
+mod coding;
+mod conditional;
 mod conversation;
+mod cursor;
 mod date;
 mod endpoint;
 mod exchange;
@@ -20,6 +23,7 @@ mod inputs;
 mod lingering;
 mod live;
 mod outcome;
+mod page;
 mod problem;
 mod reply;
 mod request;
@@ -27,13 +31,22 @@ mod route;
 mod router;
 mod server;
 mod status;
+mod store_fault;
 pub mod websocket;
 
+pub use crate::json::Property;
+pub use coding::{AcceptedCodings, Coding};
+pub use conditional::{
+    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
+    not_modified,
+};
+pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use endpoint::{Describing, Endpoint, Guard, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written, etag_of};
+pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
 pub use reply::{Prepared, Reply};
 pub use request::Request;

@@ -268,11 +268,10 @@ impl Prepared {
 /// Tells the operator what the client is not told.
 fn log_internal(problem: &Problem, occurrence: &Occurrence<'_>) {
     let path = String::from_utf8_lossy(occurrence.path.unwrap_or_default());
+    let cause = &problem.detail;
     match occurrence.trace {
-        Some(trace) => {
-            tracing::error!(target: "http", %path, ?trace, cause = %problem.detail, "internal error");
-        }
-        None => tracing::error!(target: "http", %path, cause = %problem.detail, "internal error"),
+        Some(trace) => tracing::error!(target: "http", %path, ?trace, %cause, "internal error"),
+        None => tracing::error!(target: "http", %path, %cause, "internal error"),
     }
 }
 

@@ -48,6 +48,15 @@ impl<'r> Request<'r> {
         self.head.header(name)
     }
 
+    /// The values of every header of a name in lower case.
+    pub fn values(&self, name: &'static str) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+        let matching = |field: &[u8]| field.eq_ignore_ascii_case(name.as_bytes());
+        self.head
+            .headers()
+            .filter(move |(field, _)| matching(field))
+            .map(|(_, value)| value)
+    }
+
     /// The address of the peer.
     pub fn peer(&self) -> SocketAddr {
         self.peer
@@ -98,11 +107,7 @@ impl UpgradeRequest for Request<'_> {
     }
 
     fn header_values<'v>(&'v self, name: &'static str) -> impl Iterator<Item = &'v [u8]> {
-        let matching = |field: &[u8]| field.eq_ignore_ascii_case(name.as_bytes());
-        self.head
-            .headers()
-            .filter(move |(field, _)| matching(field))
-            .map(|(_, value)| value)
+        self.values(name)
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, Once};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::auth::rate::{RateKeys, RateTable, Rule};
+use crate::commerce::schema;
 use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
@@ -19,6 +20,7 @@ use crate::settings::{LogLevel, Settings};
 use crate::shard::{ShardOptions, Shards, launch};
 use crate::startup::{EXIT_ENVIRONMENT, Verdict, raise_open_files, startup_check};
 use crate::state::{Loaded, StateFile};
+use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
 
@@ -49,6 +51,7 @@ struct Running {
     logs: Logs,
     signals: Signals,
     shards: Shards,
+    commerce: Arc<Store>,
 }
 
 fn start(settings: Settings) -> Result<Running, StartFault> {
@@ -68,8 +71,9 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     check(&settings)?;
     let (file, loaded) = StateFile::open(&settings.data, settings.config.to_state())
         .map_err(|fault| environment(fault.to_string()))?;
+    let commerce = open_store(&settings)?;
     let (sockets, doors) = bind(&settings)?;
-    let house = Arc::new(house_of(&settings, started, doors, &logs));
+    let house = Arc::new(house_of(&settings, started, doors, &logs, &commerce));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -99,6 +103,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
         logs,
         signals,
         shards,
+        commerce,
     })
 }
 
@@ -107,6 +112,8 @@ impl Running {
         let bus = self.shards.bus().clone();
         self.signals.obey(&bus, &mut self.settings, &self.logs);
         let ended = self.shards.join();
+        // The shards have closed their readers and wait for nothing any more.
+        self.commerce.close();
         let forgotten = Doors::remove(&self.settings.data);
         let outcome = match (&ended, &forgotten) {
             (Ok(()), Ok(())) => ExitCode::SUCCESS,
@@ -172,11 +179,20 @@ fn bind(settings: &Settings) -> Result<Bound, StartFault> {
     Ok((of_shards, addresses))
 }
 
+fn open_store(settings: &Settings) -> Result<Arc<Store>, StartFault> {
+    let options = store::Options {
+        shards: settings.shards,
+    };
+    store::open(&schema::DEFINITION, &settings.data, options)
+        .map_err(|fault| environment(fault.to_string()))
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
+    commerce: &Arc<Store>,
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -185,6 +201,7 @@ fn house_of(
         doors,
         data: settings.data.clone(),
         log: logs.sink().clone(),
+        commerce: commerce.clone(),
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),

@@ -111,8 +111,8 @@ pub struct Answer<T> {
     slot: Rc<Slot<T>>,
 }
 
-/// The way back to the shard that asked; dropping it unused answers [`Gone`].
-pub(super) struct Reply<T: Send + 'static> {
+/// The way back to the shard that asked, from any thread; dropping it unused answers [`Gone`].
+pub struct Reply<T: Send + 'static> {
     bus: Bus,
     shard: usize,
     ticket: usize,
@@ -144,8 +144,18 @@ impl<T: Send + 'static> Answer<T> {
     }
 }
 
+/// Opens a place for one answer on this shard: what to await, and what another thread answers by.
+///
+/// # Panics
+/// On a thread that is not a shard.
+pub fn answer<T: Send + 'static>() -> (Answer<T>, Reply<T>) {
+    let shard = local::current();
+    Answer::open(&shard.bus, shard.index)
+}
+
 impl<T: Send + 'static> Reply<T> {
-    pub(super) fn send(mut self, answer: T) {
+    /// Brings the answer to the shard that waits for it.
+    pub fn send(mut self, answer: T) {
         self.is_used = true;
         self.deliver(Ok(answer));
     }

@@ -12,7 +12,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-pub use bus::{Bus, Gone};
+pub use bus::{Answer, Bus, Gone, Reply, answer};
 pub use flag::Flag;
 pub use launch::{LaunchFault, ShardOptions, Shards, launch, usable_cores};
 pub use local::{Shard, bus, count, current, index, sleep, spawn, turn_began, yield_now};

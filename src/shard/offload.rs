@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::limits::{OFFLOAD_QUEUE_MAX, OFFLOAD_THREADS};
 
-use super::bus::Answer;
+use super::bus::answer;
 use super::local;
 
 /// The way to the threads, shared by all shards.
@@ -76,12 +76,14 @@ impl Pool {
 pub fn offload<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Result<T, OffloadFault>> {
-    let shard = local::current();
-    let (answer, reply) = Answer::open(&shard.bus, shard.index);
-    let queued = shard.pool.work.try_send(Work::Job(Box::new(move || {
-        let outcome = catch_unwind(AssertUnwindSafe(job));
-        reply.send(outcome.map_err(|_| OffloadFault::Panicked));
-    })));
+    let (answer, reply) = answer();
+    let queued = local::current()
+        .pool
+        .work
+        .try_send(Work::Job(Box::new(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(job));
+            reply.send(outcome.map_err(|_| OffloadFault::Panicked));
+        })));
     async move {
         match queued {
             Ok(()) => answer.await.unwrap_or(Err(OffloadFault::Panicked)),

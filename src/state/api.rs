@@ -12,7 +12,10 @@ use crate::context::Context;
 use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
 };
-use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade, pointer};
+use crate::http::{
+    Begin, Exchange, Problem, Reply, Request, Strength, TagCondition, Upgrade, conditions,
+    not_modified, pointer,
+};
 use crate::telemetry::{Fault, Operation};
 
 use super::access::Writer;
@@ -36,10 +39,7 @@ pub fn read(
         .sample(Operation::ConfigRead, || context.state.read());
     let sequence = context.state.sequence();
     let etag = config_etag(&state, sequence);
-    if request
-        .header("if-none-match")
-        .is_some_and(|tags| names_tag(tags, &etag))
-    {
+    if not_modified(request, etag.as_bytes()).is_some() {
         reply.status(304).header("ETag", &etag);
         write_state(context, &state, id, reply);
         reply.empty();
@@ -195,25 +195,18 @@ fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
 /// What `If-Match` asks for. The comparison is the strong one (RFC 9110, section 13.1.1), so that
 /// a weak tag names nothing, and neither does one that this server never gave.
 fn expected(request: &Request<'_>) -> Expected {
-    let mut lines = request.header_values("if-match").peekable();
-    if lines.peek().is_none() {
+    if request.header("if-match").is_none() {
         return Expected::Any;
     }
     let mut states = Vec::new();
-    for tag in lines.flat_map(|line| line.split(|byte| *byte == b',')) {
-        match tag.trim_ascii() {
-            b"*" => return Expected::Any,
-            tag => states.extend(state_of_etag(tag)),
+    for condition in conditions(request, "if-match") {
+        match condition {
+            TagCondition::Whatever => return Expected::Any,
+            TagCondition::Tag(tag) if tag.strength == Strength::Strong => {
+                states.extend(state_of_etag(tag.quoted));
+            }
+            TagCondition::Tag(_) => {}
         }
     }
     Expected::OneOf(states.into())
-}
-
-/// Whether a list of entity tags names ours (RFC 9110, section 13.1.2).
-fn names_tag(tags: &[u8], etag: &str) -> bool {
-    let named = |tag: &[u8]| {
-        let tag = tag.trim_ascii();
-        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
-    };
-    tags.split(|byte| *byte == b',').any(named)
 }

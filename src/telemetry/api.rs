@@ -94,7 +94,7 @@ pub async fn ready(context: &Context, exchange: &mut Exchange<'_>) -> Result<(),
     Ok(())
 }
 
-async fn checks(context: &Context) -> [Check; 4] {
+async fn checks(context: &Context) -> [Check; 5] {
     let disk = context.house.data.clone();
     let has_space = shard::offload(move || crate::startup::has_disk_space(&disk)).await;
     let turning = serve::all_shards_turn(&shard::bus(), SHARD_PATIENCE).await;
@@ -116,6 +116,13 @@ async fn checks(context: &Context) -> [Check; 4] {
         Check {
             name: "state",
             outcome: writable,
+        },
+        Check {
+            name: "store",
+            outcome: outcome(
+                !context.house.commerce.is_failing(),
+                "the disk refused a write",
+            ),
         },
         Check {
             name: "disk",
@@ -150,7 +157,7 @@ pub async fn report(context: &Context, exchange: &mut Exchange<'_>) -> Result<()
         }
     };
     let services = Services {
-        database: ServiceState::Absent,
+        database: state_of(passed("store")),
         cache: ServiceState::Absent,
         websocket: state_of(passed("shards") && passed("drain")),
         data: state_of(passed("state") && passed("disk")),
@@ -205,6 +212,7 @@ pub async fn metrics(context: &Context, exchange: &mut Exchange<'_>) -> Result<(
         started: context.house.started,
         config: context.state.read(),
         log_lines_dropped: context.house.log.dropped(),
+        stores: &[context.house.commerce.line()],
     };
     let mut body = Vec::new();
     page.write(format, &mut body);
@@ -258,7 +266,7 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
     }
     length.ok_or_else(|| {
         let range = format!("must be 1 to {CAPTURE_SECONDS_MAX}");
-        Problem::invalid().fault("/seconds", "out_of_range", range)
+        Problem::invalid().fault("/seconds", "range", range)
     })
 }
 

@@ -15,6 +15,7 @@ pub mod operation;
 pub mod process;
 pub mod profile;
 pub mod snapshot;
+pub mod stores;
 pub mod trace_id;
 
 pub use clock::{Clock, ClockSource};
@@ -24,3 +25,4 @@ pub use local::{Local, RingCounters, RouteLabel, UNMATCHED};
 pub use operation::{Measured, Operation, Target, Verdict};
 pub use process::{ProcessUsage, Started};
 pub use snapshot::{OperationRecord, RouteRecord, ShardLine, Snapshot, Totals};
+pub use stores::{StoreLine, StoreRecord};

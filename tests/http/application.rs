@@ -102,8 +102,8 @@ fn query(_: &Workbench, request: &Request<'_>, reply: &mut Reply<'_>) -> Done {
 fn problem(_: &Workbench, _: &Request<'_>, reply: &mut Reply<'_>) -> Done {
     reply.status(200).header("X-Dropped", "1");
     Err(Problem::new(422, "Two fields.")
-        .fault("/rows", "out_of_range", "must be 1 to 255")
-        .fault("/cols", "out_of_range", "must be 1 to 255"))
+        .fault("/rows", "range", "must be 1 to 255")
+        .fault("/cols", "range", "must be 1 to 255"))
 }
 
 fn panic_at_once(_: &Workbench, _: &Request<'_>, reply: &mut Reply<'_>) -> Done {

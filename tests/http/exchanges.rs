@@ -195,8 +195,8 @@ fn problems_have_their_shape() {
             "instance": "/problem",
             "code": "validation_failed",
             "errors": [
-                {"pointer": "/rows", "code": "out_of_range", "detail": "must be 1 to 255"},
-                {"pointer": "/cols", "code": "out_of_range", "detail": "must be 1 to 255"},
+                {"pointer": "/rows", "code": "range", "detail": "must be 1 to 255"},
+                {"pointer": "/cols", "code": "range", "detail": "must be 1 to 255"},
             ],
         })
     );

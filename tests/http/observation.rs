@@ -35,7 +35,7 @@ fn health_is_on_every_door() {
             (ready.status, ready.json()["status"].as_str()),
             (200, Some("ready"))
         );
-        for check in ["state", "disk", "shards", "drain"] {
+        for check in ["state", "store", "disk", "shards", "drain"] {
             assert_eq!(ready.json()["checks"][check], "ok");
         }
     }

@@ -50,6 +50,7 @@ const ROWS: &[Row] = &[
     read("api", "/livez", JSON),
     read("api", "/readyz", JSON),
     read("api", "/api/v1/status", JSON),
+    read("api", "/api/v1/openapi.json", JSON),
     read("api", "/api/config", JSON),
     Row {
         method: "POST",

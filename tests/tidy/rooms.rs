@@ -123,10 +123,19 @@ fn rooms_named(source: &Source) -> Vec<(usize, String)> {
             }
             let line = line_at(code, position);
             let rest = &code[position + prefix.len()..];
+            if is_macro(rest) {
+                continue;
+            }
             named.extend(first_names(rest).into_iter().map(|name| (line, name)));
         }
     }
     named
+}
+
+/// Whether the name is that of a macro, which stands at the root wherever it is written.
+fn is_macro(text: &str) -> bool {
+    let name = |c: char| c.is_alphanumeric() || c == '_';
+    text.trim_start_matches(name).starts_with('!')
 }
 
 /// `a` of `a::b`, or `a` and `c` of `{a::{b, x}, c}`.
@@ -195,15 +204,39 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("limits", Allowed::Only(&[])),
     ("ring", Allowed::Only(&["limits"])),
     ("shard", Allowed::Only(&["limits", "ring"])),
+    ("json", Allowed::Only(&["limits", "telemetry"])),
+    ("id", Allowed::Only(&["json"])),
+    (
+        "openapi",
+        Allowed::Only(&["context", "http", "json", "routes"]),
+    ),
     ("settings", Allowed::Only(&["limits"])),
     ("telemetry", Allowed::Only(&["limits", "shard"])),
+    ("store", Allowed::Only(&["limits", "shard", "telemetry"])),
     (
         "http",
-        Allowed::Only(&["limits", "ring", "shard", "telemetry"]),
+        Allowed::Only(&["json", "limits", "ring", "shard", "store", "telemetry"]),
     ),
     (
         "auth",
         Allowed::Only(&["http", "limits", "settings", "shard", "telemetry"]),
+    ),
+    (
+        "commerce",
+        Allowed::Only(&[
+            "auth",
+            "context",
+            "http",
+            "id",
+            "json",
+            "limits",
+            "mail",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
+            "vault",
+        ]),
     ),
     (
         "state",
@@ -331,6 +364,8 @@ fn imports_against_the_direction_are_found() {
         lines(directions, "src/limits.rs", "use crate::ring::A;\n"),
         [1]
     );
+    let text = "crate::shape! {\n    pub struct A reads {}\n}\n";
+    assert_eq!(lines(directions, "src/http/a.rs", text), []);
     let tests = "#[cfg(test)]\nmod tests {\n    use crate::http;\n}\n";
     assert_eq!(lines(directions, "src/ring/a.rs", tests), []);
 }

@@ -90,7 +90,10 @@ mod tests {
     fn long_names_leave_room_for_a_distinction() {
         for name in ["x".repeat(300), "x-".repeat(300), "靴".repeat(300)] {
             let slug = of_name_and(&name, "0123456789ab");
-            assert!(slug.is_some_and(|slug| slug.ends_with("0123456789ab")), "{name}");
+            assert!(
+                slug.is_some_and(|slug| slug.ends_with("0123456789ab")),
+                "{name}"
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Levels {
     pub available: i64,
 }
 
-/// The stock of a product with all its variants.
+/// The stock of a product with all its live variants.
 pub fn of_product(view: &View<'_>, product_id: Id) -> Result<Levels, SqlFault> {
     let levels = view.one(OF_PRODUCT, &[&&*product_id.text()], levels)?;
     Ok(levels.unwrap_or_default())
@@ -34,7 +34,10 @@ pub fn open(
 ) -> Result<(), SqlFault> {
     let variant_id = variant_id.map(|id| id.to_string());
     let now_ms = tx.now_ms();
-    tx.run(OPEN, &[&&*product_id.text(), &variant_id, &on_hand, &now_ms])?;
+    tx.run(
+        OPEN,
+        &[&&*product_id.text(), &variant_id, &on_hand, &now_ms],
+    )?;
     Ok(())
 }
 
@@ -47,10 +50,14 @@ fn levels(row: &Row<'_>) -> Result<Levels, SqlFault> {
 
 /// A condition on `walked.id`, the id of a product: some of it can be bought.
 pub const IS_AVAILABLE: &str = "EXISTS (SELECT 1 FROM inventory \
-     WHERE inventory.product_id = walked.id AND inventory.on_hand > inventory.reserved)";
+     LEFT JOIN product_variants ON product_variants.id = inventory.variant_id \
+     WHERE inventory.product_id = walked.id AND inventory.on_hand > inventory.reserved \
+     AND product_variants.deleted_at IS NULL)";
 
-const OF_PRODUCT: &str = "SELECT COALESCE(SUM(on_hand), 0), COALESCE(SUM(on_hand - reserved), 0) \
-     FROM inventory WHERE product_id = ?1";
+const OF_PRODUCT: &str = "SELECT COALESCE(SUM(inventory.on_hand), 0), \
+     COALESCE(SUM(inventory.on_hand - inventory.reserved), 0) FROM inventory \
+     LEFT JOIN product_variants ON product_variants.id = inventory.variant_id \
+     WHERE inventory.product_id = ?1 AND product_variants.deleted_at IS NULL";
 const OF_VARIANT: &str = "SELECT on_hand, on_hand - reserved FROM inventory \
      WHERE product_id = ?1 AND variant_id = ?2";
 const OPEN: &str = "INSERT INTO inventory (product_id, variant_id, on_hand, reserved, \

@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
-    /// Durations, in seconds.
+    /// Durations in seconds, or counts.
     Histogram,
 }
 
@@ -172,6 +172,26 @@ pub(super) const PICOSECONDS: Scale = Scale {
     buckets: &PICOSECOND_BUCKETS,
 };
 
+/// Things that are counted, such as the commands of a transaction.
+pub(super) const COUNTS: Scale = Scale {
+    units_per_second: 1.0,
+    buckets: &COUNT_BUCKETS,
+};
+
+/// 1 to 512.
+static COUNT_BUCKETS: [Bucket; 10] = [
+    bucket("1.0", 1),
+    bucket("2.0", 2),
+    bucket("4.0", 4),
+    bucket("8.0", 8),
+    bucket("16.0", 16),
+    bucket("32.0", 32),
+    bucket("64.0", 64),
+    bucket("128.0", 128),
+    bucket("256.0", 256),
+    bucket("512.0", 512),
+];
+
 /// 1 us to 10 s.
 static NANOSECOND_BUCKETS: [Bucket; 22] = [
     bucket("1e-06", 1_000),
@@ -238,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_texts_of_the_bounds_are_their_numbers() {
-        for scale in [NANOSECONDS, PICOSECONDS] {
+        for scale in [NANOSECONDS, PICOSECONDS, COUNTS] {
             let mut last = 0;
             for bucket in scale.buckets {
                 let seconds: f64 = bucket.le.parse().unwrap();

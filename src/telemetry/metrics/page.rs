@@ -3,11 +3,13 @@
 use thirteen_kernels::config::{ConfigState, Field};
 
 use super::super::counter::{Counter, Fault};
+use super::super::durations::Durations;
 use super::super::local::RingCounters;
 use super::super::operation::Operation;
 use super::super::process::{ProcessUsage, Started};
 use super::super::snapshot::Totals;
-use super::exposition::{Family, Format, Kind, NANOSECONDS, PICOSECONDS, end};
+use super::super::stores::{StoreLine, StoreRecord};
+use super::exposition::{COUNTS, Family, Format, Kind, NANOSECONDS, PICOSECONDS, Scale, end};
 
 /// Everything that a page tells.
 pub struct Page<'a> {
@@ -21,6 +23,8 @@ pub struct Page<'a> {
     pub config: ConfigState,
     /// Log lines that found the queue full.
     pub log_lines_dropped: u64,
+    /// The stores.
+    pub stores: &'a [StoreLine],
 }
 
 impl Page<'_> {
@@ -31,6 +35,7 @@ impl Page<'_> {
         self.operations(&mut writer);
         self.traffic(&mut writer);
         self.shards(&mut writer);
+        self.stores(&mut writer);
         self.configuration(&mut writer);
         self.process(&mut writer);
         end(out, format);
@@ -133,6 +138,25 @@ impl Page<'_> {
         );
         for (number, line) in lines() {
             family.durations(&[("shard", number)], &NANOSECONDS, &line.turns);
+        }
+    }
+
+    fn stores(&self, writer: &mut Writer<'_>) {
+        for (name, help, kind, value) in STORE_NUMBERS {
+            let mut family = match kind {
+                Kind::Counter => writer.counter(name, help),
+                Kind::Gauge | Kind::Histogram => writer.gauge(name, help),
+            };
+            for store in self.stores {
+                family.integer(&[("store", store.name)], value(store));
+            }
+        }
+        for (name, help, scale, durations) in STORE_HISTOGRAMS {
+            let mut family = writer.histogram(name, help);
+            for store in self.stores {
+                let record = durations(&store.record);
+                family.durations(&[("store", store.name)], scale, record);
+            }
         }
     }
 
@@ -252,6 +276,64 @@ const COUNTERS: [(Counter, &str, &str); 8] = [
         Counter::UpdatesFolded,
         "thirteen_config_updates_folded",
         "Updates folded for slow clients.",
+    ),
+];
+
+type StoreNumber = fn(&StoreLine) -> u64;
+
+const STORE_NUMBERS: [(&str, &str, Kind, StoreNumber); 5] = [
+    (
+        "thirteen_store_queued",
+        "Commands that wait.",
+        Kind::Gauge,
+        |store| store.queued,
+    ),
+    (
+        "thirteen_store_failing",
+        "1 while the disk takes no writes.",
+        Kind::Gauge,
+        |store| u64::from(store.is_failing),
+    ),
+    (
+        "thirteen_store_refused",
+        "Commands that found their queue full.",
+        Kind::Counter,
+        |store| store.refused,
+    ),
+    (
+        "thirteen_store_failures",
+        "Commits, checkpoints and openings that failed.",
+        Kind::Counter,
+        |store| store.record.failures,
+    ),
+    (
+        "thirteen_store_panics",
+        "Commands that panicked.",
+        Kind::Counter,
+        |store| store.record.panics,
+    ),
+];
+
+type StoreDurations = fn(&StoreRecord) -> &Durations;
+
+const STORE_HISTOGRAMS: [(&str, &str, &Scale, StoreDurations); 3] = [
+    (
+        "thirteen_store_queue_duration_seconds",
+        "From the asking for a command to its run.",
+        &NANOSECONDS,
+        |record| &record.waits,
+    ),
+    (
+        "thirteen_store_batch_commands",
+        "Commands in one transaction.",
+        &COUNTS,
+        |record| &record.batches,
+    ),
+    (
+        "thirteen_store_commit_duration_seconds",
+        "Commits that reached the disk.",
+        &NANOSECONDS,
+        |record| &record.commits,
     ),
 ];
 

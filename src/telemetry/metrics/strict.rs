@@ -6,7 +6,7 @@ use thirteen_kernels::config::ConfigState;
 
 use super::super::{
     Clock, Counter, Fault, Local, Operation, ProcessUsage, RingCounters, RouteLabel, Started,
-    Totals, UNMATCHED,
+    StoreLine, StoreRecord, Totals, UNMATCHED,
 };
 use super::{Format, Page};
 
@@ -103,6 +103,26 @@ fn pages_tell_what_was_recorded() {
 }
 
 #[test]
+fn pages_tell_of_stores() {
+    for format in FORMATS {
+        let series = read(&page(&totals(), format), format).unwrap();
+        for (name, labels, value) in [
+            ("queued", "", 4.0),
+            ("failing", "", 1.0),
+            ("refused_total", "", 2.0),
+            ("panics_total", "", 1.0),
+            ("batch_commands_bucket", ",le=\"4.0\"", 0.0),
+            ("batch_commands_bucket", ",le=\"8.0\"", 1.0),
+            ("batch_commands_sum", "", 7.0),
+            ("commit_duration_seconds_sum", "", 0.0009),
+        ] {
+            let name = format!("thirteen_store_{name}{{store=\"commerce\"{labels}}}");
+            assert_eq!(series.get(&name), Some(&value), "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_reader_refuses_what_is_wrong() {
     let head = "# HELP a A.\n# TYPE a gauge\n";
     let histogram = "# HELP h_seconds H.\n# TYPE h_seconds histogram\n";
@@ -178,10 +198,26 @@ fn page(totals: &Totals, format: Format) -> String {
         started,
         config: ConfigState::DEFAULT,
         log_lines_dropped: 3,
+        stores: &[store()],
     };
     let mut out = Vec::new();
     page.write(format, &mut out);
     String::from_utf8(out).expect("pages are text")
+}
+
+fn store() -> StoreLine {
+    let mut record = StoreRecord::default();
+    record.waits.add(30_000);
+    record.batches.add(7);
+    record.commits.add(900_000);
+    record.panics = 1;
+    StoreLine {
+        name: "commerce",
+        queued: 4,
+        refused: 2,
+        is_failing: true,
+        record,
+    }
 }
 
 fn shard(number: usize) -> Local {

@@ -82,7 +82,9 @@ pub fn values(view: &View<'_>, id: Id) -> Result<Vec<AttributeValue>, SqlFault> 
 
 /// The attribute that a value belongs to.
 pub fn attribute_of_value(view: &View<'_>, value: Id) -> Result<Option<Id>, SqlFault> {
-    view.one(ATTRIBUTE_OF_VALUE, &[&&*value.text()], |row| stored_id(row, 0))
+    view.one(ATTRIBUTE_OF_VALUE, &[&&*value.text()], |row| {
+        stored_id(row, 0)
+    })
 }
 
 /// Whether another attribute has the name, in any case of its letters.
@@ -133,14 +135,22 @@ pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
 pub fn insert_value(tx: &mut Tx<'_>, id: Id, value: &AttributeValue) -> Result<(), SqlFault> {
     tx.run(
         INSERT_VALUE,
-        &[&&*value.id.text(), &&*id.text(), &value.value, &value.sort_order],
+        &[
+            &&*value.id.text(),
+            &&*id.text(),
+            &value.value,
+            &value.sort_order,
+        ],
     )?;
     Ok(())
 }
 
 /// Changes a value of an attribute, whose version is to be moved by [`changed`].
 pub fn update_value(tx: &mut Tx<'_>, value: &AttributeValue) -> Result<(), SqlFault> {
-    tx.run(UPDATE_VALUE, &[&&*value.id.text(), &value.value, &value.sort_order])?;
+    tx.run(
+        UPDATE_VALUE,
+        &[&&*value.id.text(), &value.value, &value.sort_order],
+    )?;
     Ok(())
 }
 
@@ -216,11 +226,9 @@ const DELETE: &str = "DELETE FROM attributes WHERE id = ?1";
 const DELETE_VALUES: &str = "DELETE FROM attribute_values WHERE attribute_id = ?1";
 const INSERT_VALUE: &str = "INSERT INTO attribute_values (id, attribute_id, value, sort_order) \
      VALUES (?1, ?2, ?3, ?4)";
-const UPDATE_VALUE: &str =
-    "UPDATE attribute_values SET value = ?2, sort_order = ?3 WHERE id = ?1";
+const UPDATE_VALUE: &str = "UPDATE attribute_values SET value = ?2, sort_order = ?3 WHERE id = ?1";
 const DELETE_VALUE: &str = "DELETE FROM attribute_values WHERE id = ?1";
-const CHANGED: &str =
-    "UPDATE attributes SET version = version + 1, updated_at = ?2 WHERE id = ?1";
+const CHANGED: &str = "UPDATE attributes SET version = version + 1, updated_at = ?2 WHERE id = ?1";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[

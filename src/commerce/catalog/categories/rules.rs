@@ -130,9 +130,15 @@ mod tests {
     fn the_deepest_descendant_counts() {
         let deep = path("/0/1/2/3/4/5/6/");
         assert!(place(Some(&deep), "7").is_ok());
-        assert_eq!(place(Some(&path("/0/1/2/3/4/5/6/7/")), "8"), Err(PlaceFault::TooDeep));
+        assert_eq!(
+            place(Some(&path("/0/1/2/3/4/5/6/7/")), "8"),
+            Err(PlaceFault::TooDeep)
+        );
         assert!(relocate(&path("/x/"), 0, Some(&deep), "x").is_ok());
-        assert_eq!(relocate(&path("/x/"), 1, Some(&deep), "x"), Err(PlaceFault::TooDeep));
+        assert_eq!(
+            relocate(&path("/x/"), 1, Some(&deep), "x"),
+            Err(PlaceFault::TooDeep)
+        );
         let to_root = relocate(&deep, 1, None, "six").unwrap();
         assert_eq!((to_root.path.as_str(), to_root.depth_delta), ("/six/", -6));
     }

@@ -84,7 +84,9 @@ pub fn family(view: &View<'_>, category: &Category) -> Result<Vec<Id>, SqlFault>
 pub fn height(view: &View<'_>, category: &Category) -> Result<i64, SqlFault> {
     let (path, end) = (category.path.as_str(), category.path.end());
     let deepest = view.one(DEEPEST, &[&path, &end], |row| row.get::<Option<i64>>(0))?;
-    Ok(deepest.flatten().map_or(0, |depth| depth - category.path.depth()))
+    Ok(deepest
+        .flatten()
+        .map_or(0, |depth| depth - category.path.depth()))
 }
 
 /// Whether another live category has the slug.
@@ -175,7 +177,8 @@ pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
 /// The id in a column.
 pub fn stored_id(row: &Row<'_>, column: usize) -> Result<Id, SqlFault> {
     let text = row.text(column)?;
-    text.parse().map_err(|_| SqlFault::Other(format!("`{text}` is stored as an id")))
+    text.parse()
+        .map_err(|_| SqlFault::Other(format!("`{text}` is stored as an id")))
 }
 
 /// The id in a column that may be NULL.
@@ -230,8 +233,7 @@ const FAMILY: &str =
 const DEEPEST: &str =
     "SELECT MAX(depth) FROM categories WHERE deleted_at IS NULL AND path >= ?1 AND path < ?2";
 const HOLDER_OF_SLUG: &str = "SELECT id FROM categories WHERE deleted_at IS NULL AND slug = ?1";
-const OCCUPIED: &str =
-    "SELECT EXISTS (SELECT 1 FROM categories WHERE deleted_at IS NULL AND parent_id = ?1) \
+const OCCUPIED: &str = "SELECT EXISTS (SELECT 1 FROM categories WHERE deleted_at IS NULL AND parent_id = ?1) \
      OR EXISTS (SELECT 1 FROM product_counts WHERE category_id = ?1 AND products > 0)";
 const INSERT: &str = "INSERT INTO categories (id, parent_id, name, slug, path, depth, \
      description, image, sort_order, created_at, updated_at) \

@@ -82,7 +82,10 @@ fn lanes(filter: &Filter, sort: Sort) -> Vec<Lane> {
     };
     let of_status = |status: &Status| {
         let status = *status;
-        scopes.iter().map(move |scope| Lane { status, scope: *scope })
+        scopes.iter().map(move |scope| Lane {
+            status,
+            scope: *scope,
+        })
     };
     filter.statuses.iter().flat_map(of_status).collect()
 }
@@ -109,7 +112,11 @@ fn stages(filter: &Filter, sorting: Sorting, after: Option<Position>) -> Vec<Sta
     });
     let tie = beyond(after.number)
         .filter(|_| sorting.sort != Sort::Created && (low..=high).contains(&after.key))
-        .map(|(low, high)| Stage::Tie { key: after.key, low, high });
+        .map(|(low, high)| Stage::Tie {
+            key: after.key,
+            low,
+            high,
+        });
     let is_open = |stage: &Stage| match stage {
         Stage::Tie { .. } => true,
         Stage::Range { low, high } => low <= high,
@@ -133,16 +140,25 @@ fn walk(
         found.extend(positions(view, &statement)?);
         if found.len() == wanted {
             let last = found[wanted - 1];
-            return Ok(Piece { found, reached: Reached::Position(last) });
+            return Ok(Piece {
+                found,
+                reached: Reached::Position(last),
+            });
         }
         if statement.is_bounded {
             let stop = Statement::stop(lane, sorting, stage);
             if let Some(stop) = positions(view, &stop)?.pop() {
-                return Ok(Piece { found, reached: Reached::Position(stop) });
+                return Ok(Piece {
+                    found,
+                    reached: Reached::Position(stop),
+                });
             }
         }
     }
-    Ok(Piece { found, reached: Reached::End })
+    Ok(Piece {
+        found,
+        reached: Reached::End,
+    })
 }
 
 /// A condition that an index answers by itself.
@@ -158,9 +174,15 @@ fn small_set(view: &View<'_>, filter: &Filter, sort: Sort) -> Result<Option<Set>
     let (price_low, price_high) = filter.keys(Sort::Price);
     let has_price = filter.price_min.is_some() || filter.price_max.is_some();
     let values = filter.values.iter().copied().map(Set::Value);
-    let vendor = filter.vendor.filter(|_| sort != Sort::Created).map(Set::Vendor);
+    let vendor = filter
+        .vendor
+        .filter(|_| sort != Sort::Created)
+        .map(Set::Vendor);
     let price = (has_price && sort != Sort::Price).then_some(Set::Price(price_low, price_high));
-    let rating = filter.rating_min_centi.filter(|_| sort != Sort::Rating).map(Set::Rating);
+    let rating = filter
+        .rating_min_centi
+        .filter(|_| sort != Sort::Rating)
+        .map(Set::Rating);
     for set in values.chain(vendor).chain(price).chain(rating) {
         let mut statement = Statement::of("SELECT COUNT(*) FROM (SELECT 1");
         statement.from_set(&set);
@@ -214,7 +236,11 @@ impl Statement {
         let is_vendor_lane = matches!(lane.scope, Scope::Vendor(_));
         let vendor = filter.vendor.filter(|_| !is_vendor_lane);
         let is_free = |filter: &Filter| {
-            let mut free = Filter { vendor, category: None, ..filter.clone() };
+            let mut free = Filter {
+                vendor,
+                category: None,
+                ..filter.clone()
+            };
             match sorting.sort {
                 Sort::Price => (free.price_min, free.price_max) = (None, None),
                 Sort::Rating => free.rating_min_centi = None,
@@ -229,7 +255,12 @@ impl Statement {
             return rest;
         }
         rest.add("SELECT walked.number, walked.sort_key FROM (");
-        rest.along(lane, sorting, stage, ", id, vendor_id, price_amount, rating_average_centi");
+        rest.along(
+            lane,
+            sorting,
+            stage,
+            ", id, vendor_id, price_amount, rating_average_centi",
+        );
         rest.condition(" LIMIT ", ROWS_WALKED_MAX);
         rest.add(") AS walked WHERE 1 = 1");
         rest.meet(&free);
@@ -332,7 +363,10 @@ impl Statement {
         if let Set::Value(value) = set {
             self.add(" FROM product_attributes AS member CROSS JOIN products AS walked");
             self.add(" WHERE walked.number = member.product_number");
-            self.condition(" AND walked.deleted_at IS NULL AND member.value_id = ", *value);
+            self.condition(
+                " AND walked.deleted_at IS NULL AND member.value_id = ",
+                *value,
+            );
             return;
         }
         self.add(" FROM products AS walked WHERE walked.deleted_at IS NULL AND ");
@@ -388,15 +422,38 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 pub fn built_statements() -> Vec<(String, String)> {
     let id = Id::of(0, [0; 10]);
     let shop = Filter::of_shop();
-    let family = super::rules::Family { ids: vec![id], path: String::new(), path_end: String::new() };
+    let family = super::rules::Family {
+        ids: vec![id],
+        path: String::new(),
+        path_end: String::new(),
+    };
     let filters = [
         shop.clone(),
-        Filter { category: Some(family.clone()), ..shop.clone() },
-        Filter { vendor: Some(id), ..shop.clone() },
-        Filter { price_min: Some(1), price_max: Some(2), ..shop.clone() },
-        Filter { rating_min_centi: Some(1), ..shop.clone() },
-        Filter { values: vec![id], ..shop.clone() },
-        Filter { stock: StockFilter::Available, ..shop.clone() },
+        Filter {
+            category: Some(family.clone()),
+            ..shop.clone()
+        },
+        Filter {
+            vendor: Some(id),
+            ..shop.clone()
+        },
+        Filter {
+            price_min: Some(1),
+            price_max: Some(2),
+            ..shop.clone()
+        },
+        Filter {
+            rating_min_centi: Some(1),
+            ..shop.clone()
+        },
+        Filter {
+            values: vec![id],
+            ..shop.clone()
+        },
+        Filter {
+            stock: StockFilter::Available,
+            ..shop.clone()
+        },
         Filter {
             statuses: Status::ALL.to_vec(),
             category: Some(family),
@@ -408,16 +465,22 @@ pub fn built_statements() -> Vec<(String, String)> {
             stock: StockFilter::SoldOut,
         },
     ];
-    let sets = [Set::Value(id), Set::Vendor(id), Set::Price(1, 2), Set::Rating(1)];
+    let sets = [
+        Set::Value(id),
+        Set::Vendor(id),
+        Set::Price(1, 2),
+        Set::Rating(1),
+    ];
     let after = Some(Position { key: 1, number: 1 });
     let mut all = Vec::new();
     for (filter, sort, order) in filters.iter().flat_map(|filter| {
-        let orders = |sort: &Sort| Order::ALL.iter().map(move |order| (*sort, *order));
-        let sortings = Sort::ALL.iter().flat_map(orders);
+        let orders = |sort: Sort| Order::ALL.iter().map(move |order| (sort, *order));
+        let sortings = Sort::ALL.iter().copied().flat_map(orders);
         sortings.map(move |(sort, order)| (filter, sort, order))
     }) {
         let sorting = Sorting { sort, order };
-        let name = |part: &str| format!("products::listing::{part}({sort:?}, {order:?}, {filter:?})");
+        let name =
+            |part: &str| format!("products::listing::{part}({sort:?}, {order:?}, {filter:?})");
         let lane = &lanes(filter, sort)[0];
         for stage in stages(filter, sorting, after) {
             let walk = Statement::walk(filter, lane, sorting, stage, 1);
@@ -432,7 +495,10 @@ pub fn built_statements() -> Vec<(String, String)> {
     for filter in &filters {
         let mut count = Statement::of("SELECT COUNT(*)");
         count.collect(filter, None);
-        all.push((format!("products::listing::count_all({filter:?})"), count.text));
+        all.push((
+            format!("products::listing::count_all({filter:?})"),
+            count.text,
+        ));
     }
     all.sort_by(|one, other| one.1.cmp(&other.1));
     all.dedup_by(|one, other| one.1 == other.1);

@@ -148,7 +148,10 @@ impl Filter {
     /// The keys that a list of this sort can have.
     pub fn keys(&self, sort: Sort) -> (i64, i64) {
         match sort {
-            Sort::Price => (self.price_min.unwrap_or(0), self.price_max.unwrap_or(i64::MAX)),
+            Sort::Price => (
+                self.price_min.unwrap_or(0),
+                self.price_max.unwrap_or(i64::MAX),
+            ),
             Sort::Rating => (self.rating_min_centi.unwrap_or(0), i64::MAX),
             Sort::Created | Sort::Popularity => (i64::MIN, i64::MAX),
         }
@@ -175,8 +178,14 @@ mod tests {
 
     #[test]
     fn positions_follow_the_order() {
-        let (low, high) = (Position { key: 1, number: 9 }, Position { key: 2, number: 1 });
-        let sorting = |order| Sorting { sort: Sort::Price, order };
+        let (low, high) = (
+            Position { key: 1, number: 9 },
+            Position { key: 2, number: 1 },
+        );
+        let sorting = |order| Sorting {
+            sort: Sort::Price,
+            order,
+        };
         assert!(sorting(Order::Ascending).is_before(low, high));
         assert!(sorting(Order::Descending).is_before(high, low));
         let tie = Position { key: 1, number: 10 };

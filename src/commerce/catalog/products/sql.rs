@@ -206,13 +206,19 @@ fn index_again(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
 }
 
 fn count_one_more(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
-    let category = product.category_id.map(|id| id.to_string()).unwrap_or_default();
+    let category = product
+        .category_id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
     tx.run(COUNT_ONE_MORE, &[&category, &product.status.as_str()])?;
     Ok(())
 }
 
 fn count_one_less(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
-    let category = product.category_id.map(|id| id.to_string()).unwrap_or_default();
+    let category = product
+        .category_id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
     tx.run(COUNT_ONE_LESS, &[&category, &product.status.as_str()])?;
     Ok(())
 }

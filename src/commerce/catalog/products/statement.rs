@@ -62,7 +62,10 @@ impl Statement {
 
     /// What is bound, in the order of the parameters.
     pub fn arguments(&self) -> Vec<&dyn ToValue> {
-        self.bound.iter().map(|bound| bound as &dyn ToValue).collect()
+        self.bound
+            .iter()
+            .map(|bound| bound as &dyn ToValue)
+            .collect()
     }
 
     /// Adds a fixed piece.
@@ -99,7 +102,10 @@ impl Statement {
         }
         for value in &filter.values {
             self.add(" AND EXISTS (SELECT 1 FROM product_attributes AS held");
-            self.condition(" WHERE held.product_number = walked.number AND held.value_id = ", *value);
+            self.condition(
+                " WHERE held.product_number = walked.number AND held.value_id = ",
+                *value,
+            );
             self.add(")");
         }
         match filter.stock {
@@ -109,7 +115,10 @@ impl Statement {
         }
         if let Some(family) = &filter.category {
             self.add(" AND walked.category_id IN (SELECT id FROM categories");
-            self.condition(" WHERE deleted_at IS NULL AND path >= ", family.path.as_str());
+            self.condition(
+                " WHERE deleted_at IS NULL AND path >= ",
+                family.path.as_str(),
+            );
             self.condition(" AND path < ", family.path_end.as_str());
             self.add(")");
         }

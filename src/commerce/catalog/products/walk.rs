@@ -48,7 +48,9 @@ pub fn merge<E>(
 ) -> Result<Page, E> {
     // One more than is shown tells whether there is a next page.
     let wanted = count + 1;
-    let piece_count = (2 * wanted).div_ceil(lanes.max(1)).clamp(PIECE_MIN, wanted.max(PIECE_MIN));
+    let piece_count = (2 * wanted)
+        .div_ceil(lanes.max(1))
+        .clamp(PIECE_MIN, wanted.max(PIECE_MIN));
     let mut lanes: Vec<Lane> = (0..lanes).map(|_| Lane::starting(after)).collect();
     let mut found = Vec::with_capacity(wanted);
     let mut horizon = None;
@@ -60,11 +62,19 @@ pub fn merge<E>(
         }
         // What an exhausted look has not seen may come before what others have found.
         horizon = lanes.iter().filter_map(Lane::horizon).reduce(|one, other| {
-            if sorting.is_before(one, other) { one } else { other }
+            if sorting.is_before(one, other) {
+                one
+            } else {
+                other
+            }
         });
         let first = lanes.iter_mut().filter(|lane| !lane.found.is_empty());
         let first = first.reduce(|one, other| {
-            if sorting.is_before(one.found[0], other.found[0]) { one } else { other }
+            if sorting.is_before(one.found[0], other.found[0]) {
+                one
+            } else {
+                other
+            }
         });
         let Some(first) = first else { break };
         if horizon.is_some_and(|horizon| sorting.is_before(horizon, first.found[0])) {
@@ -145,9 +155,9 @@ mod tests {
         let mut after = None;
         loop {
             let fetch = |lane: usize, after: Option<Position>, wanted: usize| {
-                let rest = lists[lane]
-                    .iter()
-                    .filter(|position| after.is_none_or(|after| sorting.is_before(after, **position)));
+                let rest = lists[lane].iter().filter(|position| {
+                    after.is_none_or(|after| sorting.is_before(after, **position))
+                });
                 let (mut found, mut reached) = (Vec::new(), Reached::End);
                 for (looked, position) in rest.enumerate() {
                     if found.len() == wanted || looked == budget {
@@ -158,7 +168,10 @@ mod tests {
                         found.push(*position);
                     }
                 }
-                Ok(Piece { found, reached: Reached::End })
+                Ok(Piece {
+                    found,
+                    reached: Reached::End,
+                })
             };
             let page = merge(sorting, lists.len(), after, count, fetch).unwrap();
             assert!(page.found.len() <= count);
@@ -166,7 +179,10 @@ mod tests {
             match page.next {
                 None => return seen,
                 Some(next) => {
-                    assert!(after.is_none_or(|after| sorting.is_before(after, next)), "it goes on");
+                    assert!(
+                        after.is_none_or(|after| sorting.is_before(after, next)),
+                        "it goes on"
+                    );
                     after = Some(next);
                 }
             }
@@ -204,10 +220,23 @@ mod tests {
 
     #[test]
     fn no_list_is_an_empty_page() {
-        let sorting = Sorting { sort: Sort::Created, order: Order::Descending };
-        let page = merge(sorting, 0, None, 20, |_, _, _| -> Result<Piece, Infallible> {
-            unreachable!("there is no list")
-        });
-        assert_eq!(page, Ok(Page { found: Vec::new(), next: None }));
+        let sorting = Sorting {
+            sort: Sort::Created,
+            order: Order::Descending,
+        };
+        let page = merge(
+            sorting,
+            0,
+            None,
+            20,
+            |_, _, _| -> Result<Piece, Infallible> { unreachable!("there is no list") },
+        );
+        assert_eq!(
+            page,
+            Ok(Page {
+                found: Vec::new(),
+                next: None
+            })
+        );
     }
 }

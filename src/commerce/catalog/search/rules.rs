@@ -62,7 +62,10 @@ pub enum QueryFault {
 /// and stand in quotes, so nothing that is typed is syntax.
 pub fn expression(text: &str, filter: &Filter) -> Result<Expression, QueryFault> {
     let is_between = |character: char| !character.is_alphanumeric();
-    let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(is_between)
+        .filter(|word| !word.is_empty())
+        .collect();
     match words.len() {
         0 => return Err(QueryFault::NoWords),
         1..=WORDS_MAX => {}
@@ -78,7 +81,10 @@ pub fn expression(text: &str, filter: &Filter) -> Result<Expression, QueryFault>
 }
 
 fn facets(filter: &Filter) -> String {
-    let statuses = filter.statuses.iter().map(|status| format!("s{}", status.as_str()));
+    let statuses = filter
+        .statuses
+        .iter()
+        .map(|status| format!("s{}", status.as_str()));
     let mut groups = vec![any_of(statuses)];
     if let Some(family) = &filter.category {
         groups.push(any_of(family.ids.iter().map(|id| facet('c', *id))));
@@ -89,7 +95,10 @@ fn facets(filter: &Filter) -> String {
 }
 
 fn any_of(facets: impl IntoIterator<Item = String>) -> String {
-    let quoted: Vec<String> = facets.into_iter().map(|facet| format!("\"{facet}\"")).collect();
+    let quoted: Vec<String> = facets
+        .into_iter()
+        .map(|facet| format!("\"{facet}\""))
+        .collect();
     format!("({})", quoted.join(" OR "))
 }
 
@@ -115,13 +124,26 @@ mod tests {
     #[test]
     fn what_is_typed_is_never_syntax() {
         let filter = Filter::of_shop();
-        for text in ["\"", "a\" OR b", "NEAR(a b)", "name:x", "a*", "-a", "^a", "a AND", "{a}:b"] {
+        for text in [
+            "\"",
+            "a\" OR b",
+            "NEAR(a b)",
+            "name:x",
+            "a*",
+            "-a",
+            "^a",
+            "a AND",
+            "{a}:b",
+        ] {
             match expression(text, &filter) {
                 Ok(expression) => {
                     let outside: Vec<&str> = expression.anywhere.split('"').step_by(2).collect();
                     let outside = outside.concat();
                     let known = "{namesku description}:()*ANDfacets";
-                    assert!(outside.chars().all(|character| known.contains(character)), "{outside}");
+                    assert!(
+                        outside.chars().all(|character| known.contains(character)),
+                        "{outside}"
+                    );
                 }
                 Err(fault) => assert_eq!((fault, text), (QueryFault::NoWords, "\"")),
             }

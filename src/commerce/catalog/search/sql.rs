@@ -28,7 +28,8 @@ pub fn ranked(
     if found.len() > RANKED_MAX {
         let mut by_name = best(view, &expression.in_name, rest, ceiling)?;
         by_name.truncate(RANKED_MAX);
-        let known: std::collections::HashSet<i64> = by_name.iter().map(|found| found.number).collect();
+        let known: std::collections::HashSet<i64> =
+            by_name.iter().map(|found| found.number).collect();
         found.retain(|found| !known.contains(&found.number));
         by_name.extend(found);
         by_name.truncate(RANKED_MAX);
@@ -43,12 +44,19 @@ pub fn ranked(
 
 /// The highest number that the index knows; 0 where it is empty.
 pub fn ceiling(view: &View<'_>) -> Result<i64, SqlFault> {
-    Ok(view.one(CEILING, &[], |row| row.get(0))?.unwrap_or_default())
+    Ok(view
+        .one(CEILING, &[], |row| row.get(0))?
+        .unwrap_or_default())
 }
 
 /// Adds the words of a product.
 pub fn add(tx: &mut Tx<'_>, number: i64, words: &Words) -> Result<(), SqlFault> {
-    let Words { name, sku, description, facets } = words;
+    let Words {
+        name,
+        sku,
+        description,
+        facets,
+    } = words;
     tx.run(ADD, &[&number, name, sku, description, facets])?;
     Ok(())
 }
@@ -116,7 +124,14 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 /// The statements that are put together.
 pub fn built_statements() -> Vec<(String, String)> {
     let shop = Filter::of_shop();
-    let priced = Filter { price_min: Some(1), rating_min_centi: Some(1), ..shop.clone() };
+    let priced = Filter {
+        price_min: Some(1),
+        rating_min_centi: Some(1),
+        ..shop.clone()
+    };
     let form = |name: &str, rest| (name.to_owned(), matching("a", rest, 1).text);
-    vec![form("search::matching", &shop), form("search::matching(conditions)", &priced)]
+    vec![
+        form("search::matching", &shop),
+        form("search::matching(conditions)", &priced),
+    ]
 }

@@ -12,11 +12,18 @@ pub fn options_of(document: &str, at: &At<'_>, faults: &mut Faults) -> Option<St
         return None;
     };
     if options.len() > OPTIONS_MAX {
-        faults.add(at, "length", format!("must have at most {OPTIONS_MAX} options"));
+        faults.add(
+            at,
+            "length",
+            format!("must have at most {OPTIONS_MAX} options"),
+        );
         return None;
     }
     let is_fit = |text: &str| !text.trim().is_empty() && text.chars().count() <= OPTION_CHARS_MAX;
-    if !options.iter().all(|(name, value)| is_fit(name) && is_fit(value)) {
+    if !options
+        .iter()
+        .all(|(name, value)| is_fit(name) && is_fit(value))
+    {
         let detail = format!("names and values must have 1 to {OPTION_CHARS_MAX} characters");
         faults.add(at, "length", detail);
         return None;
@@ -46,11 +53,17 @@ mod tests {
 
     #[test]
     fn what_is_no_option_is_refused() {
-        for text in [r#"{"a":1}"#, r#"{"a":""}"#, r#"{" ":"b"}"#, r#"{"a":{"b":"c"}}"#] {
+        for text in [
+            r#"{"a":1}"#,
+            r#"{"a":""}"#,
+            r#"{" ":"b"}"#,
+            r#"{"a":{"b":"c"}}"#,
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
-        let many: BTreeMap<String, String> =
-            (0..9).map(|number| (number.to_string(), "x".to_owned())).collect();
+        let many: BTreeMap<String, String> = (0..9)
+            .map(|number| (number.to_string(), "x".to_owned()))
+            .collect();
         assert_eq!(read(&serde_json::to_string(&many).unwrap()), None);
     }
 }

@@ -41,7 +41,11 @@ pub fn list(
     count: i64,
 ) -> Result<Vec<Variant>, SqlFault> {
     let after = after.map(|id| id.to_string()).unwrap_or_default();
-    view.all(LIST, &[&&*product_id.text(), &after, &count, &skip], variant)
+    view.all(
+        LIST,
+        &[&&*product_id.text(), &after, &count, &skip],
+        variant,
+    )
 }
 
 /// How many variants a product has.
@@ -64,7 +68,9 @@ pub fn options_are_taken(
     but: Option<Id>,
 ) -> Result<bool, SqlFault> {
     let args = (product_id.text(), options);
-    let holder = view.one(HOLDER_OF_OPTIONS, &[&&*args.0, &args.1], |row| stored_id(row, 0))?;
+    let holder = view.one(HOLDER_OF_OPTIONS, &[&&*args.0, &args.1], |row| {
+        stored_id(row, 0)
+    })?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
@@ -138,8 +144,7 @@ const READ: &str = variants_where!("id = ?1 AND product_id = ?2");
 const LIST: &str = variants_where!("product_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3 OFFSET ?4");
 const COUNT: &str =
     "SELECT COUNT(*) FROM product_variants WHERE deleted_at IS NULL AND product_id = ?1";
-const HOLDER_OF_SKU: &str =
-    "SELECT id FROM product_variants WHERE deleted_at IS NULL AND sku = ?1";
+const HOLDER_OF_SKU: &str = "SELECT id FROM product_variants WHERE deleted_at IS NULL AND sku = ?1";
 const HOLDER_OF_OPTIONS: &str = "SELECT id FROM product_variants \
      WHERE deleted_at IS NULL AND product_id = ?1 AND options = ?2";
 const INSERT: &str = "INSERT INTO product_variants (id, product_id, sku, options, price_amount, \

@@ -1,0 +1,1 @@
+-- Users, their roles, sessions, tokens and addresses; the audit log; the mail outbox.

@@ -1,0 +1,6 @@
+//! The store on real files.
+
+mod opening;
+mod reading;
+mod scene;
+mod writing;

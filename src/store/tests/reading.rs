@@ -1,0 +1,103 @@
+//! Reads: snapshots, types, bounds, and the heavy lane.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::super::{SqlFault, StoreFault, View};
+use super::scene::{Folder, add, balance, count, on_shard};
+
+const COUNT: &str = "SELECT count(*) FROM accounts";
+
+fn counted(view: &View<'_>) -> Result<Option<i64>, SqlFault> {
+    view.one(COUNT, &[], |row| row.get(0))
+}
+
+#[test]
+fn all_statements_of_a_read_see_one_snapshot() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.write_blocking(|tx| add(tx, "a", 1)).unwrap().unwrap();
+    let seen = store.read(|view| {
+        let before = counted(view)?;
+        store.write_blocking(|tx| add(tx, "b", 1)).unwrap()?;
+        Ok((before, counted(view)?))
+    });
+    assert_eq!(seen, Ok((Some(1), Some(1))));
+    assert_eq!(count(&store), 2);
+}
+
+#[test]
+fn a_read_inside_of_a_read_is_a_fault_of_ours() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let nested = catch_unwind(AssertUnwindSafe(|| {
+        store.read(|_| Ok(count(&store))).unwrap();
+    }));
+    assert!(nested.is_err());
+    assert_eq!(count(&store), 0, "the outer one has ended");
+}
+
+#[test]
+fn a_read_cannot_write() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let sql = "INSERT INTO accounts VALUES ('a', 1, NULL) RETURNING balance";
+    let outcome = store.read(|view| view.one(sql, &[], |row| row.get::<i64>(0)));
+    assert_eq!(outcome, Err(StoreFault::Unavailable));
+    assert_eq!(count(&store), 0);
+}
+
+#[test]
+fn what_does_not_fit_is_told() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.write_blocking(|tx| add(tx, "a", 1)).unwrap().unwrap();
+    let cause = |outcome: Result<_, StoreFault>| match outcome {
+        Err(StoreFault::Failed(cause)) => cause,
+        other => panic!("{other:?}"),
+    };
+    let sql = "SELECT id, balance, currency FROM accounts";
+    let column = |index| {
+        let read = |view: &View<'_>| view.one(sql, &[], |row| row.get::<i64>(index));
+        cause(store.read(read))
+    };
+    assert!(column(0).contains("column 0 (`id`) holds a text"));
+    assert!(column(2).contains("holds NULL"));
+    assert!(column(3).contains('3'));
+    let text = store.read(|view| view.one(sql, &[], |row| Ok(row.text(0)?.to_owned())));
+    assert_eq!(text, Ok(Some("a".to_owned())));
+    let too_many = store.read(|view| view.one(sql, &[&1_i64], |row| row.get::<i64>(1)));
+    assert!(cause(too_many).contains("0 parameters"));
+    let unknown = store.read(|view| view.one("SELECT a FROM b", &[], |row| row.get::<i64>(1)));
+    assert!(cause(unknown).contains("no such table"));
+}
+
+#[test]
+fn threads_read_on_connections_of_their_own() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.write_blocking(|tx| add(tx, "a", 3)).unwrap().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(balance(&store, "a"), Ok(Some(3))));
+        }
+    });
+}
+
+#[test]
+fn a_heavy_read_comes_back_and_one_that_panics_harms_nobody() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.write_blocking(|tx| add(tx, "a", 3)).unwrap().unwrap();
+    on_shard(move |_| {
+        let store = store.clone();
+        async move {
+            for _ in 0..3 {
+                let panics = store.read_heavy(|_| -> Result<(), _> { panic!("in a heavy read") });
+                assert_eq!(panics.await, Err(StoreFault::Panicked));
+            }
+            assert_eq!(store.read_heavy(counted).await, Ok(Some(1)));
+            store.close();
+            drop(store);
+        }
+    });
+}
