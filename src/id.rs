@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::json::{At, Describe, Faults, Raw, Read, Schemas};
+use crate::store::{FromValue, ToValue, Value as Stored};
 
 /// The id of one stored thing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +99,21 @@ impl Read for Id {
             faults.add(at, "format", NotAnId.to_string());
         }
         id
+    }
+}
+
+impl ToValue for IdText {
+    fn to_value(&self) -> Stored<'_> {
+        Stored::Text(self)
+    }
+}
+
+impl FromValue for Id {
+    fn from_value(value: Stored<'_>) -> Option<Id> {
+        match value {
+            Stored::Text(text) => text.parse().ok(),
+            Stored::Null | Stored::Integer(_) | Stored::Real(_) | Stored::Blob(_) => None,
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Attributes, their values, and which products have them, in the store.
 
-use crate::commerce::catalog::categories::sql::stored_id;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Topic, Tx, View};
 
@@ -49,7 +48,7 @@ pub struct Held {
 
 /// The attribute of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Attribute>, SqlFault> {
-    view.one(READ, &[&&*id.text()], attribute)
+    view.one(READ, &[&id.text()], attribute)
 }
 
 /// At most `count` attributes in the order of their creation.
@@ -71,9 +70,9 @@ pub fn count(view: &View<'_>) -> Result<u64, SqlFault> {
 
 /// The values of an attribute in their order.
 pub fn values(view: &View<'_>, id: Id) -> Result<Vec<AttributeValue>, SqlFault> {
-    view.all(VALUES, &[&&*id.text()], |row| {
+    view.all(VALUES, &[&id.text()], |row| {
         Ok(AttributeValue {
-            id: stored_id(row, 0)?,
+            id: row.get(0)?,
             value: row.get(1)?,
             sort_order: row.get(2)?,
         })
@@ -82,20 +81,18 @@ pub fn values(view: &View<'_>, id: Id) -> Result<Vec<AttributeValue>, SqlFault> 
 
 /// The attribute that a value belongs to.
 pub fn attribute_of_value(view: &View<'_>, value: Id) -> Result<Option<Id>, SqlFault> {
-    view.one(ATTRIBUTE_OF_VALUE, &[&&*value.text()], |row| {
-        stored_id(row, 0)
-    })
+    view.one(ATTRIBUTE_OF_VALUE, &[&value.text()], |row| row.get(0))
 }
 
 /// Whether another attribute has the name, in any case of its letters.
 pub fn name_is_taken(view: &View<'_>, name: &str, but: Option<Id>) -> Result<bool, SqlFault> {
-    let holder = view.one(HOLDER_OF_NAME, &[&name], |row| stored_id(row, 0))?;
+    let holder = view.one(HOLDER_OF_NAME, &[&name], |row| row.get(0))?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
 /// Whether a product has the value.
 pub fn is_held(view: &View<'_>, value: Id) -> Result<bool, SqlFault> {
-    let is_held = view.one(IS_HELD, &[&&*value.text()], |row| row.get::<bool>(0))?;
+    let is_held = view.one(IS_HELD, &[&value.text()], |row| row.get::<bool>(0))?;
     Ok(is_held == Some(true))
 }
 
@@ -104,7 +101,7 @@ pub fn insert(tx: &mut Tx<'_>, attribute: &Attribute) -> Result<(), SqlFault> {
     tx.run(
         INSERT,
         &[
-            &&*attribute.id.text(),
+            &attribute.id.text(),
             &attribute.name,
             &attribute.kind.as_str(),
             &attribute.created_at,
@@ -117,7 +114,7 @@ pub fn insert(tx: &mut Tx<'_>, attribute: &Attribute) -> Result<(), SqlFault> {
 /// Changes the name of an attribute, and adds one to its version.
 pub fn update(tx: &mut Tx<'_>, id: Id, name: &str) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(UPDATE, &[&&*id.text(), &name, &now_ms])?;
+    tx.run(UPDATE, &[&id.text(), &name, &now_ms])?;
     touch_products(tx, id)?;
     touch(tx, id);
     Ok(())
@@ -125,8 +122,8 @@ pub fn update(tx: &mut Tx<'_>, id: Id, name: &str) -> Result<(), SqlFault> {
 
 /// Deletes an attribute with its values, which no product has.
 pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
-    tx.run(DELETE_VALUES, &[&&*id.text()])?;
-    tx.run(DELETE, &[&&*id.text()])?;
+    tx.run(DELETE_VALUES, &[&id.text()])?;
+    tx.run(DELETE, &[&id.text()])?;
     touch(tx, id);
     Ok(())
 }
@@ -136,8 +133,8 @@ pub fn insert_value(tx: &mut Tx<'_>, id: Id, value: &AttributeValue) -> Result<(
     tx.run(
         INSERT_VALUE,
         &[
-            &&*value.id.text(),
-            &&*id.text(),
+            &value.id.text(),
+            &id.text(),
             &value.value,
             &value.sort_order,
         ],
@@ -149,21 +146,21 @@ pub fn insert_value(tx: &mut Tx<'_>, id: Id, value: &AttributeValue) -> Result<(
 pub fn update_value(tx: &mut Tx<'_>, value: &AttributeValue) -> Result<(), SqlFault> {
     tx.run(
         UPDATE_VALUE,
-        &[&&*value.id.text(), &value.value, &value.sort_order],
+        &[&value.id.text(), &value.value, &value.sort_order],
     )?;
     Ok(())
 }
 
 /// Deletes a value that no product has; the attribute's version is to be moved by [`changed`].
 pub fn delete_value(tx: &mut Tx<'_>, value: Id) -> Result<(), SqlFault> {
-    tx.run(DELETE_VALUE, &[&&*value.text()])?;
+    tx.run(DELETE_VALUE, &[&value.text()])?;
     Ok(())
 }
 
 /// Adds one to the version of an attribute whose values changed.
 pub fn changed(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(CHANGED, &[&&*id.text(), &now_ms])?;
+    tx.run(CHANGED, &[&id.text(), &now_ms])?;
     touch_products(tx, id)?;
     touch(tx, id);
     Ok(())
@@ -171,7 +168,7 @@ pub fn changed(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
 
 /// Replies with products that have the attribute hold its name and values.
 fn touch_products(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
-    let holders = tx.all(HOLDERS, &[&&*id.text()], |row| stored_id(row, 0))?;
+    let holders = tx.all(HOLDERS, &[&id.text()], |row| row.get::<Id>(0))?;
     for holder in holders {
         tx.touch(Topic::of(holder.as_bytes()));
     }
@@ -188,7 +185,7 @@ fn attribute(row: &Row<'_>) -> Result<Attribute, SqlFault> {
     let kind = Kind::parse(kind)
         .ok_or_else(|| SqlFault::Other(format!("`{kind}` is stored as a kind")))?;
     Ok(Attribute {
-        id: stored_id(row, 0)?,
+        id: row.get(0)?,
         version: row.get(1)?,
         name: row.get(2)?,
         kind,

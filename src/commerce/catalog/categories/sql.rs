@@ -34,7 +34,7 @@ pub struct Category {
 
 /// The category of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Category>, SqlFault> {
-    view.one(READ, &[&&*id.text()], category)
+    view.one(READ, &[&id.text()], category)
 }
 
 /// At most `count` categories in the order of their paths, each before its descendants.
@@ -61,7 +61,7 @@ pub fn list_children(
         None => (i64::MIN, String::new()),
     };
     let parent = parent.text();
-    view.all(CHILDREN, &[&&*parent, &order, &id, &count, &skip], category)
+    view.all(CHILDREN, &[&parent, &order, &id, &count, &skip], category)
 }
 
 /// How many categories there are; those right below `parent` where one is given.
@@ -69,7 +69,7 @@ pub fn count(view: &View<'_>, parent: Option<Id>) -> Result<u64, SqlFault> {
     let read = |row: &Row<'_>| row.get::<i64>(0).map(i64::unsigned_abs);
     let counted = match parent {
         None => view.one(COUNT, &[], read),
-        Some(parent) => view.one(COUNT_CHILDREN, &[&&*parent.text()], read),
+        Some(parent) => view.one(COUNT_CHILDREN, &[&parent.text()], read),
     };
     counted.map(Option::unwrap_or_default)
 }
@@ -77,7 +77,7 @@ pub fn count(view: &View<'_>, parent: Option<Id>) -> Result<u64, SqlFault> {
 /// The ids of a category's descendants, itself first.
 pub fn family(view: &View<'_>, category: &Category) -> Result<Vec<Id>, SqlFault> {
     let (path, end) = (category.path.as_str(), category.path.end());
-    view.all(FAMILY, &[&path, &end], |row| stored_id(row, 0))
+    view.all(FAMILY, &[&path, &end], |row| row.get(0))
 }
 
 /// By how much the deepest descendant is deeper than the category.
@@ -91,13 +91,13 @@ pub fn height(view: &View<'_>, category: &Category) -> Result<i64, SqlFault> {
 
 /// Whether another live category has the slug.
 pub fn slug_is_taken(view: &View<'_>, slug: &str, but: Option<Id>) -> Result<bool, SqlFault> {
-    let holder = view.one(HOLDER_OF_SLUG, &[&slug], |row| stored_id(row, 0))?;
+    let holder = view.one(HOLDER_OF_SLUG, &[&slug], |row| row.get(0))?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
 /// Whether live categories or products are in it.
 pub fn is_empty(view: &View<'_>, id: Id) -> Result<bool, SqlFault> {
-    let occupied = view.one(OCCUPIED, &[&&*id.text()], |row| row.get::<bool>(0))?;
+    let occupied = view.one(OCCUPIED, &[&id.text()], |row| row.get::<bool>(0))?;
     Ok(occupied == Some(false))
 }
 
@@ -107,7 +107,7 @@ pub fn insert(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
     tx.run(
         INSERT,
         &[
-            &&*category.id.text(),
+            &category.id.text(),
             &parent,
             &category.name,
             &category.slug,
@@ -130,7 +130,7 @@ pub fn update(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
     tx.run(
         UPDATE,
         &[
-            &&*category.id.text(),
+            &category.id.text(),
             &parent,
             &category.name,
             &category.slug,
@@ -162,31 +162,16 @@ pub fn relocate(
         &[&from, &end, &path.as_str(), &depth_delta, &now_ms],
     )?;
     let id = category.id.text();
-    tx.run(RELOCATE, &[&&*id, &path.as_str(), &path.depth()])?;
+    tx.run(RELOCATE, &[&id, &path.as_str(), &path.depth()])?;
     Ok(())
 }
 
 /// Deletes a category softly.
 pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(DELETE, &[&&*id.text(), &now_ms])?;
+    tx.run(DELETE, &[&id.text(), &now_ms])?;
     touch(tx, id);
     Ok(())
-}
-
-/// The id in a column.
-pub fn stored_id(row: &Row<'_>, column: usize) -> Result<Id, SqlFault> {
-    let text = row.text(column)?;
-    text.parse()
-        .map_err(|_| SqlFault::Other(format!("`{text}` is stored as an id")))
-}
-
-/// The id in a column that may be NULL.
-pub fn stored_id_or_null(row: &Row<'_>, column: usize) -> Result<Option<Id>, SqlFault> {
-    match row.get::<Option<String>>(column)? {
-        None => Ok(None),
-        Some(_) => stored_id(row, column).map(Some),
-    }
 }
 
 fn touch(tx: &mut Tx<'_>, id: Id) {
@@ -196,9 +181,9 @@ fn touch(tx: &mut Tx<'_>, id: Id) {
 
 fn category(row: &Row<'_>) -> Result<Category, SqlFault> {
     Ok(Category {
-        id: stored_id(row, 0)?,
+        id: row.get(0)?,
         version: row.get(1)?,
-        parent_id: stored_id_or_null(row, 2)?,
+        parent_id: row.get(2)?,
         name: row.get(3)?,
         slug: row.get(4)?,
         path: Path::from_stored(row.get(5)?),

@@ -1,7 +1,6 @@
 //! Products in the store, one at a time.
 
 use crate::commerce::catalog::attributes::sql::Held;
-use crate::commerce::catalog::categories::sql::{stored_id, stored_id_or_null};
 use crate::commerce::catalog::search;
 use crate::commerce::inventory;
 use crate::id::Id;
@@ -54,7 +53,7 @@ pub struct Product {
 
 /// The product of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Product>, SqlFault> {
-    view.one(READ, &[&&*id.text()], product)
+    view.one(READ, &[&id.text()], product)
 }
 
 /// The product of a number.
@@ -64,13 +63,13 @@ pub fn read_numbered(view: &View<'_>, number: i64) -> Result<Option<Product>, Sq
 
 /// Whether another live product has the slug.
 pub fn slug_is_taken(view: &View<'_>, slug: &str, but: Option<Id>) -> Result<bool, SqlFault> {
-    let holder = view.one(HOLDER_OF_SLUG, &[&slug], |row| stored_id(row, 0))?;
+    let holder = view.one(HOLDER_OF_SLUG, &[&slug], |row| row.get(0))?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
 /// Whether another live product has the sku.
 pub fn sku_is_taken(view: &View<'_>, sku: &str, but: Option<Id>) -> Result<bool, SqlFault> {
-    let holder = view.one(HOLDER_OF_SKU, &[&sku], |row| stored_id(row, 0))?;
+    let holder = view.one(HOLDER_OF_SKU, &[&sku], |row| row.get(0))?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
@@ -93,7 +92,7 @@ pub fn insert(
     let number = tx.one(
         INSERT,
         &[
-            &&*product.id.text(),
+            &product.id.text(),
             &product.status.as_str(),
             &category,
             &vendor,
@@ -114,7 +113,7 @@ pub fn insert(
     )?;
     let number = number.ok_or_else(|| SqlFault::Other("an INSERT returned nothing".to_owned()))?;
     for value in values {
-        tx.run(ADD_VALUE, &[&number, &&*value.text()])?;
+        tx.run(ADD_VALUE, &[&number, &value.text()])?;
     }
     count_one_more(tx, product)?;
     search::sql::add(tx, number, &search::words_of(product, values))?;
@@ -158,7 +157,7 @@ pub fn update(
     if let Some(values) = values {
         tx.run(REMOVE_VALUES, &[&before.number])?;
         for value in values {
-            tx.run(ADD_VALUE, &[&before.number, &&*value.text()])?;
+            tx.run(ADD_VALUE, &[&before.number, &value.text()])?;
         }
     }
     index_again(tx, after)?;
@@ -170,7 +169,7 @@ pub fn update(
 pub fn delete(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     tx.run(DELETE, &[&product.number, &now_ms])?;
-    tx.run(DELETE_VARIANTS, &[&&*product.id.text(), &now_ms])?;
+    tx.run(DELETE_VARIANTS, &[&product.id.text(), &now_ms])?;
     tx.run(REMOVE_VALUES, &[&product.number])?;
     count_one_less(tx, product)?;
     search::sql::remove(tx, product.number)?;
@@ -188,9 +187,9 @@ pub fn touch(tx: &mut Tx<'_>, id: Id) {
 pub fn values(view: &View<'_>, number: i64) -> Result<Vec<Held>, SqlFault> {
     view.all(VALUES, &[&number], |row| {
         Ok(Held {
-            attribute_id: stored_id(row, 0)?,
+            attribute_id: row.get(0)?,
             name: row.get(1)?,
-            value_id: stored_id(row, 2)?,
+            value_id: row.get(2)?,
             value: row.get(3)?,
         })
     })
@@ -229,11 +228,11 @@ fn product(row: &Row<'_>) -> Result<Product, SqlFault> {
         .ok_or_else(|| SqlFault::Other(format!("`{status}` is stored as a status")))?;
     Ok(Product {
         number: row.get(0)?,
-        id: stored_id(row, 1)?,
+        id: row.get(1)?,
         version: row.get(2)?,
         status,
-        category_id: stored_id_or_null(row, 4)?,
-        vendor_id: stored_id_or_null(row, 5)?,
+        category_id: row.get(4)?,
+        vendor_id: row.get(5)?,
         price_amount: row.get(6)?,
         currency: row.get(7)?,
         rating_average_centi: row.get(8)?,

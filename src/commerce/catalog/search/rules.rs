@@ -22,11 +22,10 @@ pub struct Words {
 /// The words of a product that has these values of attributes.
 pub fn words_of(product: &Product, values: &[Id]) -> Words {
     let mut facets = format!("s{}", product.status.as_str());
-    for category in product.category_id {
-        write_facet(&mut facets, 'c', category);
-    }
-    for vendor in product.vendor_id {
-        write_facet(&mut facets, 'v', vendor);
+    let placed = product.category_id.map(|id| ('c', id));
+    let owned = product.vendor_id.map(|id| ('v', id));
+    for (kind, id) in placed.into_iter().chain(owned) {
+        write_facet(&mut facets, kind, id);
     }
     for value in values {
         write_facet(&mut facets, 'a', *value);

@@ -1,6 +1,5 @@
 //! Variants in the store.
 
-use crate::commerce::catalog::categories::sql::stored_id;
 use crate::commerce::catalog::products;
 use crate::commerce::inventory;
 use crate::id::Id;
@@ -29,7 +28,7 @@ pub struct Variant {
 
 /// The variant of an id.
 pub fn read(view: &View<'_>, product_id: Id, id: Id) -> Result<Option<Variant>, SqlFault> {
-    view.one(READ, &[&&*id.text(), &&*product_id.text()], variant)
+    view.one(READ, &[&id.text(), &product_id.text()], variant)
 }
 
 /// At most `count` variants of a product in the order of their creation.
@@ -41,22 +40,18 @@ pub fn list(
     count: i64,
 ) -> Result<Vec<Variant>, SqlFault> {
     let after = after.map(|id| id.to_string()).unwrap_or_default();
-    view.all(
-        LIST,
-        &[&&*product_id.text(), &after, &count, &skip],
-        variant,
-    )
+    view.all(LIST, &[&product_id.text(), &after, &count, &skip], variant)
 }
 
 /// How many variants a product has.
 pub fn count(view: &View<'_>, product_id: Id) -> Result<u64, SqlFault> {
-    let count = view.one(COUNT, &[&&*product_id.text()], |row| row.get::<i64>(0))?;
+    let count = view.one(COUNT, &[&product_id.text()], |row| row.get::<i64>(0))?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }
 
 /// Whether another live variant has the sku.
 pub fn sku_is_taken(view: &View<'_>, sku: &str, but: Option<Id>) -> Result<bool, SqlFault> {
-    let holder = view.one(HOLDER_OF_SKU, &[&sku], |row| stored_id(row, 0))?;
+    let holder = view.one(HOLDER_OF_SKU, &[&sku], |row| row.get(0))?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
@@ -68,9 +63,7 @@ pub fn options_are_taken(
     but: Option<Id>,
 ) -> Result<bool, SqlFault> {
     let args = (product_id.text(), options);
-    let holder = view.one(HOLDER_OF_OPTIONS, &[&&*args.0, &args.1], |row| {
-        stored_id(row, 0)
-    })?;
+    let holder = view.one(HOLDER_OF_OPTIONS, &[&args.0, &args.1], |row| row.get(0))?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
@@ -79,8 +72,8 @@ pub fn insert(tx: &mut Tx<'_>, variant: &Variant, on_hand: i64) -> Result<(), Sq
     tx.run(
         INSERT,
         &[
-            &&*variant.id.text(),
-            &&*variant.product_id.text(),
+            &variant.id.text(),
+            &variant.product_id.text(),
             &variant.sku,
             &variant.options,
             &variant.price_amount,
@@ -98,7 +91,7 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
     tx.run(
         UPDATE,
         &[
-            &&*variant.id.text(),
+            &variant.id.text(),
             &variant.sku,
             &variant.options,
             &variant.price_amount,
@@ -112,16 +105,16 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
 /// Deletes a variant softly.
 pub fn delete(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(DELETE, &[&&*variant.id.text(), &now_ms])?;
+    tx.run(DELETE, &[&variant.id.text(), &now_ms])?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
 }
 
 fn variant(row: &Row<'_>) -> Result<Variant, SqlFault> {
     Ok(Variant {
-        id: stored_id(row, 0)?,
+        id: row.get(0)?,
         version: row.get(1)?,
-        product_id: stored_id(row, 2)?,
+        product_id: row.get(2)?,
         sku: row.get(3)?,
         options: row.get(4)?,
         price_amount: row.get(5)?,
