@@ -16,6 +16,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::Folder;
+
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;

@@ -4,3 +4,5 @@ mod opening;
 mod reading;
 mod scene;
 mod writing;
+
+pub(crate) use scene::Folder;
