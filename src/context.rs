@@ -11,17 +11,17 @@ use std::time::Instant;
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
 use crate::http::websocket::OriginPolicy;
 use crate::http::{
-    Access, Application, ConnectionChange, Observation, Prepared, Problem, RateClass, Request,
-    Route,
+    Access, Application, ConnectionChange, CorsPolicy, DoorPolicy, Observation, PAGES_SECURITY,
+    Prepared, Problem, RateClass, Request, Route,
 };
-use crate::routes::DOORS;
+use crate::routes::{API, DOORS};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::store::Store;
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
-use crate::telemetry::trace_id::{IdSource, TraceParent};
+use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
@@ -38,6 +38,8 @@ pub struct Context {
     pub settings: RefCell<Arc<Settings>>,
     /// The web pages that may come.
     pub origins: RefCell<OriginPolicy>,
+    /// What each door says of every reply, in the order of [`DOORS`].
+    pub policies: RefCell<[Rc<DoorPolicy>; DOORS.len()]>,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -61,6 +63,8 @@ pub struct House {
     pub log: Sink,
     /// The shop's store.
     pub commerce: Arc<Store>,
+    /// Uploads by signed URL.
+    pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
     pub writes: RateTable,
     /// The secret of the keys that rates are counted by.
@@ -115,6 +119,7 @@ impl Context {
     ) -> Context {
         let access = settings.log.access;
         let origins = origins_of(&settings);
+        let policies = policies_of(&settings);
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             house,
@@ -122,6 +127,7 @@ impl Context {
             state,
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
+            policies: RefCell::new(policies),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),
@@ -140,6 +146,7 @@ impl Context {
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
         *self.origins.borrow_mut() = origins_of(&settings);
+        *self.policies.borrow_mut() = policies_of(&settings);
         let rule = self
             .house
             .writes
@@ -211,9 +218,8 @@ impl Context {
             reply_bytes: observation.reply_bytes,
             nanoseconds: observation.nanoseconds,
             peer: observation.peer,
-            trace: header("traceparent")
-                .and_then(TraceParent::parse)
-                .map(|parent| parent.trace),
+            trace: observation.trace.parent.trace,
+            quantum_id: observation.trace.quantum_id.as_str(),
             request_id: header("x-bun-request-id").and_then(parse_id),
         });
     }
@@ -258,6 +264,10 @@ impl Application for Context {
 
     fn measure<T>(&self, operation: Operation, work: impl FnOnce() -> T) -> T {
         self.telemetry.sample(operation, work)
+    }
+
+    fn policy(&self, door: usize) -> Rc<DoorPolicy> {
+        self.policies.borrow()[door].clone()
     }
 
     fn observe(&self, observation: &Observation<'_>) {
@@ -330,6 +340,23 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
 
 fn origins_of(settings: &Settings) -> OriginPolicy {
     OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
+}
+
+/// The api door's replies are for programs; the other two have pages. Pages of other origins may
+/// read the api door's alone.
+fn policies_of(settings: &Settings) -> [Rc<DoorPolicy>; DOORS.len()] {
+    std::array::from_fn(|door| {
+        Rc::new(match door {
+            API => DoorPolicy {
+                cors: CorsPolicy::new(&settings.api.cors_origins),
+                ..DoorPolicy::default()
+            },
+            _ => DoorPolicy {
+                security: PAGES_SECURITY,
+                ..DoorPolicy::default()
+            },
+        })
+    })
 }
 
 fn access_policy(setting: AccessSetting) -> AccessPolicy {

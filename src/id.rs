@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::json::{At, Describe, Faults, Raw, Read, Schemas};
-use crate::store::{FromValue, ToValue, Value as Stored};
+use crate::store::{self, FromValue, ToValue};
 
 /// The id of one stored thing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,24 +102,21 @@ impl Read for Id {
     }
 }
 
-impl ToValue for IdText {
-    fn to_value(&self) -> Stored<'_> {
-        Stored::Text(self)
+impl Describe for Id {
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "format": "uuid" })
+    }
+}
+
+impl ToValue for Id {
+    fn to_value(&self) -> store::Value<'_> {
+        store::Value::Made(self.text().0)
     }
 }
 
 impl FromValue for Id {
-    fn from_value(value: Stored<'_>) -> Option<Id> {
-        match value {
-            Stored::Text(text) => text.parse().ok(),
-            Stored::Null | Stored::Integer(_) | Stored::Real(_) | Stored::Blob(_) => None,
-        }
-    }
-}
-
-impl Describe for Id {
-    fn schema(_: &mut Schemas) -> Value {
-        json!({ "type": "string", "format": "uuid" })
+    fn from_value(value: store::Value<'_>) -> Option<Id> {
+        value.as_text()?.parse().ok()
     }
 }
 
@@ -139,6 +136,15 @@ mod tests {
         assert_eq!(text.parse(), Ok(later));
         assert_eq!(text.to_uppercase().parse(), Ok(later));
         assert_eq!(text.as_bytes()[14], b'7', "the version");
+    }
+
+    #[test]
+    fn ids_are_stored_as_their_text() {
+        let id = Id::fresh();
+        assert_eq!(id.to_value(), store::Value::Made(id.text().0));
+        let text = id.to_string();
+        assert_eq!(Id::from_value(text.to_value()), Some(id));
+        assert_eq!(Id::from_value("7".to_value()), None);
     }
 
     #[test]

@@ -43,6 +43,11 @@ pub const WEBSOCKET_CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
 /// Bytes of a streamed reply that collect before they are sent.
 pub const STREAM_BYTES_MAX: usize = 16 << 10;
+/// The shortest body that is compressed: a shorter one fits the packet of its head.
+pub const COMPRESSED_BYTES_MIN: usize = 1 << 10;
+/// The longest body that a shard compresses with the usual effort; longer ones with the least, or
+/// on another thread.
+pub const USUAL_EFFORT_BYTES_MAX: usize = 32 << 10;
 /// Segments of a path; one with more matches no route.
 pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.
@@ -111,6 +116,10 @@ pub const STORE_HEAVY_QUEUE_MAX: usize = 64;
 pub const STORE_HEAVY_PATIENCE: Duration = Duration::from_secs(10);
 /// Steps of SQLite's machine between two looks at that deadline, some 0.1 ms.
 pub const STORE_HEAVY_STEPS: i32 = 10_000;
+/// Pages that a copy of a store takes over in one step.
+pub const STORE_COPY_PAGES: i32 = 1024;
+/// Signs of damage of one kind that a check of a store lists.
+pub const STORE_FAULTS_TOLD_MAX: usize = 20;
 /// When a client whose write found no room may come again.
 pub const STORE_RETRY_SECONDS: u32 = 1;
 

@@ -14,7 +14,7 @@ pub const DEFINITION: Definition = Definition {
     ],
 };
 
-/// The statements of every resource, by name: each `sql.rs` is one line here.
+/// The statements of every resource whose text is fixed, by name: each `sql.rs` is one line here.
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
     catalog::attributes::sql::STATEMENTS,
     catalog::categories::sql::STATEMENTS,
@@ -23,4 +23,60 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     catalog::search::sql::STATEMENTS,
     catalog::variants::sql::STATEMENTS,
     inventory::sql::STATEMENTS,
+    crate::vault::uploads::sql::STATEMENTS,
 ];
+
+/// Every form of the statements that are put together from pieces, by name.
+pub fn built_statements() -> Vec<(String, String)> {
+    let mut built = catalog::products::listing::built_statements();
+    built.extend(catalog::search::sql::built_statements());
+    built
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::Plans;
+
+    /// Walks that are as they should be: statement, what it walks through, and why.
+    const ALLOWED_SCANS: &[(&str, &str, &str)] = &[];
+
+    #[test]
+    fn every_statement_is_valid_and_walks_through_nothing_unlisted() {
+        let plans = Plans::of(&DEFINITION).unwrap();
+        let mut unlisted = Vec::new();
+        let mut used = Vec::new();
+        let built = built_statements();
+        let fixed = STATEMENTS.iter().copied().flatten().copied();
+        let built = built.iter().map(|(name, sql)| (&**name, &**sql));
+        for (name, sql) in fixed.chain(built) {
+            let scans = plans
+                .scans(sql)
+                .unwrap_or_else(|fault| panic!("{name}: {fault}"));
+            for scan in scans {
+                let listed = ALLOWED_SCANS
+                    .iter()
+                    .find(|(statement, walked, _)| name.starts_with(statement) && *walked == scan);
+                match listed {
+                    Some(entry) => used.push(entry),
+                    None => unlisted.push(format!("{name} scans {scan}")),
+                }
+            }
+        }
+        assert_eq!(
+            unlisted, [""; 0],
+            "name an index, or list them with a reason"
+        );
+        let unused = ALLOWED_SCANS.iter().filter(|entry| !used.contains(entry));
+        assert_eq!(unused.count(), 0, "a listed scan that is none");
+    }
+
+    #[test]
+    fn references_are_checked_by_the_statement_that_breaks_them() {
+        // A check that is put off to the commit would fail the commands of others with it.
+        for migration in DEFINITION.migrations {
+            let text = migration.to_uppercase();
+            assert!(!text.contains("DEFERRABLE") && !text.contains("DEFER_FOREIGN_KEYS"));
+        }
+    }
+}

@@ -10,8 +10,10 @@
 //! - `websocket` is the codec, `live` a WebSocket connection.
 
 mod answer;
+mod asked;
 mod body;
 mod coding;
+mod compress;
 mod conditional;
 mod conversation;
 mod cursor;
@@ -24,6 +26,7 @@ mod lingering;
 mod live;
 mod outcome;
 mod page;
+mod policy;
 mod problem;
 mod reply;
 mod request;
@@ -32,10 +35,12 @@ mod router;
 mod server;
 mod status;
 mod store_fault;
+mod trace;
 pub mod websocket;
 
 pub use crate::json::Property;
 pub use coding::{AcceptedCodings, Coding};
+pub use compress::{Effort, compress};
 pub use conditional::{
     EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
     not_modified,
@@ -47,6 +52,7 @@ pub use inputs::{Body, Query};
 pub use live::{Event, Live, LiveEnd, Pause};
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
+pub use policy::{API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
@@ -57,3 +63,4 @@ pub use route::{
 pub use router::{Found, Router};
 pub use server::{Application, ConnectionChange, Observation, Server, ServerOptions};
 pub use status::reason;
+pub use trace::{Came, QUANTUM_ID_BYTES_MAX, QuantumId, Trace};

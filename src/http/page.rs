@@ -283,14 +283,16 @@ pub const PAGE_MAX: u32 = 1000;
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
-    use thirteen_kernels::http::{HeadParser, HeadTable};
-    use thirteen_kernels::level::Level;
-
     use super::super::inputs::Query;
-    use super::super::request::Parameters as PathParameters;
+    use super::super::policy::DoorPolicy;
+    use super::super::request::probe::with_request as probe;
     use super::*;
+
+    fn with_request<T>(target: &str, run: impl FnOnce(&Request<'_>) -> T) -> T {
+        probe(target, "", &DoorPolicy::default(), |request, _| {
+            run(request)
+        })
+    }
 
     crate::shape! {
         /// A list's own query.
@@ -298,21 +300,6 @@ mod tests {
             q: Option<bool>,
             ..page: PageQuery,
         }
-    }
-
-    fn with_request<T>(target: &str, run: impl FnOnce(&Request<'_>) -> T) -> T {
-        let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        let mut table = HeadTable::new();
-        HeadParser::new(Level::detect())
-            .parse(text.as_bytes(), &mut table)
-            .unwrap();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let parameters = PathParameters::default();
-        run(&Request::new(
-            table.view(text.as_bytes()),
-            &parameters,
-            peer,
-        ))
     }
 
     fn read(query: &str) -> Result<PageQuery, Problem> {

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 
 use thirteen_kernels::http::{Escapes, Head, Method, PercentFault, Version, percent_decode};
 
+use crate::id::Id;
+
 use super::problem::Problem;
+use super::trace::Trace;
 use super::websocket::UpgradeRequest;
 
 /// One request: its head, and what its route and its connection add.
@@ -14,6 +17,7 @@ pub struct Request<'r> {
     head: Head<'r>,
     parameters: &'r Parameters,
     peer: SocketAddr,
+    trace: &'r Trace,
 }
 
 /// The parts of the path that a route's parameters matched, still percent-encoded.
@@ -25,12 +29,24 @@ pub struct Parameters {
 }
 
 impl<'r> Request<'r> {
-    pub(super) fn new(head: Head<'r>, parameters: &'r Parameters, peer: SocketAddr) -> Request<'r> {
+    pub(super) fn new(
+        head: Head<'r>,
+        parameters: &'r Parameters,
+        peer: SocketAddr,
+        trace: &'r Trace,
+    ) -> Request<'r> {
         Request {
             head,
             parameters,
             peer,
+            trace,
         }
+    }
+
+    /// The ids that it came with or was given: what is asked of others on its behalf passes them
+    /// on.
+    pub fn trace(&self) -> &'r Trace {
+        self.trace
     }
 
     /// The parsed head.
@@ -75,6 +91,15 @@ impl<'r> Request<'r> {
         let raw = &self.head.path()[usize::from(start)..usize::from(end)];
         let escapes = self.head.path_escapes();
         decoded(raw, escapes).map_err(|fault| Problem::new(400, format!("{name}: {fault}")))
+    }
+
+    /// A parameter of the route's path that is an id; 404 where it is none, since nothing has it.
+    ///
+    /// # Panics
+    /// When the route has no parameter of that name.
+    pub fn id(&self, name: &str) -> Result<Id, Problem> {
+        let text = self.parameter(name)?;
+        text.parse().map_err(|_| Problem::new(404, ""))
     }
 
     /// The pairs of the query, percent-decoded, `+` read as a space
@@ -186,3 +211,34 @@ fn memchr_equals(pair: &[u8]) -> Option<usize> {
 
 /// The most parameters of one route.
 pub(super) const PARAMETERS_MAX: usize = 4;
+
+#[cfg(test)]
+pub(super) mod probe {
+    use thirteen_kernels::http::{HeadParser, HeadTable};
+    use thirteen_kernels::level::Level;
+
+    use crate::telemetry::trace_id::IdSource;
+
+    use super::super::asked::Asked;
+    use super::super::policy::DoorPolicy;
+    use super::*;
+
+    /// Runs with a GET request of a target and these header lines, each with its CRLF.
+    pub(in super::super) fn with_request<T>(
+        target: &str,
+        lines: &str,
+        policy: &DoorPolicy,
+        run: impl FnOnce(&Request<'_>, &Asked<'_>) -> T,
+    ) -> T {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let mut table = HeadTable::new();
+        HeadParser::new(Level::detect())
+            .parse(text.as_bytes(), &mut table)
+            .unwrap();
+        let head = table.view(text.as_bytes());
+        let asked = Asked::read(head, policy, &mut IdSource::from_seed([7; 32]));
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let parameters = Parameters::default();
+        run(&Request::new(head, &parameters, peer, &asked.trace), &asked)
+    }
+}

@@ -7,14 +7,13 @@ use super::problem::Problem;
 
 impl From<StoreFault> for Problem {
     fn from(fault: StoreFault) -> Problem {
-        let later = |detail| {
-            Problem::new(503, detail).header("Retry-After", STORE_RETRY_SECONDS.to_string())
-        };
+        let detail = fault.to_string();
+        let later =
+            |problem: Problem| problem.header("Retry-After", STORE_RETRY_SECONDS.to_string());
         match fault {
-            StoreFault::Unavailable => later("The store cannot work at the moment."),
-            StoreFault::Full => later("Too much waits to be stored."),
-            // What it was is in the log; it is nobody else's business.
-            StoreFault::Failed(_) | StoreFault::Panicked => Problem::new(500, ""),
+            StoreFault::Unavailable => later(Problem::new(503, detail)).code("store_unavailable"),
+            StoreFault::Full => later(Problem::new(503, detail)).code("store_full"),
+            StoreFault::Failed(_) | StoreFault::Panicked => Problem::new(500, detail),
         }
     }
 }

@@ -105,10 +105,11 @@ pub async fn pending_by_door(bus: &Bus, patience: Duration) -> [u64; DOORS.len()
     std::array::from_fn(|door| counts.iter().map(|pending| pending[door]).sum())
 }
 
-fn open(shard: &Rc<Shard>, boot: &Boot, ids: IdSource) -> Rc<Here> {
+fn open(shard: &Rc<Shard>, boot: &Boot, mut ids: IdSource) -> Rc<Here> {
     let (file, loaded) = &boot.state;
     let tables = tables();
     let routes_before = std::array::from_fn(|door| tables[..door].iter().map(Vec::len).sum());
+    let ids_of_server = ids.split();
     let context = Rc::new(Context::new(
         boot.house.clone(),
         Local::new(shard.index, boot.clock, &labels()),
@@ -126,6 +127,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot, ids: IdSource) -> Rc<Here> {
         doors,
         server_options(&boot.settings),
         boot.clock,
+        ids_of_server,
     );
     let sockets = boot.sockets.lock().map(|mut of_shards| of_shards.pop());
     let sockets = sockets

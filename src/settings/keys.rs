@@ -159,6 +159,14 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "api.cors_origins",
+        doc: "Origins whose pages may call the api door with their visitors' cookies (CORS).",
+        default: "",
+        change: Change::Live,
+        slot: &Origins(|settings| &mut settings.api.cors_origins),
+        spellings: &[],
+    },
+    Key {
         name: "ops.listen",
         doc: "Address of the ops door.",
         default: "127.0.0.1:3008",

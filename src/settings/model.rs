@@ -61,6 +61,8 @@ pub struct Api {
     pub listen: SocketAddr,
     /// The URL at which client commands find the api door, without a trailing slash.
     pub base: Option<String>,
+    /// Origins whose pages may read replies, with the visitor's cookies: `scheme://host[:port]`.
+    pub cors_origins: Vec<String>,
 }
 
 /// A door: a listener with its own routes.
@@ -191,7 +193,11 @@ impl Settings {
             shards: 1,
             connections_max: 1,
             drain_timeout: Duration::ZERO,
-            api: Api { listen, base: None },
+            api: Api {
+                listen,
+                base: None,
+                cors_origins: Vec::new(),
+            },
             ops: Door { listen },
             registry: Door { listen },
             config: ConfigStart::default(),

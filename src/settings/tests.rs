@@ -209,7 +209,9 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "config.terminal_mode" => ("0", Some("4")),
         "config.reserved" => ("0", Some("1")),
         "state.write" => ("open", Some("Open")),
-        "state.origins" => ("https://a.example, http://b:1", Some("https://*")),
+        "state.origins" | "api.cors_origins" => {
+            ("https://a.example, http://b:1", Some("https://*"))
+        }
         "proxy.upstreams" => ("[]", Some("[{}]")),
         "proxy.upstream_primary" | "proxy.upstream_fallback" => ("[::1]:4873", Some("h:0")),
         "log.level" => ("trace", Some("verbose")),

@@ -12,6 +12,7 @@ use crossbeam_channel::bounded;
 use crate::shard;
 use crate::telemetry::StoreLine;
 
+use super::copy::{CopyFault, copy};
 use super::fault::{OpenFault, SqlFault, StoreFault};
 use super::heavy::Heavy;
 use super::open::{Definition, open_writer};
@@ -24,7 +25,7 @@ use super::writer::{Shared, Writer};
 
 /// An open store: one file, one thread that writes, a read connection for each thread that reads.
 pub struct Store {
-    name: &'static str,
+    definition: Definition,
     path: PathBuf,
     /// Tells its connections from those of other stores of the process.
     number: u64,
@@ -65,7 +66,7 @@ pub fn open(
         .spawn(move || writer.run())
         .map_err(thread)?;
     Ok(Arc::new(Store {
-        name: definition.name,
+        definition: *definition,
         path,
         number: OPENED.fetch_add(1, Ordering::Relaxed),
         shared,
@@ -160,6 +161,15 @@ impl Store {
         self.shared.is_failing() || self.shared.queues.is_ending()
     }
 
+    /// Copies the store as it is at this moment; see [`super::copy`]. It blocks.
+    ///
+    /// # Errors
+    /// What SQLite or the file system says.
+    pub fn backup_to(&self, target: &Path) -> Result<(), CopyFault> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        copy(&self.definition, folder, target)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -168,7 +178,7 @@ impl Store {
     /// What `/metrics` tells of it.
     pub fn line(&self) -> StoreLine {
         StoreLine {
-            name: self.name,
+            name: self.definition.name,
             queued: self.shared.queues.depth() as u64,
             refused: self.shared.queues.refused(),
             is_failing: self.is_failing(),
@@ -184,7 +194,7 @@ impl Store {
         reader::forget(self.number);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if writer.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!(target: "store", store = self.name, "the writer panicked");
+            tracing::error!(target: "store", store = self.definition.name, "the writer panicked");
         }
     }
 }

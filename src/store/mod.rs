@@ -1,10 +1,13 @@
 //! Stores: SQLite behind commands. The only room that names rusqlite, so that another engine can
 //! take its place without touching a command.
 
+mod copy;
 mod fault;
 mod handle;
 mod heavy;
 mod open;
+#[cfg(test)]
+pub(crate) mod plans;
 mod queue;
 mod reader;
 mod topic;
@@ -19,6 +22,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use tests::Folder;
 
+pub use copy::{CopyFault, check, copy};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;

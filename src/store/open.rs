@@ -141,7 +141,7 @@ fn create(path: &Path) -> Result<(), OpenFault> {
 }
 
 /// Refuses a file that is not this store, before anything in it is changed.
-fn recognise(
+pub(super) fn recognise(
     definition: &Definition,
     path: &Path,
     connection: &Connection,

@@ -18,6 +18,9 @@ pub enum Value<'v> {
     Text(&'v str),
     /// Bytes.
     Blob(&'v [u8]),
+    /// A parameter of 36 ASCII characters that is made where it is bound: an id. Rows hold
+    /// [`Value::Text`].
+    Made([u8; 36]),
 }
 
 /// What can be a parameter.
@@ -112,82 +115,65 @@ impl<T: ToValue> ToValue for Option<T> {
 
 impl FromValue for String {
     fn from_value(value: Value<'_>) -> Option<String> {
-        match value {
-            Value::Text(text) => Some(text.to_owned()),
-            Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => None,
-        }
+        value.as_text().map(str::to_owned)
     }
 }
 
 impl FromValue for Vec<u8> {
     fn from_value(value: Value<'_>) -> Option<Vec<u8>> {
-        match value {
-            Value::Blob(bytes) => Some(bytes.to_vec()),
-            Value::Null | Value::Integer(_) | Value::Real(_) | Value::Text(_) => None,
-        }
+        value.as_blob().map(<[u8]>::to_vec)
     }
 }
 
 impl<const LENGTH: usize> FromValue for [u8; LENGTH] {
     fn from_value(value: Value<'_>) -> Option<[u8; LENGTH]> {
-        match value {
-            Value::Blob(bytes) => bytes.try_into().ok(),
-            Value::Null | Value::Integer(_) | Value::Real(_) | Value::Text(_) => None,
-        }
+        value.as_blob()?.try_into().ok()
     }
 }
 
 impl FromValue for i64 {
     fn from_value(value: Value<'_>) -> Option<i64> {
-        match value {
-            Value::Integer(number) => Some(number),
-            Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => None,
-        }
+        value.as_integer()
     }
 }
 
 impl FromValue for u32 {
     fn from_value(value: Value<'_>) -> Option<u32> {
-        i64::from_value(value).and_then(|number| number.try_into().ok())
+        value.as_integer()?.try_into().ok()
     }
 }
 
 impl FromValue for i32 {
     fn from_value(value: Value<'_>) -> Option<i32> {
-        i64::from_value(value).and_then(|number| number.try_into().ok())
+        value.as_integer()?.try_into().ok()
     }
 }
 
 impl FromValue for bool {
     fn from_value(value: Value<'_>) -> Option<bool> {
-        match value {
-            Value::Integer(0) => Some(false),
-            Value::Integer(1) => Some(true),
-            Value::Null | Value::Integer(_) | Value::Real(_) | Value::Text(_) | Value::Blob(_) => {
-                None
-            }
+        match value.as_integer()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
         }
     }
 }
 
 impl FromValue for f64 {
     fn from_value(value: Value<'_>) -> Option<f64> {
-        match value {
-            Value::Real(number) => Some(number),
-            Value::Integer(number) => Some(number as f64),
-            Value::Null | Value::Text(_) | Value::Blob(_) => None,
+        if let Value::Real(number) = value {
+            return Some(number);
         }
+        value.as_integer().map(|number| number as f64)
     }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: Value<'_>) -> Option<Option<T>> {
-        match value {
-            Value::Null => Some(None),
-            Value::Integer(_) | Value::Real(_) | Value::Text(_) | Value::Blob(_) => {
-                T::from_value(value).map(Some)
-            }
+        if value == Value::Null {
+            return Some(None);
         }
+        T::from_value(value).map(Some)
     }
 }
 
@@ -199,11 +185,39 @@ impl ToSql for Value<'_> {
             Value::Real(number) => ValueRef::Real(*number),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::Blob(bytes) => ValueRef::Blob(bytes),
+            Value::Made(text) => ValueRef::Text(text),
         }))
     }
 }
 
 impl<'v> Value<'v> {
+    /// The text, if it is one.
+    pub fn as_text(self) -> Option<&'v str> {
+        if let Value::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The number, if it is an integer.
+    pub fn as_integer(self) -> Option<i64> {
+        if let Value::Integer(number) = self {
+            Some(number)
+        } else {
+            None
+        }
+    }
+
+    /// The bytes, if it is a blob.
+    pub fn as_blob(self) -> Option<&'v [u8]> {
+        if let Value::Blob(bytes) = self {
+            Some(bytes)
+        } else {
+            None
+        }
+    }
+
     /// Fails for text that is not UTF-8, which SQLite would keep.
     pub(super) fn of(value: ValueRef<'v>) -> Result<Value<'v>, SqlFault> {
         Ok(match value {
@@ -223,7 +237,7 @@ impl<'v> Value<'v> {
             Value::Null => "NULL",
             Value::Integer(_) => "an integer",
             Value::Real(_) => "a real",
-            Value::Text(_) => "a text",
+            Value::Text(_) | Value::Made(_) => "a text",
             Value::Blob(_) => "a blob",
         }
     }

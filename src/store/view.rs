@@ -131,6 +131,15 @@ impl<'c> View<'c> {
         self.saw_environment_fail.get()
     }
 
+    /// How many parameters a statement has.
+    #[cfg(test)]
+    pub(super) fn parameters(&self, sql: &str) -> Result<usize, SqlFault> {
+        let prepared = self.connection.prepare_cached(sql);
+        Ok(prepared
+            .map_err(|error| self.fault(error))?
+            .parameter_count())
+    }
+
     fn prepare(&self, sql: &str, args: &[&dyn ToValue]) -> Result<CachedStatement<'_>, SqlFault> {
         let prepared = self.connection.prepare_cached(sql);
         let mut statement = prepared.map_err(|error| self.fault(error))?;
@@ -172,12 +181,8 @@ impl Row<'_> {
     /// # Errors
     /// [`SqlFault::Other`] where there is no such column or it is not text.
     pub fn text(&self, column: usize) -> Result<&str, SqlFault> {
-        match self.value(column)? {
-            Value::Text(text) => Ok(text),
-            value @ (Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => {
-                Err(self.mistaken(column, value))
-            }
-        }
+        let value = self.value(column)?;
+        value.as_text().ok_or_else(|| self.mistaken(column, value))
     }
 
     /// The value of a column, from 0, where it lies.

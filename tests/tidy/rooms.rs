@@ -205,7 +205,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("ring", Allowed::Only(&["limits"])),
     ("shard", Allowed::Only(&["limits", "ring"])),
     ("json", Allowed::Only(&["limits", "telemetry"])),
-    ("id", Allowed::Only(&["json"])),
+    ("id", Allowed::Only(&["json", "store"])),
     (
         "openapi",
         Allowed::Only(&["context", "http", "json", "routes"]),
@@ -215,7 +215,15 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("store", Allowed::Only(&["limits", "shard", "telemetry"])),
     (
         "http",
-        Allowed::Only(&["json", "limits", "ring", "shard", "store", "telemetry"]),
+        Allowed::Only(&[
+            "id",
+            "json",
+            "limits",
+            "ring",
+            "shard",
+            "store",
+            "telemetry",
+        ]),
     ),
     (
         "auth",
@@ -236,6 +244,20 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "store",
             "telemetry",
             "vault",
+        ]),
+    ),
+    (
+        "vault",
+        Allowed::Only(&[
+            "auth",
+            "http",
+            "id",
+            "json",
+            "limits",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
         ]),
     ),
     (

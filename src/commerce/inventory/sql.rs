@@ -14,14 +14,13 @@ pub struct Levels {
 
 /// The stock of a product with all its live variants.
 pub fn of_product(view: &View<'_>, product_id: Id) -> Result<Levels, SqlFault> {
-    let levels = view.one(OF_PRODUCT, &[&product_id.text()], levels)?;
+    let levels = view.one(OF_PRODUCT, &[&product_id], levels)?;
     Ok(levels.unwrap_or_default())
 }
 
 /// The stock of one variant.
 pub fn of_variant(view: &View<'_>, product_id: Id, variant_id: Id) -> Result<Levels, SqlFault> {
-    let ids = (product_id.text(), variant_id.text());
-    let levels = view.one(OF_VARIANT, &[&ids.0, &ids.1], levels)?;
+    let levels = view.one(OF_VARIANT, &[&product_id, &variant_id], levels)?;
     Ok(levels.unwrap_or_default())
 }
 
@@ -32,9 +31,8 @@ pub fn open(
     variant_id: Option<Id>,
     on_hand: i64,
 ) -> Result<(), SqlFault> {
-    let variant_id = variant_id.map(|id| id.to_string());
     let now_ms = tx.now_ms();
-    tx.run(OPEN, &[&product_id.text(), &variant_id, &on_hand, &now_ms])?;
+    tx.run(OPEN, &[&product_id, &variant_id, &on_hand, &now_ms])?;
     Ok(())
 }
 

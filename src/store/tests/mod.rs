@@ -1,5 +1,6 @@
 //! The store on real files.
 
+mod copying;
 mod opening;
 mod reading;
 mod scene;

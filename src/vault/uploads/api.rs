@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use crate::auth::principal::{Anyone, Seller};
 use crate::context::Context;
-use crate::http::{
-    Body, Created, Exchange, Problem, Query, Request, Written, not_modified,
-};
+use crate::http::{Body, Created, Exchange, Problem, Query, Request, Written, not_modified};
 use crate::id::Id;
 use crate::json::{Document, Int, Text};
 use crate::limits::{UPLOAD_BYTES_MAX, UPLOAD_PIECE_BYTES, UPLOAD_URL_LIFETIME};
@@ -27,7 +25,7 @@ crate::shape! {
     /// What a signed URL carries.
     pub struct SignedQuery reads {
         pub size: Int<1, { UPLOAD_BYTES_MAX as i64 }>,
-        pub r#type: Text<3, 120>,
+        pub kind: Text<3, 120>,
         pub sha256: Option<Text<64, 64>>,
         /// Milliseconds of Unix time.
         pub expires: Int<0, { i64::MAX }>,
@@ -57,7 +55,11 @@ pub async fn issue(
     let command = move |tx: &mut crate::store::Tx<'_>| sql::insert(tx, &upload);
     let stored: Result<(), SqlFault> = context.house.commerce.write(command).await?;
     stored.map_err(crate::store::StoreFault::from)?;
-    Ok(Created { location, version: 1, value: reply })
+    Ok(Created {
+        location,
+        version: 1,
+        value: reply,
+    })
 }
 
 /// `PUT /v1/uploads/:id`, where the query carries the signed ticket.
@@ -70,8 +72,13 @@ pub async fn store(
     let desk = context.house.uploads.clone();
     let ticket = presented(&desk, &exchange.request(), query.0)?;
     require_as_promised(&exchange.request(), &ticket)?;
-    let claim = desk.claim(ticket.id).ok_or_else(|| used("is being written"))?;
-    let upload = context.house.commerce.read(|view| sql::read(view, ticket.id))?;
+    let claim = desk
+        .claim(ticket.id)
+        .ok_or_else(|| used("is being written"))?;
+    let upload = context
+        .house
+        .commerce
+        .read(|view| sql::read(view, ticket.id))?;
     let upload = upload.ok_or_else(late)?;
     if upload.stored_at.is_some() {
         return Err(used("was used"));
@@ -81,8 +88,15 @@ pub async fn store(
     let kept = shard::offload(move || spool.keep(&ticket, &place)).await;
     let sha256 = kept.map_err(busy)?.map_err(refused)?;
     settle(context, &desk, claim, id, sha256.clone()).await?;
-    let value = shown(Upload { sha256: Some(sha256), ..upload });
-    Ok(Created { location: value.url.clone(), version: 1, value })
+    let value = shown(Upload {
+        sha256: Some(sha256),
+        ..upload
+    });
+    Ok(Created {
+        location: value.url.clone(),
+        version: 1,
+        value,
+    })
 }
 
 /// `GET /v1/uploads/:id`.
@@ -92,7 +106,7 @@ pub async fn read(
     exchange: &mut Exchange<'_>,
 ) -> Result<Written<String>, Problem> {
     let request = exchange.request();
-    let id = crate::http::id_in_path(&request, "id")?;
+    let id = request.id("id")?;
     let upload = context.house.commerce.read(|view| sql::read(view, id))?;
     let upload = upload.filter(|upload| upload.stored_at.is_some());
     let upload = upload.ok_or_else(|| Problem::new(404, ""))?;
@@ -121,7 +135,9 @@ fn promised(owner_id: Id, asked: UploadRequest) -> Result<Upload, Problem> {
     if !sha256.as_ref().is_none_or(is_hex) {
         problem = problem.fault("/sha256", "format", "must be 64 hex digits");
     }
-    let content_type = content_type.filter(|_| problem.faults.is_empty()).ok_or(problem)?;
+    let content_type = content_type
+        .filter(|_| problem.faults.is_empty())
+        .ok_or(problem)?;
     let issued_at = unix_ms() as i64;
     Ok(Upload {
         id: Id::fresh(),
@@ -149,9 +165,9 @@ fn ticket_of(upload: &Upload) -> Ticket {
 /// The ticket of a request, if this server signed it and its time is not over.
 fn presented(desk: &Desk, request: &Request<'_>, query: SignedQuery) -> Result<Ticket, Problem> {
     let ticket = Ticket {
-        id: crate::http::id_in_path(request, "id")?,
+        id: request.id("id")?,
         size_bytes: query.size.value().unsigned_abs(),
-        content_type: query.r#type.into_string(),
+        content_type: query.kind.into_string(),
         sha256: query.sha256.map(Text::into_string),
         expires_at: query.expires.value(),
     };
@@ -167,7 +183,11 @@ fn presented(desk: &Desk, request: &Request<'_>, query: SignedQuery) -> Result<T
 
 /// Refuses by the head alone what cannot become what was promised.
 fn require_as_promised(request: &Request<'_>, ticket: &Ticket) -> Result<(), Problem> {
-    let text = |name| request.header(name).and_then(|value| str::from_utf8(value).ok());
+    let text = |name| {
+        request
+            .header(name)
+            .and_then(|value| str::from_utf8(value).ok())
+    };
     if text("content-type").and_then(media_type).as_deref() != Some(&*ticket.content_type) {
         let detail = format!("The URL was signed for {}.", ticket.content_type);
         return Err(Problem::new(415, detail));
@@ -193,7 +213,9 @@ async fn receive(
         let arrived = exchange.read().await?;
         let is_end = arrived.is_none();
         let arrived = arrived.unwrap_or_default();
-        left = left.checked_sub(arrived.len() as u64).ok_or_else(|| refused(SpoolFault::Size))?;
+        left = left
+            .checked_sub(arrived.len() as u64)
+            .ok_or_else(|| refused(SpoolFault::Size))?;
         piece.extend_from_slice(arrived);
         if piece.len() >= UPLOAD_PIECE_BYTES || (is_end && !piece.is_empty()) {
             let mut full = std::mem::take(&mut piece);
@@ -249,7 +271,9 @@ async fn send(
     loop {
         let read = shard::offload(move || {
             let mut piece = Vec::with_capacity(UPLOAD_PIECE_BYTES);
-            let size = (&mut file).take(UPLOAD_PIECE_BYTES as u64).read_to_end(&mut piece);
+            let size = (&mut file)
+                .take(UPLOAD_PIECE_BYTES as u64)
+                .read_to_end(&mut piece);
             size.map(|_| (file, piece))
         });
         let (rest, piece) = read.await.map_err(busy)?.map_err(system)?;
@@ -265,7 +289,11 @@ async fn send(
 /// Pictures are shown in place; everything else is a download, so that no page of ours runs what
 /// somebody uploaded.
 fn disposition_of(upload: &Upload) -> String {
-    let place = if is_image(&upload.content_type) { "inline" } else { "attachment" };
+    let place = if is_image(&upload.content_type) {
+        "inline"
+    } else {
+        "attachment"
+    };
     match &upload.filename {
         None => place.to_owned(),
         Some(name) => format!("{place}; filename*=UTF-8''{}", extended_value(name)),

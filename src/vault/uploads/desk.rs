@@ -34,7 +34,11 @@ impl Desk {
         fs::create_dir_all(&folder)?;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(SPOOL.as_bytes()) {
+            if entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(SPOOL.as_bytes())
+            {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -66,7 +70,10 @@ impl Desk {
     /// The right to write an upload; nothing while another request has it.
     pub fn claim(self: &Arc<Desk>, id: Id) -> Option<Claim> {
         let is_free = self.writing().insert(id);
-        is_free.then(|| Claim { desk: self.clone(), id })
+        is_free.then(|| Claim {
+            desk: self.clone(),
+            id,
+        })
     }
 
     fn writing(&self) -> MutexGuard<'_, HashSet<Id>> {
@@ -92,11 +99,16 @@ fn key_in(folder: &Path) -> io::Result<[u8; 32]> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
     // Whole or not there: a start that was cut short must not leave a short key.
     let unfinished = folder.join("key.unfinished");
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)?;
     file.write_all(&key)?;
     file.sync_all()?;
     fs::rename(&unfinished, &path)?;

@@ -26,14 +26,19 @@ impl Ticket {
     /// The path and query that carry the ticket, signed.
     pub fn url(&self, key: &[u8; 32]) -> String {
         let signature = URL_SAFE_NO_PAD.encode(self.mac(key).finalize().into_bytes());
-        let Ticket { id, size_bytes, expires_at, .. } = self;
+        let Ticket {
+            id,
+            size_bytes,
+            expires_at,
+            ..
+        } = self;
         let kind = percent_encoded(&self.content_type);
         let hash = match &self.sha256 {
             Some(sha256) => format!("&sha256={sha256}"),
             None => String::new(),
         };
         format!(
-            "{FOLDER_PATH}{id}?size={size_bytes}&type={kind}{hash}&expires={expires_at}\
+            "{FOLDER_PATH}{id}?size={size_bytes}&kind={kind}{hash}&expires={expires_at}\
              &signature={signature}"
         )
     }
@@ -49,7 +54,13 @@ impl Ticket {
     /// Every part ends with a line break, which none of them holds.
     fn mac(&self, key: &[u8; 32]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        let Ticket { id, size_bytes, content_type, sha256, expires_at } = self;
+        let Ticket {
+            id,
+            size_bytes,
+            content_type,
+            sha256,
+            expires_at,
+        } = self;
         let sha256 = sha256.as_deref().unwrap_or_default();
         let text = format!(
             "thirteen upload 1\n{id}\n{size_bytes}\n{content_type}\n{sha256}\n{expires_at}\n"
@@ -83,7 +94,12 @@ pub fn begins_as(content_type: &str, beginning: &[u8]) -> bool {
 
 /// A media type in the form in which it is kept: `type/subtype` in lower case, no parameters.
 pub fn media_type(text: &str) -> Option<String> {
-    let text = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let text = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let (kind, subtype) = text.split_once('/')?;
     let is_token = |part: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
@@ -110,7 +126,9 @@ type Signature = fn(&[u8]) -> bool;
 const IMAGES: &[(&str, Signature)] = &[
     ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
     ("image/jpeg", |bytes| bytes.starts_with(b"\xff\xd8\xff")),
-    ("image/gif", |bytes| bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a")),
+    ("image/gif", |bytes| {
+        bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a")
+    }),
     ("image/webp", |bytes| {
         bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP".as_slice())
     }),
@@ -150,11 +168,26 @@ mod tests {
         assert!(!ticket().is_signed(&key, &signature[1..]));
         assert!(!ticket().is_signed(&key, "!"));
         let changed = [
-            Ticket { id: Id::of(8, [7; 10]), ..ticket() },
-            Ticket { size_bytes: 6, ..ticket() },
-            Ticket { content_type: "image/png".to_owned(), ..ticket() },
-            Ticket { sha256: Some(String::new() + "00"), ..ticket() },
-            Ticket { expires_at: 1001, ..ticket() },
+            Ticket {
+                id: Id::of(8, [7; 10]),
+                ..ticket()
+            },
+            Ticket {
+                size_bytes: 6,
+                ..ticket()
+            },
+            Ticket {
+                content_type: "image/png".to_owned(),
+                ..ticket()
+            },
+            Ticket {
+                sha256: Some(String::new() + "00"),
+                ..ticket()
+            },
+            Ticket {
+                expires_at: 1001,
+                ..ticket()
+            },
         ];
         for ticket in changed {
             assert!(!ticket.is_signed(&key, signature), "{ticket:?}");
@@ -164,7 +197,7 @@ mod tests {
     #[test]
     fn a_url_carries_its_ticket() {
         let url = ticket().url(&[3; 32]);
-        assert!(url.starts_with(&path_of(ticket().id)) && url.contains("&type=image%2Fsvg%2Bxml&"));
+        assert!(url.starts_with(&path_of(ticket().id)) && url.contains("&kind=image%2Fsvg%2Bxml&"));
         assert_eq!(id_of_path(&path_of(ticket().id)), Some(ticket().id));
         assert_eq!(id_of_path("/v1/upload/x"), None);
     }
@@ -176,7 +209,11 @@ mod tests {
         assert!(begins_as("image/avif", b"\0\0\0\x1cftypavif"));
         assert!(begins_as("application/zip", b"anything"));
         for kind in IMAGES {
-            assert!(!begins_as(kind.0, b"<script>alert(1)</script>"), "{}", kind.0);
+            assert!(
+                !begins_as(kind.0, b"<script>alert(1)</script>"),
+                "{}",
+                kind.0
+            );
             assert!(!begins_as(kind.0, b""), "{}", kind.0);
         }
         assert!(is_image("image/png") && !is_image("image/svg+xml") && !is_image("text/html"));

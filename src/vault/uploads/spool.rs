@@ -47,7 +47,12 @@ impl Spool {
     /// What the system says.
     pub fn begin(path: PathBuf) -> io::Result<Spool> {
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
         Ok(Spool {
             path,
             file,
@@ -64,7 +69,8 @@ impl Spool {
     /// What the system says.
     pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         let missing = BEGINNING_BYTES - self.beginning.len();
-        self.beginning.extend_from_slice(&piece[..missing.min(piece.len())]);
+        self.beginning
+            .extend_from_slice(&piece[..missing.min(piece.len())]);
         self.hash.update(piece);
         self.size_bytes += piece.len() as u64;
         self.file.write_all(piece)
@@ -83,7 +89,11 @@ impl Spool {
             return Err(SpoolFault::Type);
         }
         let hash = hex_of(&std::mem::take(&mut self.hash).finalize());
-        if ticket.sha256.as_ref().is_some_and(|promised| *promised != hash) {
+        if ticket
+            .sha256
+            .as_ref()
+            .is_some_and(|promised| *promised != hash)
+        {
             return Err(SpoolFault::Hash);
         }
         self.file.sync_all()?;
@@ -114,10 +124,12 @@ impl Drop for Spool {
 }
 
 fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string takes everything");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -163,7 +175,10 @@ mod tests {
         let keep = |bytes: &[u8], ticket: Ticket| spooled(&folder, &[bytes]).keep(&ticket, &place);
         assert!(matches!(keep(b"hell", ticket()), Err(SpoolFault::Size)));
         assert!(matches!(keep(b"hullo", ticket()), Err(SpoolFault::Hash)));
-        let picture = Ticket { content_type: "image/png".to_owned(), ..ticket() };
+        let picture = Ticket {
+            content_type: "image/png".to_owned(),
+            ..ticket()
+        };
         assert!(matches!(keep(b"hello", picture), Err(SpoolFault::Type)));
         drop(spooled(&folder, &[b"hel"]));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

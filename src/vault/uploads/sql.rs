@@ -28,7 +28,7 @@ pub struct Upload {
 
 /// The upload of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Upload>, SqlFault> {
-    view.one(READ, &[&id.text()], upload)
+    view.one(READ, &[&id], upload)
 }
 
 /// Notes what was promised.
@@ -36,8 +36,8 @@ pub fn insert(tx: &mut Tx<'_>, upload: &Upload) -> Result<(), SqlFault> {
     tx.run(
         INSERT,
         &[
-            &upload.id.text(),
-            &upload.owner_id.text(),
+            &upload.id,
+            &upload.owner_id,
             &upload.filename,
             &upload.content_type,
             &upload.size_bytes,
@@ -52,7 +52,7 @@ pub fn insert(tx: &mut Tx<'_>, upload: &Upload) -> Result<(), SqlFault> {
 /// Notes that the file is in its place; tells whether it was still awaited.
 pub fn mark_stored(tx: &mut Tx<'_>, id: Id, sha256: &str) -> Result<bool, SqlFault> {
     let now_ms = tx.now_ms();
-    let changed = tx.run(MARK_STORED, &[&id.text(), &sha256, &now_ms])?;
+    let changed = tx.run(MARK_STORED, &[&id, &sha256, &now_ms])?;
     Ok(changed == 1)
 }
 

@@ -48,7 +48,7 @@ pub struct Held {
 
 /// The attribute of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Attribute>, SqlFault> {
-    view.one(READ, &[&id.text()], attribute)
+    view.one(READ, &[&id], attribute)
 }
 
 /// At most `count` attributes in the order of their creation.
@@ -70,7 +70,7 @@ pub fn count(view: &View<'_>) -> Result<u64, SqlFault> {
 
 /// The values of an attribute in their order.
 pub fn values(view: &View<'_>, id: Id) -> Result<Vec<AttributeValue>, SqlFault> {
-    view.all(VALUES, &[&id.text()], |row| {
+    view.all(VALUES, &[&id], |row| {
         Ok(AttributeValue {
             id: row.get(0)?,
             value: row.get(1)?,
@@ -81,7 +81,7 @@ pub fn values(view: &View<'_>, id: Id) -> Result<Vec<AttributeValue>, SqlFault> 
 
 /// The attribute that a value belongs to.
 pub fn attribute_of_value(view: &View<'_>, value: Id) -> Result<Option<Id>, SqlFault> {
-    view.one(ATTRIBUTE_OF_VALUE, &[&value.text()], |row| row.get(0))
+    view.one(ATTRIBUTE_OF_VALUE, &[&value], |row| row.get(0))
 }
 
 /// Whether another attribute has the name, in any case of its letters.
@@ -92,7 +92,7 @@ pub fn name_is_taken(view: &View<'_>, name: &str, but: Option<Id>) -> Result<boo
 
 /// Whether a product has the value.
 pub fn is_held(view: &View<'_>, value: Id) -> Result<bool, SqlFault> {
-    let is_held = view.one(IS_HELD, &[&value.text()], |row| row.get::<bool>(0))?;
+    let is_held = view.one(IS_HELD, &[&value], |row| row.get::<bool>(0))?;
     Ok(is_held == Some(true))
 }
 
@@ -101,7 +101,7 @@ pub fn insert(tx: &mut Tx<'_>, attribute: &Attribute) -> Result<(), SqlFault> {
     tx.run(
         INSERT,
         &[
-            &attribute.id.text(),
+            &attribute.id,
             &attribute.name,
             &attribute.kind.as_str(),
             &attribute.created_at,
@@ -114,7 +114,7 @@ pub fn insert(tx: &mut Tx<'_>, attribute: &Attribute) -> Result<(), SqlFault> {
 /// Changes the name of an attribute, and adds one to its version.
 pub fn update(tx: &mut Tx<'_>, id: Id, name: &str) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(UPDATE, &[&id.text(), &name, &now_ms])?;
+    tx.run(UPDATE, &[&id, &name, &now_ms])?;
     touch_products(tx, id)?;
     touch(tx, id);
     Ok(())
@@ -122,8 +122,8 @@ pub fn update(tx: &mut Tx<'_>, id: Id, name: &str) -> Result<(), SqlFault> {
 
 /// Deletes an attribute with its values, which no product has.
 pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
-    tx.run(DELETE_VALUES, &[&id.text()])?;
-    tx.run(DELETE, &[&id.text()])?;
+    tx.run(DELETE_VALUES, &[&id])?;
+    tx.run(DELETE, &[&id])?;
     touch(tx, id);
     Ok(())
 }
@@ -132,35 +132,27 @@ pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
 pub fn insert_value(tx: &mut Tx<'_>, id: Id, value: &AttributeValue) -> Result<(), SqlFault> {
     tx.run(
         INSERT_VALUE,
-        &[
-            &value.id.text(),
-            &id.text(),
-            &value.value,
-            &value.sort_order,
-        ],
+        &[&value.id, &id, &value.value, &value.sort_order],
     )?;
     Ok(())
 }
 
 /// Changes a value of an attribute, whose version is to be moved by [`changed`].
 pub fn update_value(tx: &mut Tx<'_>, value: &AttributeValue) -> Result<(), SqlFault> {
-    tx.run(
-        UPDATE_VALUE,
-        &[&value.id.text(), &value.value, &value.sort_order],
-    )?;
+    tx.run(UPDATE_VALUE, &[&value.id, &value.value, &value.sort_order])?;
     Ok(())
 }
 
 /// Deletes a value that no product has; the attribute's version is to be moved by [`changed`].
 pub fn delete_value(tx: &mut Tx<'_>, value: Id) -> Result<(), SqlFault> {
-    tx.run(DELETE_VALUE, &[&value.text()])?;
+    tx.run(DELETE_VALUE, &[&value])?;
     Ok(())
 }
 
 /// Adds one to the version of an attribute whose values changed.
 pub fn changed(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(CHANGED, &[&id.text(), &now_ms])?;
+    tx.run(CHANGED, &[&id, &now_ms])?;
     touch_products(tx, id)?;
     touch(tx, id);
     Ok(())
@@ -168,7 +160,7 @@ pub fn changed(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
 
 /// Replies with products that have the attribute hold its name and values.
 fn touch_products(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
-    let holders = tx.all(HOLDERS, &[&id.text()], |row| row.get::<Id>(0))?;
+    let holders = tx.all(HOLDERS, &[&id], |row| row.get::<Id>(0))?;
     for holder in holders {
         tx.touch(Topic::of(holder.as_bytes()));
     }

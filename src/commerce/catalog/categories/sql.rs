@@ -34,7 +34,7 @@ pub struct Category {
 
 /// The category of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Category>, SqlFault> {
-    view.one(READ, &[&id.text()], category)
+    view.one(READ, &[&id], category)
 }
 
 /// At most `count` categories in the order of their paths, each before its descendants.
@@ -60,7 +60,6 @@ pub fn list_children(
         Some((order, id)) => (order, id.to_string()),
         None => (i64::MIN, String::new()),
     };
-    let parent = parent.text();
     view.all(CHILDREN, &[&parent, &order, &id, &count, &skip], category)
 }
 
@@ -69,7 +68,7 @@ pub fn count(view: &View<'_>, parent: Option<Id>) -> Result<u64, SqlFault> {
     let read = |row: &Row<'_>| row.get::<i64>(0).map(i64::unsigned_abs);
     let counted = match parent {
         None => view.one(COUNT, &[], read),
-        Some(parent) => view.one(COUNT_CHILDREN, &[&parent.text()], read),
+        Some(parent) => view.one(COUNT_CHILDREN, &[&parent], read),
     };
     counted.map(Option::unwrap_or_default)
 }
@@ -97,18 +96,17 @@ pub fn slug_is_taken(view: &View<'_>, slug: &str, but: Option<Id>) -> Result<boo
 
 /// Whether live categories or products are in it.
 pub fn is_empty(view: &View<'_>, id: Id) -> Result<bool, SqlFault> {
-    let occupied = view.one(OCCUPIED, &[&id.text()], |row| row.get::<bool>(0))?;
+    let occupied = view.one(OCCUPIED, &[&id], |row| row.get::<bool>(0))?;
     Ok(occupied == Some(false))
 }
 
 /// Adds a category; its version is 1 and its times those of the command.
 pub fn insert(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
-    let parent = category.parent_id.map(|id| id.to_string());
     tx.run(
         INSERT,
         &[
-            &category.id.text(),
-            &parent,
+            &category.id,
+            &category.parent_id,
             &category.name,
             &category.slug,
             &category.path.as_str(),
@@ -125,13 +123,12 @@ pub fn insert(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
 
 /// Changes everything but the path of a category, and adds one to its version.
 pub fn update(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
-    let parent = category.parent_id.map(|id| id.to_string());
     let now_ms = tx.now_ms();
     tx.run(
         UPDATE,
         &[
-            &category.id.text(),
-            &parent,
+            &category.id,
+            &category.parent_id,
             &category.name,
             &category.slug,
             &category.description,
@@ -161,15 +158,14 @@ pub fn relocate(
         RELOCATE_DESCENDANTS,
         &[&from, &end, &path.as_str(), &depth_delta, &now_ms],
     )?;
-    let id = category.id.text();
-    tx.run(RELOCATE, &[&id, &path.as_str(), &path.depth()])?;
+    tx.run(RELOCATE, &[&category.id, &path.as_str(), &path.depth()])?;
     Ok(())
 }
 
 /// Deletes a category softly.
 pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(DELETE, &[&id.text(), &now_ms])?;
+    tx.run(DELETE, &[&id, &now_ms])?;
     touch(tx, id);
     Ok(())
 }

@@ -53,7 +53,7 @@ pub struct Product {
 
 /// The product of an id.
 pub fn read(view: &View<'_>, id: Id) -> Result<Option<Product>, SqlFault> {
-    view.one(READ, &[&id.text()], product)
+    view.one(READ, &[&id], product)
 }
 
 /// The product of a number.
@@ -87,15 +87,13 @@ pub fn insert(
     values: &[Id],
     on_hand: i64,
 ) -> Result<i64, SqlFault> {
-    let category = product.category_id.map(|id| id.to_string());
-    let vendor = product.vendor_id.map(|id| id.to_string());
     let number = tx.one(
         INSERT,
         &[
-            &product.id.text(),
+            &product.id,
             &product.status.as_str(),
-            &category,
-            &vendor,
+            &product.category_id,
+            &product.vendor_id,
             &product.price_amount,
             &product.currency,
             &product.rating_average_centi,
@@ -113,7 +111,7 @@ pub fn insert(
     )?;
     let number = number.ok_or_else(|| SqlFault::Other("an INSERT returned nothing".to_owned()))?;
     for value in values {
-        tx.run(ADD_VALUE, &[&number, &value.text()])?;
+        tx.run(ADD_VALUE, &[&number, &value])?;
     }
     count_one_more(tx, product)?;
     search::sql::add(tx, number, &search::words_of(product, values))?;
@@ -129,16 +127,14 @@ pub fn update(
     after: &Product,
     values: Option<&[Id]>,
 ) -> Result<(), SqlFault> {
-    let category = after.category_id.map(|id| id.to_string());
-    let vendor = after.vendor_id.map(|id| id.to_string());
     let now_ms = tx.now_ms();
     tx.run(
         UPDATE,
         &[
             &before.number,
             &after.status.as_str(),
-            &category,
-            &vendor,
+            &after.category_id,
+            &after.vendor_id,
             &after.price_amount,
             &after.currency,
             &after.name,
@@ -157,7 +153,7 @@ pub fn update(
     if let Some(values) = values {
         tx.run(REMOVE_VALUES, &[&before.number])?;
         for value in values {
-            tx.run(ADD_VALUE, &[&before.number, &value.text()])?;
+            tx.run(ADD_VALUE, &[&before.number, &value])?;
         }
     }
     index_again(tx, after)?;
@@ -169,7 +165,7 @@ pub fn update(
 pub fn delete(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     tx.run(DELETE, &[&product.number, &now_ms])?;
-    tx.run(DELETE_VARIANTS, &[&product.id.text(), &now_ms])?;
+    tx.run(DELETE_VARIANTS, &[&product.id, &now_ms])?;
     tx.run(REMOVE_VALUES, &[&product.number])?;
     count_one_less(tx, product)?;
     search::sql::remove(tx, product.number)?;

@@ -28,7 +28,7 @@ pub struct Variant {
 
 /// The variant of an id.
 pub fn read(view: &View<'_>, product_id: Id, id: Id) -> Result<Option<Variant>, SqlFault> {
-    view.one(READ, &[&id.text(), &product_id.text()], variant)
+    view.one(READ, &[&id, &product_id], variant)
 }
 
 /// At most `count` variants of a product in the order of their creation.
@@ -40,12 +40,12 @@ pub fn list(
     count: i64,
 ) -> Result<Vec<Variant>, SqlFault> {
     let after = after.map(|id| id.to_string()).unwrap_or_default();
-    view.all(LIST, &[&product_id.text(), &after, &count, &skip], variant)
+    view.all(LIST, &[&product_id, &after, &count, &skip], variant)
 }
 
 /// How many variants a product has.
 pub fn count(view: &View<'_>, product_id: Id) -> Result<u64, SqlFault> {
-    let count = view.one(COUNT, &[&product_id.text()], |row| row.get::<i64>(0))?;
+    let count = view.one(COUNT, &[&product_id], |row| row.get::<i64>(0))?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }
 
@@ -62,8 +62,9 @@ pub fn options_are_taken(
     options: &str,
     but: Option<Id>,
 ) -> Result<bool, SqlFault> {
-    let args = (product_id.text(), options);
-    let holder = view.one(HOLDER_OF_OPTIONS, &[&args.0, &args.1], |row| row.get(0))?;
+    let holder = view.one(HOLDER_OF_OPTIONS, &[&product_id, &options], |row| {
+        row.get(0)
+    })?;
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
@@ -72,8 +73,8 @@ pub fn insert(tx: &mut Tx<'_>, variant: &Variant, on_hand: i64) -> Result<(), Sq
     tx.run(
         INSERT,
         &[
-            &variant.id.text(),
-            &variant.product_id.text(),
+            &variant.id,
+            &variant.product_id,
             &variant.sku,
             &variant.options,
             &variant.price_amount,
@@ -91,7 +92,7 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
     tx.run(
         UPDATE,
         &[
-            &variant.id.text(),
+            &variant.id,
             &variant.sku,
             &variant.options,
             &variant.price_amount,
@@ -105,7 +106,7 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
 /// Deletes a variant softly.
 pub fn delete(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
-    tx.run(DELETE, &[&variant.id.text(), &now_ms])?;
+    tx.run(DELETE, &[&variant.id, &now_ms])?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
 }

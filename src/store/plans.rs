@@ -1,0 +1,104 @@
+//! What SQLite would walk through from end to end: for tests that hold statements to indexes.
+
+use rusqlite::Connection;
+
+use super::fault::SqlFault;
+use super::open::Definition;
+use super::view::View;
+
+/// An empty store in memory, to ask for the plans of statements.
+pub(crate) struct Plans {
+    connection: Connection,
+}
+
+impl Plans {
+    /// Runs the migrations of a store.
+    pub(crate) fn of(definition: &Definition) -> Result<Plans, SqlFault> {
+        let connection = Connection::open_in_memory()?;
+        for migration in definition.migrations {
+            connection.execute_batch(migration)?;
+        }
+        Ok(Plans { connection })
+    }
+
+    /// The scans of a statement; fails where it is not valid SQL for the schema.
+    pub(crate) fn scans(&self, sql: &str) -> Result<Vec<String>, SqlFault> {
+        scans(&View::new(&self.connection), sql)
+    }
+}
+
+/// What a statement walks through from end to end, as SQLite tells it: `products`, or `products
+/// USING INDEX products_by_name` where the walk follows an index, which is as it should be where
+/// a `LIMIT` ends it.
+pub(crate) fn scans(view: &View<'_>, sql: &str) -> Result<Vec<String>, SqlFault> {
+    let parameters = vec![super::Value::Null; view.parameters(sql)?];
+    let bound: Vec<&dyn super::ToValue> = parameters.iter().map(|value| value as _).collect();
+    let explain = format!("EXPLAIN QUERY PLAN {sql}");
+    let steps = view.all_built(&explain, &bound, |row| row.get::<String>(3))?;
+    Ok(steps.iter().filter_map(|step| scan_of(step)).collect())
+}
+
+/// `products` of `SCAN products`; nothing for what has no end to walk to: rows of constants,
+/// results of a part of the statement, and virtual tables that were told what to look for.
+fn scan_of(step: &str) -> Option<String> {
+    let scanned = step.strip_prefix("SCAN ")?;
+    let is_told = scanned
+        .split_once(" VIRTUAL TABLE INDEX ")
+        .is_some_and(|(_, plan)| plan != "0:");
+    let is_of_the_statement = scanned.contains("CONSTANT ROW")
+        || scanned.ends_with("-ROW VALUES CLAUSE")
+        || scanned.starts_with('(');
+    (!is_told && !is_of_the_statement).then(|| scanned.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOP: Definition = Definition {
+        name: "shop",
+        migrations: &["
+            CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER) STRICT;
+            CREATE INDEX products_by_price ON products (price, id);
+            CREATE VIRTUAL TABLE words USING fts5 (name)"],
+    };
+
+    #[test]
+    fn scans_are_found_and_searches_are_not() {
+        let plans = Plans::of(&SHOP).unwrap();
+        for (sql, expected) in [
+            ("SELECT name FROM products WHERE id = ?1", vec![]),
+            (
+                "SELECT name FROM products WHERE name = ?1",
+                vec!["products"],
+            ),
+            ("SELECT p.id FROM products p WHERE p.name > ?1", vec!["p"]),
+            (
+                "SELECT name FROM products ORDER BY price, id LIMIT ?1",
+                vec!["products USING INDEX products_by_price"],
+            ),
+            (
+                "SELECT count(*) FROM products",
+                vec!["products USING COVERING INDEX sqlite_autoindex_products_1"],
+            ),
+            ("SELECT name FROM words WHERE words MATCH ?1", vec![]),
+            (
+                "SELECT name FROM words",
+                vec!["words VIRTUAL TABLE INDEX 0:"],
+            ),
+            (
+                "SELECT id FROM products WHERE id IN (SELECT value FROM json_each(?1))",
+                vec![],
+            ),
+            ("UPDATE products SET name = ?1 WHERE id = ?2", vec![]),
+            ("DELETE FROM products WHERE name = ?1", vec!["products"]),
+            (
+                "INSERT INTO products VALUES (?1, ?2, ?3), (?4, ?5, ?6)",
+                vec![],
+            ),
+        ] {
+            assert_eq!(plans.scans(sql).unwrap(), expected, "{sql}");
+        }
+        assert!(plans.scans("SELECT nothing FROM products").is_err());
+    }
+}
