@@ -23,6 +23,19 @@ pub const OFFLOAD_THREADS: usize = 4;
 /// Jobs that wait for such a thread; one more is refused.
 pub const OFFLOAD_QUEUE_MAX: usize = 1024;
 
+/// Passwords that are hashed at once, by all shards together; each takes 19 MiB.
+pub const HASHES_RUNNING_MAX: usize = OFFLOAD_THREADS - 1;
+/// Passwords that wait on one shard to be hashed; one more is answered 503.
+pub const HASHES_WAITING_MAX: usize = 64;
+/// Characters of the shortest password.
+pub const PASSWORD_CHARACTERS_MIN: usize = 8;
+/// Characters of the longest password.
+pub const PASSWORD_CHARACTERS_MAX: usize = 128;
+/// Bytes of the longest signed token; ours have some 450.
+pub const TOKEN_BYTES_MAX: usize = 1024;
+/// Verified tokens that one shard remembers.
+pub const TOKENS_REMEMBERED_MAX: usize = 8192;
+
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;

@@ -2,8 +2,10 @@
 //!
 //! - `catalog`: products, categories, variants, attributes, search;
 //! - `inventory`: how much there is of each;
-//! - `currency`: ISO 4217; `schema`: the tables and the list of all statements.
+//! - `audit`: who did what to what; `currency`: ISO 4217;
+//! - `schema`: the tables and the list of all statements.
 
+pub mod audit;
 pub mod catalog;
 pub mod currency;
 pub mod inventory;

@@ -40,7 +40,15 @@ pub struct Route<A: 'static> {
 pub enum Access {
     /// Everyone who reaches the door.
     Anyone,
-    /// Peers on the loopback interface: the operator of this machine.
+    /// Whoever is signed in.
+    User,
+    /// Vendors and staff.
+    Seller,
+    /// Vendors.
+    Vendor,
+    /// Staff.
+    Admin,
+    /// Peers on the loopback interface, the operator of this machine, and staff.
     Operator,
 }
 
@@ -51,6 +59,10 @@ pub enum RateClass {
     Free,
     /// Changes of the configuration.
     Write,
+    /// What tries a password or a mailed token.
+    Auth,
+    /// The commerce API.
+    Api,
 }
 
 /// What answers a request.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub http: Http,
     /// Rate limits.
     pub rate: Rate,
+    /// The mail that the shop sends.
+    pub mail: Mail,
     /// Upstream registries.
     pub proxy: Proxy,
     /// What is logged.
@@ -127,6 +129,23 @@ pub struct Http {
 pub struct Rate {
     /// Configuration writes per minute and peer address.
     pub writes_per_minute: u32,
+    /// Logins and the like per 15 s and peer address, and per account; 0 where none is counted.
+    pub auth_per_15s: u32,
+    /// Requests to the commerce API per minute and peer address; 0 where none is counted.
+    pub api_per_minute: u32,
+}
+
+/// The mail that the shop sends.
+#[derive(Debug, Clone, Default)]
+pub struct Mail {
+    /// The SMTP server; empty for the maildir of the data folder.
+    pub smtp_url: String,
+    /// The file with the password of the URL's user; empty for none.
+    pub smtp_password_file: String,
+    /// The sender.
+    pub from: String,
+    /// What links begin with.
+    pub link_base: String,
 }
 
 /// Upstream registries.
@@ -205,6 +224,7 @@ impl Settings {
             websocket: WebSocket::default(),
             http: Http::default(),
             rate: Rate::default(),
+            mail: Mail::default(),
             proxy: Proxy::default(),
             log: Log::default(),
             ring: Ring::default(),

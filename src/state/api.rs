@@ -8,6 +8,7 @@ use thirteen_kernels::config::headers::{
 };
 use thirteen_kernels::level::Level;
 
+use crate::auth::principal;
 use crate::context::Context;
 use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
@@ -18,7 +19,7 @@ use crate::http::{
 };
 use crate::telemetry::{Fault, Operation};
 
-use super::access::Writer;
+use super::access::{Principal, Writer};
 use super::change::{Expected, Refusal};
 use super::document::{
     BodyFault, change_of_body, changed_body, config_body, config_etag, state_of_etag,
@@ -100,11 +101,16 @@ fn negotiate(
     }
     let base = accepted.subprotocol().and_then(base_of_subprotocol);
     let base = base.expect("the handshake chose one of ours");
-    let caller = context.caller(request);
+    let staff = principal::staff(context, request);
+    let principal = match staff {
+        Some(_) => Principal::Staff,
+        None => Principal::Anyone,
+    };
+    let caller = context.caller_as(request, principal);
     accepted.write_reply(out);
     let context = context.clone();
     Ok(Box::new(move |live| {
-        Box::pin(follow(context, live, base, caller))
+        Box::pin(follow(context, live, base, caller, staff))
     }))
 }
 

@@ -7,11 +7,7 @@ use crate::vault::uploads;
 use super::products::shapes::Image;
 
 /// Notes the pictures that are no uploaded images.
-pub fn check(
-    view: &View<'_>,
-    images: &[Image],
-    unknown: &mut Vec<Fault>,
-) -> Result<(), SqlFault> {
+pub fn check(view: &View<'_>, images: &[Image], unknown: &mut Vec<Fault>) -> Result<(), SqlFault> {
     for (index, image) in images.iter().enumerate() {
         if !is_image(view, &image.url)? {
             unknown.push(fault_at(format!("/images/{index}/url")));

@@ -4,11 +4,13 @@
 //!   one request, `images`: what their pictures may be;
 //! - `search`: products by words;
 //! - `categories`: the tree that products stand in; `attributes`: what they can be told apart by;
-//! - `slug`: names in URLs.
+//! - `slug`: names in URLs; `staff`: who changes it.
 
 pub mod attributes;
 pub mod categories;
+pub mod images;
 pub mod products;
 pub mod search;
 pub mod slug;
+pub mod staff;
 pub mod variants;

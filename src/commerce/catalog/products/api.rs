@@ -1,7 +1,7 @@
 //! Products and the lists of them.
 
-use crate::auth::principal::{Admin, Maybe, Role, Seller, User};
-use crate::commerce::audit;
+use crate::auth::Role;
+use crate::auth::principal::{Admin, Maybe, Seller, User};
 use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{
@@ -50,7 +50,11 @@ pub fn read(
 ) -> Result<Written<Product>, Problem> {
     let id = request.id("id")?;
     let store = &*context.house.commerce;
-    let found = || store.read(|view| found(view, id))?.ok_or_else(|| Problem::new(404, ""));
+    let found = || {
+        store
+            .read(|view| found(view, id))?
+            .ok_or_else(|| Problem::new(404, ""))
+    };
     let topics = [Topic::of(id.as_bytes())];
     let mut hidden = None;
     let served = context.replies.serve(store, request, reply, &topics, || {
@@ -64,7 +68,10 @@ pub fn read(
     match hidden {
         Some(product) if may_see(user.0, &product) => {
             crate::http::Answer::write(
-                Versioned { version: product.version, value: product },
+                Versioned {
+                    version: product.version,
+                    value: product,
+                },
                 request,
                 reply,
             )?;
@@ -83,7 +90,7 @@ pub async fn create(
 ) -> Result<Created<Product>, Problem> {
     let command = move |tx: &mut crate::store::Tx<'_>| {
         let product = change::create(tx, seller, body.value)?;
-        audit::append(tx, &staff::entry(seller, "product.created", ("product", product.id)))?;
+        staff::note(tx, seller, "product.created", ("product", product.id))?;
         Ok::<_, change::ChangeFault>(shown::product(tx, product)?)
     };
     let product = context.house.commerce.write(command).await??;
@@ -104,11 +111,14 @@ pub async fn update(
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut crate::store::Tx<'_>| {
         let product = change::update(tx, seller, id, &expected, body.value)?;
-        audit::append(tx, &staff::entry(seller, "product.updated", ("product", id)))?;
+        staff::note(tx, seller, "product.updated", ("product", id))?;
         Ok::<_, change::ChangeFault>(shown::product(tx, product)?)
     };
     let product = context.house.commerce.write(command).await??;
-    Ok(Versioned { version: product.version, value: product })
+    Ok(Versioned {
+        version: product.version,
+        value: product,
+    })
 }
 
 /// `DELETE /api/v1/products/:id`.
@@ -121,7 +131,7 @@ pub async fn delete(
     let seller = staff::seller(admin);
     let command = move |tx: &mut crate::store::Tx<'_>| {
         change::delete(tx, seller, id, &expected)?;
-        audit::append(tx, &staff::entry(seller, "product.deleted", ("product", id)))?;
+        staff::note(tx, seller, "product.deleted", ("product", id))?;
         Ok::<_, change::ChangeFault>(())
     };
     context.house.commerce.write(command).await??;
@@ -165,7 +175,9 @@ async fn answer(
         };
         let topics = [Topic::CATALOG];
         let reply = &mut exchange.reply();
-        context.replies.serve(&*store, &request, reply, &topics, render)?;
+        context
+            .replies
+            .serve(&*store, &request, reply, &topics, render)?;
         return Ok(Written::by_hand());
     }
     // Counting looks at every product that may meet the conditions.
@@ -180,7 +192,11 @@ fn understood(
     query: ProductQuery,
     category: Option<Category>,
 ) -> Result<Asked, Problem> {
-    let ProductQuery { sort, order, filter } = query;
+    let ProductQuery {
+        sort,
+        order,
+        filter,
+    } = query;
     let statuses = asked::statuses(filter.status, filter.vendor, user.0)?;
     let sorting = asked::sorting(sort, order);
     let (after, skipped) = asked::start(&filter.page, sorting)?;
@@ -196,7 +212,14 @@ fn understood(
 
 /// The page; nothing where its category is named by the path and not there.
 fn page(view: &View<'_>, asked: Asked) -> Result<Option<Page<Product>>, SqlFault> {
-    let Asked { mut filter, category, sorting, after, skipped, page } = asked;
+    let Asked {
+        mut filter,
+        category,
+        sorting,
+        after,
+        skipped,
+        page,
+    } = asked;
     if let Some(Category::Filter(id) | Category::Path(id)) = category {
         filter.category = asked::family(view, id)?;
         match (category, &filter.category) {

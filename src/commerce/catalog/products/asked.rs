@@ -1,6 +1,7 @@
 //! What the query of a list asks for, as the model of lists has it.
 
-use crate::auth::principal::{Role, User};
+use crate::auth::Role;
+use crate::auth::principal::User;
 use crate::commerce::catalog::categories;
 use crate::http::{Cursor, PageQuery, Problem, Start, invalid_cursor};
 use crate::id::Id;
@@ -29,7 +30,10 @@ pub fn statuses(
     if user.role == Role::Admin || is_own {
         Ok(statuses)
     } else {
-        Err(Problem::new(403, "Only staff sees products that are not active."))
+        Err(Problem::new(
+            403,
+            "Only staff sees products that are not active.",
+        ))
     }
 }
 

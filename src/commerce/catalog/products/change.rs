@@ -1,7 +1,8 @@
 //! Changes of products: what has to hold for one, and then the change. All is checked before the
 //! first row is written, so a change that is refused has written nothing.
 
-use crate::auth::principal::{Role, Seller};
+use crate::auth::Role;
+use crate::auth::principal::Seller;
 use crate::commerce::catalog::{attributes, categories, images, slug};
 use crate::http::{Expected, Problem};
 use crate::id::Id;
@@ -59,11 +60,11 @@ impl From<ChangeFault> for Problem {
                 let detail = format!("A product that is {from} can become {next}.");
                 Problem::new(409, detail).code("illegal_transition")
             }
-            ChangeFault::Unknown(faults) => {
-                faults.into_iter().fold(Problem::invalid(), |problem, fault| {
+            ChangeFault::Unknown(faults) => faults
+                .into_iter()
+                .fold(Problem::invalid(), |problem, fault| {
                     problem.fault(fault.pointer, fault.code, fault.detail)
-                })
-            }
+                }),
             ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
         }
     }
@@ -125,14 +126,24 @@ pub fn update(
     let before = owned(tx, by, id, expected)?;
     let status = change.status.unwrap_or(before.status);
     if !before.status.may_become(status) {
-        return Err(ChangeFault::Transition { from: before.status });
+        return Err(ChangeFault::Transition {
+            from: before.status,
+        });
     }
     let values = change.attributes.as_deref().map(values_of);
     let category_id = change.category_id.over(before.category_id);
     let mut unknown = Vec::new();
-    check_category(tx, category_id.filter(|_| category_id != before.category_id), &mut unknown)?;
+    check_category(
+        tx,
+        category_id.filter(|_| category_id != before.category_id),
+        &mut unknown,
+    )?;
     check_values(tx, values.as_deref().unwrap_or_default(), &mut unknown)?;
-    images::check(tx, change.images.as_deref().unwrap_or_default(), &mut unknown)?;
+    images::check(
+        tx,
+        change.images.as_deref().unwrap_or_default(),
+        &mut unknown,
+    )?;
     if !unknown.is_empty() {
         return Err(ChangeFault::Unknown(unknown));
     }
@@ -154,11 +165,25 @@ pub fn update(
     set(&mut after.name, change.name.map(Text::into_string));
     set(&mut after.slug, change.slug.map(Slug::into_string));
     set(&mut after.sku, change.sku.map(Text::into_string));
-    set(&mut after.description, change.description.map(Text::into_string));
-    set(&mut after.specifications, change.specifications.map(|text| text.as_str().to_owned()));
-    set(&mut after.images, change.images.as_deref().map(images::stored));
-    set(&mut after.currency, change.currency.map(|currency| currency.as_str().to_owned()));
-    after.price_amount = change.price_amount.map_or(before.price_amount, |price| price.value());
+    set(
+        &mut after.description,
+        change.description.map(Text::into_string),
+    );
+    set(
+        &mut after.specifications,
+        change.specifications.map(|text| text.as_str().to_owned()),
+    );
+    set(
+        &mut after.images,
+        change.images.as_deref().map(images::stored),
+    );
+    set(
+        &mut after.currency,
+        change.currency.map(|currency| currency.as_str().to_owned()),
+    );
+    after.price_amount = change
+        .price_amount
+        .map_or(before.price_amount, |price| price.value());
     if after.slug != before.slug && sql::slug_is_taken(tx, &after.slug, Some(id))? {
         return Err(ChangeFault::SlugTaken);
     }
@@ -170,23 +195,13 @@ pub fn update(
 }
 
 /// Deletes a product.
-pub fn delete(
-    tx: &mut Tx<'_>,
-    by: Seller,
-    id: Id,
-    expected: &Expected,
-) -> Result<(), ChangeFault> {
+pub fn delete(tx: &mut Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<(), ChangeFault> {
     let product = owned(tx, by, id, expected)?;
     Ok(sql::delete(tx, &product)?)
 }
 
 /// The product, if it is the seller's to change and has the version that is expected.
-pub fn owned(
-    tx: &Tx<'_>,
-    by: Seller,
-    id: Id,
-    expected: &Expected,
-) -> Result<Product, ChangeFault> {
+pub fn owned(tx: &Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<Product, ChangeFault> {
     let product = sql::read(tx, id)?.ok_or(ChangeFault::NotFound)?;
     if by.role != Role::Admin && product.vendor_id != Some(by.id) {
         return Err(ChangeFault::NotFound);
@@ -198,12 +213,7 @@ pub fn owned(
 }
 
 /// The slug that is asked for, or one made of the name that nobody has.
-fn free_slug(
-    tx: &Tx<'_>,
-    asked: Option<Slug>,
-    name: &str,
-    id: Id,
-) -> Result<String, ChangeFault> {
+fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<String, ChangeFault> {
     if let Some(slug) = asked {
         return match sql::slug_is_taken(tx, &slug, None)? {
             true => Err(ChangeFault::SlugTaken),

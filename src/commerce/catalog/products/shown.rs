@@ -10,12 +10,14 @@ use super::sql;
 
 /// A product with its attributes and stock.
 pub fn product(view: &View<'_>, row: sql::Product) -> Result<Product, SqlFault> {
-    let attributes = sql::values(view, row.number)?.into_iter().map(|held| HeldValue {
-        attribute_id: held.attribute_id,
-        name: held.name,
-        value_id: held.value_id,
-        value: held.value,
-    });
+    let attributes = sql::values(view, row.number)?
+        .into_iter()
+        .map(|held| HeldValue {
+            attribute_id: held.attribute_id,
+            name: held.name,
+            value_id: held.value_id,
+            value: held.value,
+        });
     let stock = inventory::sql::of_product(view, row.id)?;
     Ok(Product {
         id: row.id,
