@@ -1,5 +1,6 @@
 //! Slugs made of names.
 
+use crate::id::Id;
 use crate::json::Slug;
 
 /// The slug of a name: its letters without accents and its digits, the rest hyphens. Nothing where
@@ -21,12 +22,15 @@ pub fn of_name(name: &str) -> Option<Slug> {
     Slug::parse(slug.trim_end_matches('-'))
 }
 
-/// The slug of a name with what tells it from others of that name.
-pub fn of_name_and(name: &str, distinction: &str) -> Option<Slug> {
-    match of_name(name) {
+/// The slug of a name that others have too, told apart by a part of the id.
+pub fn of_name_and_id(name: &str, id: Id) -> Slug {
+    let text = id.text();
+    let distinction = &text[text.len() - DISTINCTION_BYTES..];
+    let slug = match of_name(name) {
         Some(slug) => Slug::parse(&format!("{}-{distinction}", &*slug)),
         None => Slug::parse(distinction),
-    }
+    };
+    slug.expect("hexadecimal digits are the word of a slug, and there is room for them")
 }
 
 /// Apostrophes and combining accents stand inside words.
@@ -65,6 +69,8 @@ fn without_accent(character: char) -> &'static str {
 
 /// Leaves room in a slug for a distinction.
 const DERIVED_BYTES_MAX: usize = 100;
+/// The random end of an id, in which no two made in one millisecond are alike.
+const DISTINCTION_BYTES: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -89,11 +95,8 @@ mod tests {
     #[test]
     fn long_names_leave_room_for_a_distinction() {
         for name in ["x".repeat(300), "x-".repeat(300), "靴".repeat(300)] {
-            let slug = of_name_and(&name, "0123456789ab");
-            assert!(
-                slug.is_some_and(|slug| slug.ends_with("0123456789ab")),
-                "{name}"
-            );
+            let slug = of_name_and_id(&name, Id::of(1, [0xab; 10]));
+            assert!(slug.ends_with("abababababab"), "{name}");
         }
     }
 }

@@ -59,14 +59,14 @@ pub fn read(
     let mut hidden = None;
     let served = context.replies.serve(store, request, reply, &topics, || {
         let product = found()?;
-        if product.status == Status::Active {
+        if is_seen_by(None, product.status, product.vendor_id) {
             return Ok(Rendered::versioned(product.version, &product));
         }
         hidden = Some(product);
         Err(Problem::new(404, ""))
     });
     match hidden {
-        Some(product) if may_see(user.0, &product) => {
+        Some(product) if is_seen_by(user.0, product.status, product.vendor_id) => {
             crate::http::Answer::write(
                 Versioned {
                     version: product.version,
@@ -246,12 +246,14 @@ fn found(view: &View<'_>, id: Id) -> Result<Option<Product>, SqlFault> {
     row.map(|row| shown::product(view, row)).transpose()
 }
 
-fn may_see(user: Option<User>, product: &Product) -> bool {
-    user.is_some_and(|user| match user.role {
+/// Whether a product is there for a caller: one that is not active is for staff and its vendor.
+pub fn is_seen_by(user: Option<User>, status: Status, vendor_id: Option<Id>) -> bool {
+    let is_own = |user: User| match user.role {
         Role::Admin => true,
-        Role::Vendor => product.vendor_id == Some(user.id),
+        Role::Vendor => vendor_id == Some(user.id),
         Role::Customer => false,
-    })
+    };
+    status == Status::Active || user.is_some_and(is_own)
 }
 
 fn no_category() -> Problem {

@@ -225,10 +225,7 @@ fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<Str
     {
         return Ok(slug.into_string());
     }
-    let text = id.to_string();
-    let distinction = &text[text.len() - 12..];
-    let slug = slug::of_name_and(name, distinction).expect("hex digits make a slug");
-    Ok(slug.into_string())
+    Ok(slug::of_name_and_id(name, id).into_string())
 }
 
 /// The values that are chosen, each once.
