@@ -61,6 +61,8 @@ pub const COMPRESSED_BYTES_MIN: usize = 1 << 10;
 /// The longest body that a shard compresses with the usual effort; longer ones with the least, or
 /// on another thread.
 pub const USUAL_EFFORT_BYTES_MAX: usize = 32 << 10;
+/// The longest target whose reply is kept in the cache of replies.
+pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
 pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.

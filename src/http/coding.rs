@@ -80,6 +80,11 @@ impl AcceptedCodings {
         }
     }
 
+    /// Whether the client can decode it.
+    pub fn takes(&self, coding: Coding) -> bool {
+        self.weights[coding as usize] > 0
+    }
+
     /// The coding to send in; `None` for the plain bytes, also where the client takes nothing
     /// that we have: a reply that it did not ask for says more than none.
     #[inline]

@@ -2,14 +2,15 @@
 //!
 //! A resource with a version has the strong tag `"v<version>"`. A reply that is compressed on its
 //! way out is another representation, so its tag ends with the coding: `"v7-br"` (RFC 9110,
-//! section 8.8.3.3). Each of a version's tags stands for that version when it comes back.
+//! section 8.8.3.3). One that holds what the version does not count has a digest after a point:
+//! `"v7.09ab…"`. Each of a version's tags stands for that version when it comes back.
 
 use serde::Serialize;
 use thirteen_kernels::http::Method;
 
 use crate::json::{Describe, Schemas};
 
-use super::coding::Coding;
+use super::coding::{AcceptedCodings, Coding};
 use super::endpoint::Signature;
 use super::outcome::{Answer, described};
 use super::problem::Problem;
@@ -83,7 +84,16 @@ pub fn if_match(request: &Request<'_>) -> Expected {
 pub fn not_modified<'r>(request: &Request<'r>, etag: &'r [u8]) -> Option<&'r [u8]> {
     conditions(request, "if-none-match").find_map(|condition| match condition {
         TagCondition::Whatever => Some(etag),
-        TagCondition::Tag(tag) => tag.names(etag).then_some(tag.quoted),
+        TagCondition::Tag(tag) => match tag.names(etag)? {
+            None => Some(tag.quoted),
+            // A cache that others share may have more codings than the one who asks takes.
+            Some(coding) => {
+                let lines = request.values("accept-encoding");
+                AcceptedCodings::read(lines)
+                    .takes(coding)
+                    .then_some(tag.quoted)
+            }
+        },
     })
 }
 
@@ -98,6 +108,13 @@ pub fn conditions<'r>(
 /// The tag of a version, strong.
 pub fn etag_of(version: i64) -> String {
     format!("\"v{version}\"")
+}
+
+/// The tag of a version whose representation also holds what the version does not count, such as
+/// a product's stock: a digest of the representation tells those apart. It names the version all
+/// the same when it comes back in `If-Match`.
+pub fn etag_of_parts(version: i64, digest: u64) -> String {
+    format!("\"v{version}.{digest:016x}\"")
 }
 
 impl Expected {
@@ -146,6 +163,7 @@ impl EntityTag<'_> {
             return None;
         }
         let (plain, _) = self.plain();
+        let plain = plain.split(|byte| *byte == b'.').next()?;
         let digits = plain.strip_prefix(b"\"v")?;
         let version = str::from_utf8(digits).ok()?.parse().ok()?;
         // The same number can be written in other ways, and a tag is compared byte by byte.
@@ -153,10 +171,14 @@ impl EntityTag<'_> {
         is_ours.then_some(version)
     }
 
-    /// Whether this is the tag of a representation, or that of the same one in a coding.
-    fn names(&self, etag: &[u8]) -> bool {
+    /// Whether this is the tag of a representation, or that of the same one in a coding; in which.
+    fn names(&self, etag: &[u8]) -> Option<Option<Coding>> {
         let etag = etag.strip_prefix(b"W/").unwrap_or(etag);
-        self.quoted == etag || etag.strip_suffix(b"\"") == Some(self.plain().0)
+        if self.quoted == etag {
+            return Some(None);
+        }
+        let (plain, coding) = self.plain();
+        (etag.strip_suffix(b"\"") == Some(plain)).then_some(coding)
     }
 
     /// The tag without its last quote and its coding.
@@ -211,6 +233,22 @@ fn closing_quote(list: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_in_a_tag_does_not_hide_its_version() {
+        let of = |text: &str| {
+            let tag = EntityTag {
+                strength: Strength::Strong,
+                quoted: text.as_bytes(),
+            };
+            tag.version()
+        };
+        assert_eq!(of(&etag_of_parts(7, 0xab)), Some(7));
+        assert_eq!(of("\"v7.00ab-br\""), Some(7));
+        for text in ["\"v.00\"", "\"v07.00\"", "\"7.00\"", "\"h7.00\""] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
 
     fn tags(line: &str) -> Vec<String> {
         Tags(line.as_bytes())
@@ -277,7 +315,7 @@ mod tests {
         let names = |line: &str, etag: &str| {
             Tags(line.as_bytes()).any(|condition| match condition {
                 TagCondition::Whatever => true,
-                TagCondition::Tag(tag) => tag.names(etag.as_bytes()),
+                TagCondition::Tag(tag) => tag.names(etag.as_bytes()).is_some(),
             })
         };
         for line in [

@@ -12,6 +12,7 @@
 mod answer;
 mod asked;
 mod body;
+mod cache;
 mod coding;
 mod compress;
 mod conditional;
@@ -28,6 +29,7 @@ mod outcome;
 mod page;
 mod policy;
 mod problem;
+mod rehearsal;
 mod reply;
 mod request;
 mod route;
@@ -39,11 +41,12 @@ mod trace;
 pub mod websocket;
 
 pub use crate::json::Property;
+pub use cache::{CacheTally, Generations, Rendered, ReplyCache};
 pub use coding::{AcceptedCodings, Coding};
 pub use compress::{Effort, compress};
 pub use conditional::{
-    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
-    not_modified,
+    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, etag_of_parts,
+    if_match, not_modified,
 };
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use endpoint::{Describing, Endpoint, Guard, Mounted, Signature};
@@ -54,6 +57,7 @@ pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
+pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
 pub use route::{

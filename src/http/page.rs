@@ -285,12 +285,13 @@ pub const PAGE_MAX: u32 = 1000;
 mod tests {
     use super::super::inputs::Query;
     use super::super::policy::DoorPolicy;
-    use super::super::request::probe::with_request as probe;
+    use super::super::rehearsal::rehearse;
     use super::*;
 
     fn with_request<T>(target: &str, run: impl FnOnce(&Request<'_>) -> T) -> T {
-        probe(target, "", &DoorPolicy::default(), |request, _| {
-            run(request)
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        rehearse(head.as_bytes(), &DoorPolicy::default(), |rehearsal| {
+            run(rehearsal.request())
         })
     }
 

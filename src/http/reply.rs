@@ -250,6 +250,26 @@ impl<'o> Reply<'o> {
         self.asked.coding()
     }
 
+    /// The coding of a long text that is there in all of them.
+    pub(super) fn choose_coding(&mut self) -> Option<Coding> {
+        self.frame.negotiated = Negotiated::Coding;
+        self.asked.coding()
+    }
+
+    /// Ends the reply with its last header lines, from its tag to the empty one, and its body.
+    pub(super) fn ending(&mut self, bytes: &[u8], head_bytes: usize) {
+        assert!(
+            self.frame.stage == Stage::Head,
+            "the status comes first, and the body once"
+        );
+        self.vary();
+        self.out.extend_from_slice(match self.frame.content {
+            Content::Sent => bytes,
+            Content::Described => &bytes[..head_bytes],
+        });
+        self.frame.stage = Stage::Whole;
+    }
+
     /// Ends the head of a reply in a coding, but for its length. Its tag becomes that of another
     /// representation.
     pub(super) fn coded_head(&mut self, coding: Coding) {
@@ -501,10 +521,8 @@ const DATE_OFFSET: usize = b"HTTP/1.1 200 OK\r\nDate: ".len();
 #[cfg(test)]
 mod tests {
     use super::super::policy::{CorsPolicy, DoorPolicy};
-    use super::super::request::probe::with_request;
+    use super::super::rehearsal::rehearse;
     use super::*;
-
-    const DATE: [u8; 29] = *b"Sun, 06 Nov 1994 08:49:37 GMT";
 
     const SECURITY: &str = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
         X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
@@ -512,29 +530,26 @@ mod tests {
     const IDS: &str = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
         X-Quantum-Id: job-7\r\n";
 
-    fn written_for(
-        asked: &Asked<'_>,
-        connection: Connection,
-        content: Content,
-        write: impl FnOnce(&mut Reply<'_>),
-    ) -> Vec<u8> {
-        let mut out = b"before".to_vec();
-        let mut frame = Frame::new(Version::Http11, connection, content);
-        let mut reply = Reply::new(&mut out, &mut frame, asked, DATE);
-        write(&mut reply);
-        reply.finish();
-        out.split_off(6)
-    }
-
     /// What is written for a client that sends [`IDS`].
     fn written(
         connection: Connection,
         content: Content,
         write: impl FnOnce(&mut Reply<'_>),
     ) -> String {
-        with_request("/", IDS, &DoorPolicy::default(), |_, asked| {
-            String::from_utf8(written_for(asked, connection, content, write)).unwrap()
-        })
+        let method = match content {
+            Content::Sent => "GET",
+            Content::Described => "HEAD",
+        };
+        let close = match connection {
+            Connection::Close => "Connection: close\r\n",
+            Connection::KeepAlive => "",
+        };
+        let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n{close}{IDS}\r\n");
+        let mut out = b"before".to_vec();
+        rehearse(head.as_bytes(), &DoorPolicy::default(), |rehearsal| {
+            rehearsal.reply(&mut out, write);
+        });
+        String::from_utf8(out.split_off(6)).unwrap()
     }
 
     /// The head and the body that a client gets which sends these lines.
@@ -543,8 +558,10 @@ mod tests {
         policy: &DoorPolicy,
         write: impl FnOnce(&mut Reply<'_>),
     ) -> (String, Vec<u8>) {
-        let mut bytes = with_request("/", lines, policy, |_, asked| {
-            written_for(asked, Connection::KeepAlive, Content::Sent, write)
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let mut bytes = Vec::new();
+        rehearse(request.as_bytes(), policy, |rehearsal| {
+            rehearsal.reply(&mut bytes, write);
         });
         let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
         let body = bytes.split_off(end);

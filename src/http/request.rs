@@ -211,34 +211,3 @@ fn memchr_equals(pair: &[u8]) -> Option<usize> {
 
 /// The most parameters of one route.
 pub(super) const PARAMETERS_MAX: usize = 4;
-
-#[cfg(test)]
-pub(super) mod probe {
-    use thirteen_kernels::http::{HeadParser, HeadTable};
-    use thirteen_kernels::level::Level;
-
-    use crate::telemetry::trace_id::IdSource;
-
-    use super::super::asked::Asked;
-    use super::super::policy::DoorPolicy;
-    use super::*;
-
-    /// Runs with a GET request of a target and these header lines, each with its CRLF.
-    pub(in super::super) fn with_request<T>(
-        target: &str,
-        lines: &str,
-        policy: &DoorPolicy,
-        run: impl FnOnce(&Request<'_>, &Asked<'_>) -> T,
-    ) -> T {
-        let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
-        let mut table = HeadTable::new();
-        HeadParser::new(Level::detect())
-            .parse(text.as_bytes(), &mut table)
-            .unwrap();
-        let head = table.view(text.as_bytes());
-        let asked = Asked::read(head, policy, &mut IdSource::from_seed([7; 32]));
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let parameters = Parameters::default();
-        run(&Request::new(head, &parameters, peer, &asked.trace), &asked)
-    }
-}

@@ -23,14 +23,16 @@ pub fn list(
     reply: &mut Reply<'_>,
 ) -> Result<Written<Page<Category>>, Problem> {
     let store = &*context.house.commerce;
-    context.replies.serve(store, request, reply, &[Topic::CATALOG], || {
-        let CategoryQuery { parent, page } = &query.0;
-        let listed = match parent {
-            None => tree(page, store)?,
-            Some(parent) => children(*parent, page, store)?,
-        };
-        Ok(Rendered::page(&listed, request))
-    })?;
+    context
+        .replies
+        .serve(store, request, reply, &[Topic::CATALOG], || {
+            let CategoryQuery { parent, page } = &query.0;
+            let listed = match parent {
+                None => tree(page, store)?,
+                Some(parent) => children(*parent, page, store)?,
+            };
+            Ok(Rendered::page(&listed, request))
+        })?;
     Ok(Written::by_hand())
 }
 
@@ -47,7 +49,10 @@ pub fn read(
     context.replies.serve(store, request, reply, &topics, || {
         let category = store.read(|view| sql::read(view, id))?;
         let category = category.ok_or_else(|| Problem::new(404, ""))?;
-        Ok(Rendered::versioned(category.version, &Category::from(category)))
+        Ok(Rendered::versioned(
+            category.version,
+            &Category::from(category),
+        ))
     })?;
     Ok(Written::by_hand())
 }
@@ -61,7 +66,12 @@ pub async fn create(
 ) -> Result<Created<Category>, Problem> {
     let command = move |tx: &mut Tx<'_>| {
         let category = change::create(tx, body.value)?;
-        staff::note(tx, staff::seller(admin), "category.created", ("category", category.id))?;
+        staff::note(
+            tx,
+            staff::seller(admin),
+            "category.created",
+            ("category", category.id),
+        )?;
         Ok::<_, ChangeFault>(category)
     };
     let category = context.house.commerce.write(command).await??;
@@ -82,7 +92,12 @@ pub async fn update(
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut Tx<'_>| {
         let category = change::update(tx, id, &expected, body.value)?;
-        staff::note(tx, staff::seller(admin), "category.updated", ("category", id))?;
+        staff::note(
+            tx,
+            staff::seller(admin),
+            "category.updated",
+            ("category", id),
+        )?;
         Ok::<_, ChangeFault>(category)
     };
     let category = context.house.commerce.write(command).await??;
@@ -101,7 +116,12 @@ pub async fn delete(
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut Tx<'_>| {
         change::delete(tx, id, &expected)?;
-        staff::note(tx, staff::seller(admin), "category.deleted", ("category", id))?;
+        staff::note(
+            tx,
+            staff::seller(admin),
+            "category.deleted",
+            ("category", id),
+        )?;
         Ok::<_, ChangeFault>(())
     };
     context.house.commerce.write(command).await??;
@@ -119,7 +139,12 @@ fn tree(page: &PageQuery, store: &crate::store::Store) -> Result<Page<Category>,
         }
     };
     let list = |view: &View<'_>| {
-        let rows = sql::list(view, &after, page.offset() as i64, i64::from(page.limit) + 1)?;
+        let rows = sql::list(
+            view,
+            &after,
+            page.offset() as i64,
+            i64::from(page.limit) + 1,
+        )?;
         let cursor = |row: &sql::Category| Cursor::new(TREE).string(row.path.as_str());
         let listed = page.page(rows, cursor);
         listed.with_total(page, || sql::count(view, None))
@@ -145,7 +170,9 @@ fn children(
         let count = i64::from(page.limit) + 1;
         let rows = sql::list_children(view, parent, after, page.offset() as i64, count)?;
         let cursor = |row: &sql::Category| {
-            Cursor::new(CHILDREN).int(row.sort_order).string(&row.id.text())
+            Cursor::new(CHILDREN)
+                .int(row.sort_order)
+                .string(&row.id.text())
         };
         let listed = page.page(rows, cursor);
         listed.with_total(page, || sql::count(view, Some(parent)))

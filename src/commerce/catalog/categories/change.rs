@@ -110,7 +110,10 @@ pub fn update(
     let mut after = Category {
         version: before.version + 1,
         parent_id: change.parent_id.over(before.parent_id),
-        image: change.image.map(Text::into_string).over(before.image.clone()),
+        image: change
+            .image
+            .map(Text::into_string)
+            .over(before.image.clone()),
         updated_at: tx.now_ms(),
         ..before.clone()
     };
@@ -124,13 +127,22 @@ pub fn update(
         after.slug = slug;
     }
     after.name = change.name.map_or(after.name, Text::into_string);
-    after.description = change.description.map_or(after.description, Text::into_string);
-    after.sort_order = change.sort_order.map_or(after.sort_order, |order| order.value());
+    after.description = change
+        .description
+        .map_or(after.description, Text::into_string);
+    after.sort_order = change
+        .sort_order
+        .map_or(after.sort_order, |order| order.value());
     let is_moved = (after.parent_id, &after.slug) != (before.parent_id, &before.slug);
     let relocation = if is_moved {
         let parent = path_of(tx, after.parent_id)?;
         let height = sql::height(tx, &before)?;
-        Some(relocate(&before.path, height, parent.as_ref(), &after.slug)?)
+        Some(relocate(
+            &before.path,
+            height,
+            parent.as_ref(),
+            &after.slug,
+        )?)
     } else {
         None
     };
@@ -176,12 +188,7 @@ fn check_image(tx: &Tx<'_>, image: Option<&str>) -> Result<(), ChangeFault> {
 }
 
 /// The slug that is asked for, or one made of the name that nobody has.
-fn free_slug(
-    tx: &Tx<'_>,
-    asked: Option<Slug>,
-    name: &str,
-    id: Id,
-) -> Result<String, ChangeFault> {
+fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<String, ChangeFault> {
     if let Some(slug) = asked {
         return match sql::slug_is_taken(tx, &slug, None)? {
             true => Err(ChangeFault::SlugTaken),

@@ -9,7 +9,7 @@ use crate::http::{
     Total, Versioned, Written, if_match,
 };
 use crate::id::Id;
-use crate::store::{SqlFault, StoreFault, Topic, View};
+use crate::store::{SqlFault, Topic, View};
 
 use super::rules::{Filter, Position, Sorting, Status};
 use super::shapes::{CreateProduct, Product, ProductQuery, UpdateProduct};
@@ -60,7 +60,7 @@ pub fn read(
     let served = context.replies.serve(store, request, reply, &topics, || {
         let product = found()?;
         if is_seen_by(None, product.status, product.vendor_id) {
-            return Ok(Rendered::versioned(product.version, &product));
+            return Ok(Rendered::of_parts(product.version, &product));
         }
         hidden = Some(product);
         Err(Problem::new(404, ""))

@@ -92,7 +92,10 @@ pub async fn update(
     exchange: &mut Exchange<'_>,
 ) -> Result<Versioned<Variant>, Problem> {
     let request = exchange.request();
-    let (ids, expected) = ((request.id("id")?, request.id("variant_id")?), if_match(&request));
+    let (ids, expected) = (
+        (request.id("id")?, request.id("variant_id")?),
+        if_match(&request),
+    );
     let command = move |tx: &mut Tx<'_>| {
         let variant = change::update(tx, seller, ids, &expected, body.value)?;
         staff::note(tx, seller, "variant.updated", ("variant", ids.1))?;
@@ -112,7 +115,10 @@ pub async fn delete(
     exchange: &mut Exchange<'_>,
 ) -> Result<NoContent, Problem> {
     let request = exchange.request();
-    let (ids, expected) = ((request.id("id")?, request.id("variant_id")?), if_match(&request));
+    let (ids, expected) = (
+        (request.id("id")?, request.id("variant_id")?),
+        if_match(&request),
+    );
     let command = move |tx: &mut Tx<'_>| {
         change::delete(tx, seller, ids, &expected)?;
         staff::note(tx, seller, "variant.deleted", ("variant", ids.1))?;

@@ -52,11 +52,11 @@ impl From<ChangeFault> for Problem {
                 let detail = format!("A product has at most {VARIANTS_MAX} variants.");
                 Problem::new(409, detail).code("too_many_variants")
             }
-            ChangeFault::Options(faults) => {
-                faults.into_iter().fold(Problem::invalid(), |problem, fault| {
+            ChangeFault::Options(faults) => faults
+                .into_iter()
+                .fold(Problem::invalid(), |problem, fault| {
                     problem.fault(fault.pointer, fault.code, fault.detail)
-                })
-            }
+                }),
             ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
         }
     }
@@ -102,7 +102,10 @@ pub fn update(
         version: before.version + 1,
         sku: change.sku.map_or(before.sku, Text::into_string),
         options: options.unwrap_or(before.options),
-        price_amount: change.price_amount.map(|price| price.value()).over(before.price_amount),
+        price_amount: change
+            .price_amount
+            .map(|price| price.value())
+            .over(before.price_amount),
         updated_at: tx.now_ms(),
         ..before
     };
