@@ -1,12 +1,14 @@
 //! The route tables: every URL of the product.
 
+use crate::commerce::catalog::{attributes, bulk, categories, products, search, variants};
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::Write;
-use crate::http::{Route, get, post};
-use crate::limits::CONFIG_BODY_BYTES_MAX;
+use crate::http::RateClass::{Api, Write};
+use crate::http::{Route, delete, get, post, put};
+use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
+use crate::vault::uploads;
 use crate::{openapi, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
@@ -37,7 +39,7 @@ pub fn labels() -> Vec<RouteLabel> {
 }
 
 fn api() -> Vec<Route<Context>> {
-    vec![
+    let mut rows = vec![
         get("/health", telemetry::api::health).documented(by_hand::health),
         get("/livez", telemetry::api::live).documented(by_hand::live),
         get("/readyz", telemetry::api::ready).documented(by_hand::ready),
@@ -49,7 +51,87 @@ fn api() -> Vec<Route<Context>> {
             .body(CONFIG_BODY_BYTES_MAX)
             .documented(by_hand::change_config),
         Route::live("/_ws/config", state::api::FOLLOW),
-    ]
+    ];
+    rows.extend(catalogue());
+    rows
+}
+
+fn catalogue() -> Vec<Route<Context>> {
+    let product_lists = [
+        get("/api/v1/products", products::api::list),
+        get("/api/v1/products/search", search::api::find),
+        get(
+            "/api/v1/products/category/:id",
+            products::api::list_of_category,
+        ),
+        get(
+            "/api/v1/categories/:id/products",
+            products::api::list_in_category,
+        ),
+    ];
+    let products = [
+        post("/api/v1/products", products::api::create),
+        post("/api/v1/products/bulk", bulk::api::run).body(BULK_BODY_BYTES_MAX),
+        get("/api/v1/products/:id", products::api::read),
+        put("/api/v1/products/:id", products::api::update),
+        delete("/api/v1/products/:id", products::api::delete),
+        get("/api/v1/products/:id/variants", variants::api::list),
+        post("/api/v1/products/:id/variants", variants::api::create),
+        get(
+            "/api/v1/products/:id/variants/:variant_id",
+            variants::api::read,
+        ),
+        put(
+            "/api/v1/products/:id/variants/:variant_id",
+            variants::api::update,
+        ),
+        delete(
+            "/api/v1/products/:id/variants/:variant_id",
+            variants::api::delete,
+        ),
+    ];
+    let categories = [
+        get("/api/v1/categories", categories::api::list),
+        post("/api/v1/categories", categories::api::create),
+        get("/api/v1/categories/:id", categories::api::read),
+        put("/api/v1/categories/:id", categories::api::update),
+        delete("/api/v1/categories/:id", categories::api::delete),
+    ];
+    let attributes = [
+        get("/api/v1/attributes", attributes::api::list),
+        post("/api/v1/attributes", attributes::api::create),
+        get("/api/v1/attributes/:id", attributes::api::read),
+        put("/api/v1/attributes/:id", attributes::api::update),
+        delete("/api/v1/attributes/:id", attributes::api::delete),
+        get(
+            "/api/v1/attributes/:id/values",
+            attributes::api::list_values,
+        ),
+        post(
+            "/api/v1/attributes/:id/values",
+            attributes::api::create_value,
+        ),
+        put(
+            "/api/v1/attributes/:id/values",
+            attributes::api::replace_values,
+        ),
+        put(
+            "/api/v1/attributes/:id/values/:value_id",
+            attributes::api::update_value,
+        ),
+        delete(
+            "/api/v1/attributes/:id/values/:value_id",
+            attributes::api::delete_value,
+        ),
+    ];
+    let uploads = [
+        post("/v1/deploy/upload-url", uploads::api::issue),
+        put("/v1/uploads/:id", uploads::api::store).body(UPLOAD_BYTES_MAX),
+        get("/v1/uploads/:id", uploads::api::read),
+    ];
+    let rows = product_lists.into_iter().chain(products).chain(categories);
+    let rows = rows.chain(attributes).chain(uploads);
+    rows.map(|row| row.rate(Api)).collect()
 }
 
 fn ops() -> Vec<Route<Context>> {

@@ -7,6 +7,7 @@
 //! - `slug`: names in URLs; `staff`: who changes it.
 
 pub mod attributes;
+pub mod bulk;
 pub mod categories;
 pub mod images;
 pub mod products;

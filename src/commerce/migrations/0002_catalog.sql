@@ -87,8 +87,8 @@ CREATE TABLE product_variants (
 CREATE UNIQUE INDEX product_variants_sku ON product_variants (sku) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX product_variants_options ON product_variants (product_id, options)
     WHERE deleted_at IS NULL;
-CREATE INDEX product_variants_product ON product_variants (product_id, id)
-    WHERE deleted_at IS NULL;
+-- Not partial: references are checked by it.
+CREATE INDEX product_variants_product ON product_variants (product_id, id);
 
 CREATE TABLE attributes (
     id         TEXT PRIMARY KEY,

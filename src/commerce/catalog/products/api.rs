@@ -26,7 +26,17 @@ pub async fn list(
     answer(context, user, query.0, category, exchange).await
 }
 
-/// `GET /api/v1/products/category/:id` and `GET /api/v1/categories/:id/products`.
+/// `GET /api/v1/categories/:id/products`.
+pub async fn list_in_category(
+    context: &Context,
+    user: Maybe<User>,
+    query: Query<ProductQuery>,
+    exchange: &mut Exchange<'_>,
+) -> Result<Written<Page<Product>>, Problem> {
+    list_of_category(context, user, query, exchange).await
+}
+
+/// `GET /api/v1/products/category/:id`.
 pub async fn list_of_category(
     context: &Context,
     user: Maybe<User>,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::commerce::catalog::products::rules::Filter;
+use crate::commerce::catalog::products::rules::{Family, Filter};
 use crate::commerce::catalog::products::sql::Product;
 use crate::id::Id;
 
@@ -85,12 +85,17 @@ fn facets(filter: &Filter) -> String {
         .iter()
         .map(|status| format!("s{}", status.as_str()));
     let mut groups = vec![any_of(statuses)];
-    if let Some(family) = &filter.category {
+    if let Some(family) = filter.category.as_ref().filter(|family| is_held(family)) {
         groups.push(any_of(family.ids.iter().map(|id| facet('c', *id))));
     }
     groups.extend(filter.vendor.map(|id| any_of([facet('v', id)])));
     groups.extend(filter.values.iter().map(|id| any_of([facet('a', *id)])));
     format!("{{facets}} : ({})", groups.join(" AND "))
+}
+
+/// Whether facets hold a family: one that is too large would make the expression too long.
+pub fn is_held(family: &Family) -> bool {
+    family.ids.len() <= FACET_CATEGORIES_MAX
 }
 
 fn any_of(facets: impl IntoIterator<Item = String>) -> String {
@@ -115,6 +120,8 @@ fn write_facet(out: &mut String, kind: char, id: Id) {
 
 /// More words than anybody looks for; each is a walk of its own through the index.
 pub const WORDS_MAX: usize = 12;
+/// Categories that the index is asked for by facet; products of more are checked one by one.
+const FACET_CATEGORIES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -88,7 +88,7 @@ fn matching(expression: &str, rest: &Filter, ceiling: i64) -> Statement {
     statement.condition(" AND rowid <= ", ceiling);
     statement.add(" ORDER BY rowid DESC");
     let count = RANKED_MAX as i64 + 1;
-    if rest.is_counted() {
+    if rest.is_counted() && rest.category.is_none() {
         statement.condition(" LIMIT ", count);
         return statement;
     }
