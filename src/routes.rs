@@ -1,11 +1,12 @@
 //! The route tables: every URL of the product.
 
 use crate::commerce::catalog::{attributes, bulk, categories, products, search, variants};
+use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Write};
 use crate::http::{Route, delete, get, post, put};
-use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -45,6 +46,15 @@ fn api() -> Vec<Route<Context>> {
         get("/readyz", telemetry::api::ready).documented(by_hand::ready),
         get("/api/v1/status", telemetry::api::status).documented(by_hand::status),
         get("/api/v1/openapi.json", openapi::api::read),
+        get("/api/v1/inventory", inventory::api::list).rate(Api),
+        get("/api/v1/inventory/low-stock", inventory::api::low_stock).rate(Api),
+        get("/api/v1/inventory/history", inventory::api::history).rate(Api),
+        post("/api/v1/inventory/adjust", inventory::api::adjust)
+            .rate(Api)
+            .body(BODY_BYTES_MAX),
+        put("/api/v1/inventory/:productId", inventory::api::update)
+            .rate(Api)
+            .body(BODY_BYTES_MAX),
         get("/api/config", state::api::read).documented(by_hand::config),
         post("/api/config", state::api::update)
             .rate(Write)

@@ -25,8 +25,9 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     catalog::products::sql::STATEMENTS,
     catalog::search::sql::STATEMENTS,
     catalog::variants::sql::STATEMENTS,
-    inventory::sql::STATEMENTS,
     crate::vault::uploads::sql::STATEMENTS,
+    inventory::sql::STATEMENTS,
+    inventory::reservations::sql::STATEMENTS,
 ];
 
 /// Every form of the statements that are put together from pieces, by name.
@@ -58,6 +59,11 @@ mod tests {
             "audit::WALK",
             "audit_logs",
             "the whole chain is what is checked",
+        ),
+        (
+            "inventory::COUNT",
+            "inventory USING INDEX inventory_item",
+            "counts everything, in the heavy lane, for who asks for the total",
         ),
     ];
 

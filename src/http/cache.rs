@@ -12,6 +12,7 @@ use serde::Serialize;
 use thirteen_kernels::http::Method;
 
 use crate::limits::{CACHED_TARGET_BYTES_MAX, COMPRESSED_BYTES_MIN};
+use crate::store::{Store, Topic};
 
 use super::coding::Coding;
 use super::compress::{Effort, compress, is_text};
@@ -94,6 +95,14 @@ enum Text {
 struct Form {
     bytes: Box<[u8]>,
     head_bytes: usize,
+}
+
+impl Generations for Store {
+    type Topic = Topic;
+
+    fn generation(&self, topic: Topic) -> u64 {
+        Store::generation(self, topic)
+    }
 }
 
 impl Rendered {

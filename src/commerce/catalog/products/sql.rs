@@ -3,6 +3,7 @@
 use crate::commerce::catalog::attributes::sql::Held;
 use crate::commerce::catalog::search;
 use crate::commerce::inventory;
+use crate::commerce::inventory::rules::Item;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Topic, Tx, View};
 
@@ -115,7 +116,11 @@ pub fn insert(
     }
     count_one_more(tx, product)?;
     search::sql::add(tx, number, &search::words_of(product, values))?;
-    inventory::sql::open(tx, product.id, None, on_hand)?;
+    let item = Item {
+        product_id: product.id,
+        variant_id: None,
+    };
+    inventory::sql::open(tx, item, on_hand, None)?;
     touch(tx, product.id);
     Ok(number)
 }
@@ -169,6 +174,7 @@ pub fn delete(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
     tx.run(REMOVE_VALUES, &[&product.number])?;
     count_one_less(tx, product)?;
     search::sql::remove(tx, product.number)?;
+    inventory::sql::close_product(tx, product.id)?;
     touch(tx, product.id);
     Ok(())
 }

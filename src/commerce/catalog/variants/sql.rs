@@ -2,6 +2,7 @@
 
 use crate::commerce::catalog::products;
 use crate::commerce::inventory;
+use crate::commerce::inventory::rules::Item;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Tx, View};
 
@@ -81,7 +82,11 @@ pub fn insert(tx: &mut Tx<'_>, variant: &Variant, on_hand: i64) -> Result<(), Sq
             &variant.created_at,
         ],
     )?;
-    inventory::sql::open(tx, variant.product_id, Some(variant.id), on_hand)?;
+    let item = Item {
+        product_id: variant.product_id,
+        variant_id: Some(variant.id),
+    };
+    inventory::sql::open(tx, item, on_hand, None)?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
 }
@@ -107,6 +112,7 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
 pub fn delete(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     tx.run(DELETE, &[&variant.id, &now_ms])?;
+    inventory::sql::close_variant(tx, variant.product_id, variant.id)?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
 }
