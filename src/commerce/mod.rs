@@ -3,7 +3,7 @@
 //! - `catalog`: products, categories, variants, attributes, search;
 //! - `inventory`: how much there is of each;
 //! - `audit`: who did what to what; `currency`: ISO 4217;
-//! - `schema`: the tables and the list of all statements.
+//! - `demo`: a shop to try; `schema`: the tables and the list of all statements.
 
 pub mod audit;
 pub mod catalog;

@@ -15,3 +15,8 @@ pub mod search;
 pub mod slug;
 pub mod staff;
 pub mod variants;
+
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod tests;

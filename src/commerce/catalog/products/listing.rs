@@ -1,7 +1,7 @@
 //! The statements behind lists of products, put together from fixed pieces.
 //!
 //! A list is walked along the index of its sort, from its cursor on. Conditions that the index
-//! does not hold are checked row by row, for at most [`ROWS_WALKED_MAX`] rows; what is found by
+//! does not hold are checked row by row, for a bounded number of rows; what is found by
 //! then is the page, and the next one goes on where the walk stopped. Where one condition alone
 //! leaves few products, those are collected and sorted instead. So no request looks at more than
 //! a few thousand rows, however many products there are.
@@ -13,6 +13,23 @@ use super::rules::{Filter, Order, Position, Sort, Sorting, Status, StockFilter};
 use super::statement::Statement;
 use super::walk::{Page, Piece, Reached, merge};
 
+/// How far a request looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Rows that one walk looks at before it lets the client decide whether to go on.
+    pub rows_walked_max: i64,
+    /// Rows of a set that are sorted for each page rather than met along a walk.
+    pub set_rows_max: i64,
+}
+
+impl Bounds {
+    /// A few milliseconds at the most.
+    pub const USUAL: Bounds = Bounds {
+        rows_walked_max: 4000,
+        set_rows_max: 2000,
+    };
+}
+
 /// Up to `count` products of a list, from after a position.
 pub fn page(
     view: &View<'_>,
@@ -21,12 +38,24 @@ pub fn page(
     after: Option<Position>,
     count: usize,
 ) -> Result<Page, SqlFault> {
-    if let Some(set) = small_set(view, filter, sorting.sort)? {
+    page_within(view, filter, sorting, after, count, Bounds::USUAL)
+}
+
+/// As [`page`], with other bounds.
+pub fn page_within(
+    view: &View<'_>,
+    filter: &Filter,
+    sorting: Sorting,
+    after: Option<Position>,
+    count: usize,
+    bounds: Bounds,
+) -> Result<Page, SqlFault> {
+    if let Some(set) = small_set(view, filter, sorting.sort, bounds)? {
         return collected(view, filter, &set, sorting, after, count);
     }
     let lanes = lanes(filter, sorting.sort);
     merge(sorting, lanes.len(), after, count, |lane, after, wanted| {
-        walk(view, filter, &lanes[lane], sorting, after, wanted)
+        walk(view, (filter, &lanes[lane], bounds), sorting, after, wanted)
     })
 }
 
@@ -127,8 +156,7 @@ fn stages(filter: &Filter, sorting: Sorting, after: Option<Position>) -> Vec<Sta
 /// A piece of a lane: at most `wanted` products that meet the filter.
 fn walk(
     view: &View<'_>,
-    filter: &Filter,
-    lane: &Lane,
+    (filter, lane, bounds): (&Filter, &Lane, Bounds),
     sorting: Sorting,
     after: Option<Position>,
     wanted: usize,
@@ -136,7 +164,7 @@ fn walk(
     let mut found = Vec::new();
     for stage in stages(filter, sorting, after) {
         let count = wanted - found.len();
-        let statement = Statement::walk(filter, lane, sorting, stage, count);
+        let statement = Statement::walk((filter, lane, bounds), sorting, stage, count);
         found.extend(positions(view, &statement)?);
         if found.len() == wanted {
             let last = found[wanted - 1];
@@ -146,7 +174,7 @@ fn walk(
             });
         }
         if statement.is_bounded {
-            let stop = Statement::stop(lane, sorting, stage);
+            let stop = Statement::stop((lane, bounds), sorting, stage);
             if let Some(stop) = positions(view, &stop)?.pop() {
                 return Ok(Piece {
                     found,
@@ -170,7 +198,12 @@ enum Set {
 }
 
 /// A condition that few products meet, if there is one.
-fn small_set(view: &View<'_>, filter: &Filter, sort: Sort) -> Result<Option<Set>, SqlFault> {
+fn small_set(
+    view: &View<'_>,
+    filter: &Filter,
+    sort: Sort,
+    bounds: Bounds,
+) -> Result<Option<Set>, SqlFault> {
     let (price_low, price_high) = filter.keys(Sort::Price);
     let has_price = filter.price_min.is_some() || filter.price_max.is_some();
     let values = filter.values.iter().copied().map(Set::Value);
@@ -188,10 +221,10 @@ fn small_set(view: &View<'_>, filter: &Filter, sort: Sort) -> Result<Option<Set>
         statement.from_set(&set);
         statement.with_statuses(filter);
         statement.add(" LIMIT ");
-        statement.bind(SET_ROWS_MAX + 1);
+        statement.bind(bounds.set_rows_max + 1);
         statement.add(") AS found");
         let count = view.one_built(&statement.text, &statement.arguments(), |row| row.get(0))?;
-        if count.is_some_and(|count: i64| count <= SET_ROWS_MAX) {
+        if count.is_some_and(|count: i64| count <= bounds.set_rows_max) {
             return Ok(Some(set));
         }
     }
@@ -226,8 +259,7 @@ fn positions(view: &View<'_>, statement: &Statement) -> Result<Vec<Position>, Sq
 impl Statement {
     /// The walk over one stage of a lane, with the conditions that its index does not hold.
     fn walk(
-        filter: &Filter,
-        lane: &Lane,
+        (filter, lane, bounds): (&Filter, &Lane, Bounds),
         sorting: Sorting,
         stage: Stage,
         count: usize,
@@ -261,7 +293,7 @@ impl Statement {
             stage,
             ", id, vendor_id, price_amount, rating_average_centi",
         );
-        rest.condition(" LIMIT ", ROWS_WALKED_MAX);
+        rest.condition(" LIMIT ", bounds.rows_walked_max);
         rest.add(") AS walked WHERE 1 = 1");
         rest.meet(&free);
         rest.condition(" LIMIT ", count as i64);
@@ -270,10 +302,10 @@ impl Statement {
     }
 
     /// Where a bounded walk over the same stage stops; no row where it comes to the end.
-    fn stop(lane: &Lane, sorting: Sorting, stage: Stage) -> Statement {
+    fn stop((lane, bounds): (&Lane, Bounds), sorting: Sorting, stage: Stage) -> Statement {
         let mut statement = Statement::of("");
         statement.along(lane, sorting, stage, "");
-        statement.condition(" LIMIT 1 OFFSET ", ROWS_WALKED_MAX - 1);
+        statement.condition(" LIMIT 1 OFFSET ", bounds.rows_walked_max - 1);
         statement
     }
 
@@ -400,11 +432,6 @@ fn column_of(sort: Sort) -> &'static str {
     }
 }
 
-/// Rows that one walk looks at before it lets the client decide whether to go on.
-pub const ROWS_WALKED_MAX: i64 = 4000;
-/// Rows of a set that are sorted for each page rather than met along a walk.
-pub const SET_ROWS_MAX: i64 = 2000;
-
 const COUNTED: &str =
     "SELECT COALESCE(SUM(products), 0) FROM product_counts WHERE category_id >= '' AND status = ?1";
 const COUNTED_IN_FAMILY: &str = "SELECT COALESCE(SUM(product_counts.products), 0) \
@@ -483,9 +510,10 @@ pub fn built_statements() -> Vec<(String, String)> {
             |part: &str| format!("products::listing::{part}({sort:?}, {order:?}, {filter:?})");
         let lane = &lanes(filter, sort)[0];
         for stage in stages(filter, sorting, after) {
-            let walk = Statement::walk(filter, lane, sorting, stage, 1);
+            let walk = Statement::walk((filter, lane, Bounds::USUAL), sorting, stage, 1);
             all.push((name("walk"), walk.text));
-            all.push((name("stop"), Statement::stop(lane, sorting, stage).text));
+            let stop = Statement::stop((lane, Bounds::USUAL), sorting, stage);
+            all.push((name("stop"), stop.text));
         }
         for set in &sets {
             let collected = Statement::collected(filter, set, sorting, after, 1);

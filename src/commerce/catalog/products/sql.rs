@@ -74,10 +74,9 @@ pub fn sku_is_taken(view: &View<'_>, sku: &str, but: Option<Id>) -> Result<bool,
     Ok(holder.is_some_and(|holder| Some(holder) != but))
 }
 
-/// Whether there has ever been a product.
-pub fn exists(view: &View<'_>) -> Result<bool, SqlFault> {
-    let exists = view.one(EXISTS, &[], |row| row.get::<bool>(0))?;
-    Ok(exists == Some(true))
+/// The first product that there ever was, and the number of the last one.
+pub fn extent(view: &View<'_>) -> Result<Option<(Id, i64)>, SqlFault> {
+    view.one(EXTENT, &[], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Adds a product with the values of attributes that it has, and begins to count its stock. Its
@@ -267,7 +266,8 @@ const READ: &str = products_where!("id = ?1");
 const READ_NUMBERED: &str = products_where!("number = ?1");
 const HOLDER_OF_SLUG: &str = "SELECT id FROM products WHERE deleted_at IS NULL AND slug = ?1";
 const HOLDER_OF_SKU: &str = "SELECT id FROM products WHERE deleted_at IS NULL AND sku = ?1";
-const EXISTS: &str = "SELECT EXISTS (SELECT 1 FROM products WHERE number > 0)";
+const EXTENT: &str = "SELECT id, (SELECT MAX(number) FROM products) FROM products \
+     WHERE number > 0 ORDER BY number LIMIT 1";
 const INSERT: &str = "INSERT INTO products (id, status, category_id, vendor_id, price_amount, \
      currency, rating_average_centi, rating_count, popularity, created_at, updated_at, name, \
      slug, sku, description, specifications, images) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
@@ -300,7 +300,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("products::READ_NUMBERED", READ_NUMBERED),
     ("products::HOLDER_OF_SLUG", HOLDER_OF_SLUG),
     ("products::HOLDER_OF_SKU", HOLDER_OF_SKU),
-    ("products::EXISTS", EXISTS),
+    ("products::EXTENT", EXTENT),
     ("products::INSERT", INSERT),
     ("products::UPDATE", UPDATE),
     ("products::DELETE", DELETE),
