@@ -48,6 +48,8 @@ pub struct Settings {
     pub mail: Mail,
     /// Upstream registries.
     pub proxy: Proxy,
+    /// Products to fill an empty shop with.
+    pub demo: u64,
     /// What is logged.
     pub log: Log,
     /// The io_uring data plane.
@@ -235,6 +237,7 @@ impl Settings {
             rate: Rate::default(),
             mail: Mail::default(),
             proxy: Proxy::default(),
+            demo: 0,
             log: Log::default(),
             ring: Ring::default(),
             cache: Cache::default(),
