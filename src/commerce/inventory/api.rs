@@ -117,13 +117,8 @@ pub async fn adjust(
     body: Body<Adjust>,
     _: &mut Exchange<'_>,
 ) -> Result<Json<Adjusted>, Problem> {
-    let (adjustments, place): (_, fn(usize) -> String) = match body.value {
-        Adjust::One(one) => (vec![one], |_| String::new()),
-        Adjust::Several(several) => (several, |index| format!("/adjustments/{index}")),
-    };
-    let command = move |tx: &mut Tx<'_>| adjust_all(tx, admin.id, &adjustments);
-    let written = context.house.commerce.write(command).await?;
-    let changed = written.map_err(|fault| fault.problem(place))?;
+    let command = move |tx: &mut Tx<'_>| adjust_all(tx, admin.id, &body.value);
+    let changed = context.house.commerce.write(command).await??;
     for change in &changed {
         low::announce(&context.telemetry, change.low.as_slice());
     }
