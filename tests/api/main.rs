@@ -7,4 +7,5 @@ mod support;
 
 mod coverage;
 mod document;
+mod inventory;
 mod world;
