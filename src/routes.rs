@@ -1,14 +1,15 @@
 //! The route tables: every URL of the product.
 
+use crate::commerce::accounts::{addresses, recovery, registration, sign_in, users};
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Write};
-use crate::http::{Route, get, post, put};
+use crate::http::RateClass::{Api, Auth, Write};
+use crate::http::{Route, delete, get, post, put};
 use crate::limits::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX};
 use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
-use crate::{openapi, state, telemetry};
+use crate::{auth, openapi, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -38,12 +39,55 @@ pub fn labels() -> Vec<RouteLabel> {
 }
 
 fn api() -> Vec<Route<Context>> {
+    let mut routes = house();
+    routes.extend(identity());
+    routes.extend(stock());
+    routes
+}
+
+fn house() -> Vec<Route<Context>> {
     vec![
         get("/health", telemetry::api::health).documented(by_hand::health),
         get("/livez", telemetry::api::live).documented(by_hand::live),
         get("/readyz", telemetry::api::ready).documented(by_hand::ready),
         get("/api/v1/status", telemetry::api::status).documented(by_hand::status),
         get("/api/v1/openapi.json", openapi::api::read),
+        get("/api/config", state::api::read).documented(by_hand::config),
+        post("/api/config", state::api::update)
+            .rate(Write)
+            .body(CONFIG_BODY_BYTES_MAX)
+            .documented(by_hand::change_config),
+        Route::live("/_ws/config", state::api::FOLLOW),
+    ]
+}
+
+fn identity() -> Vec<Route<Context>> {
+    const USER: &str = "/api/v1/users/:id";
+    const ADDRESSES: &str = "/api/v1/users/:id/addresses";
+    const ADDRESS: &str = "/api/v1/users/:id/addresses/:addressId";
+    vec![
+        get("/.well-known/jwks.json", auth::api::keys),
+        post("/api/v1/auth/register", registration::api::register).rate(Auth),
+        post("/api/v1/auth/verify-email", registration::api::verify_email).rate(Auth),
+        post("/api/v1/auth/login", sign_in::api::login).rate(Auth),
+        post("/api/v1/auth/logout", sign_in::api::logout).rate(Api),
+        post("/api/v1/auth/refresh-token", sign_in::api::refresh).rate(Auth),
+        get("/api/v1/auth/me", sign_in::api::me).rate(Api),
+        post("/api/v1/auth/forgot-password", recovery::api::forgot).rate(Auth),
+        post("/api/v1/auth/reset-password", recovery::api::reset).rate(Auth),
+        get("/api/v1/users", users::api::list).rate(Api),
+        get(USER, users::api::read).rate(Api),
+        put(USER, users::api::update).rate(Api),
+        delete(USER, users::api::delete).rate(Api),
+        get(ADDRESSES, addresses::api::list).rate(Api),
+        post(ADDRESSES, addresses::api::create).rate(Api),
+        put(ADDRESS, addresses::api::update).rate(Api),
+        delete(ADDRESS, addresses::api::delete).rate(Api),
+    ]
+}
+
+fn stock() -> Vec<Route<Context>> {
+    vec![
         get("/api/v1/inventory", inventory::api::list).rate(Api),
         get("/api/v1/inventory/low-stock", inventory::api::low_stock).rate(Api),
         get("/api/v1/inventory/history", inventory::api::history).rate(Api),
@@ -53,12 +97,6 @@ fn api() -> Vec<Route<Context>> {
         put("/api/v1/inventory/:productId", inventory::api::update)
             .rate(Api)
             .body(BODY_BYTES_MAX),
-        get("/api/config", state::api::read).documented(by_hand::config),
-        post("/api/config", state::api::update)
-            .rate(Write)
-            .body(CONFIG_BODY_BYTES_MAX)
-            .documented(by_hand::change_config),
-        Route::live("/_ws/config", state::api::FOLLOW),
     ]
 }
 
