@@ -32,9 +32,9 @@ pub struct StoredReply {
     body: Vec<u8>,
 }
 
-/// What a request with a key is answered; `T` is what its body holds.
+/// What a request with a key is answered, by this status; `T` is what its body holds.
 #[derive(Debug)]
-pub struct Once<T> {
+pub struct Once<T, const STATUS: u16 = 201> {
     reply: StoredReply,
     was: Given,
     value: PhantomData<fn() -> T>,
@@ -128,11 +128,11 @@ impl StoredReply {
 /// # Errors
 /// 422 where the key came with another request, 409 where that one is in progress; what the
 /// command says, which is not kept.
-pub async fn once<T, E>(
+pub async fn once<T, const STATUS: u16, E>(
     context: &Context,
     key: Option<Key>,
     command: impl FnOnce(&mut Tx<'_>) -> Result<StoredReply, E> + Send + 'static,
-) -> Result<Once<T>, Problem>
+) -> Result<Once<T, STATUS>, Problem>
 where
     E: Into<Problem> + Send + 'static,
 {
@@ -166,8 +166,9 @@ pub fn sweep(tx: &mut Tx<'_>, count_max: i64) -> Result<usize, SqlFault> {
     tx.run(SWEEP, &[&before_ms, &count_max])
 }
 
-impl<T: Describe + 'static> Answer for Once<T> {
+impl<T: Describe + 'static, const STATUS: u16> Answer for Once<T, STATUS> {
     fn write(self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Problem> {
+        debug_assert_eq!(self.reply.status, STATUS, "it is described as this");
         reply.status(self.reply.status);
         for (name, value) in &self.reply.headers {
             reply.header(name, value);
@@ -180,7 +181,7 @@ impl<T: Describe + 'static> Answer for Once<T> {
     }
 
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
-        signature.replies.push((201, Some(T::schema(schemas))));
+        signature.replies.push((STATUS, Some(T::schema(schemas))));
     }
 }
 

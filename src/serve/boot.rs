@@ -27,6 +27,7 @@ use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
+use crate::vault::uploads;
 
 use super::shard_main::{Boot, run_shard};
 use super::signals::{self, Signals};
@@ -79,7 +80,14 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     passwords::prepare();
     let commerce = open_store(&settings)?;
     let (sockets, doors) = bind(&settings)?;
-    let house = Arc::new(house_of(&settings, started, doors, &logs, &commerce));
+    let uploads = open_uploads(&settings)?;
+    let house = Arc::new(house_of(
+        &settings,
+        started,
+        doors,
+        &logs,
+        (&commerce, uploads),
+    ));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -207,12 +215,20 @@ fn open_store(settings: &Settings) -> Result<Arc<Store>, StartFault> {
         .map_err(|fault| environment(fault.to_string()))
 }
 
+fn open_uploads(settings: &Settings) -> Result<Arc<uploads::Desk>, StartFault> {
+    let desk = uploads::Desk::open(&settings.data).map_err(failed(
+        "the folder of uploads cannot be opened",
+        "the data folder and what is in it have to be the server's own",
+    ))?;
+    Ok(Arc::new(desk))
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    commerce: &Arc<Store>,
+    (commerce, uploads): (&Arc<Store>, Arc<uploads::Desk>),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -222,6 +238,7 @@ fn house_of(
         data: settings.data.clone(),
         log: logs.sink().clone(),
         commerce: commerce.clone(),
+        uploads,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),

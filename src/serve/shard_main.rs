@@ -22,6 +22,7 @@ use crate::shard::{self, Bus, Shard};
 use crate::state;
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Local};
+use crate::vault::uploads::sweep;
 
 use super::boot::State;
 
@@ -82,6 +83,8 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         shard::spawn(mail::sender::run(here.context.clone()));
         shard::spawn(accounts::sweep::run(here.context.clone()));
         shard::spawn(sweeper::run(here.context.clone()));
+        let house = &here.context.house;
+        shard::spawn(sweep::run(house.commerce.clone(), house.uploads.clone()));
     }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);

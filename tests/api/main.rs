@@ -8,5 +8,6 @@ mod support;
 mod auth;
 mod coverage;
 mod document;
+mod inventory;
 mod users;
 mod world;
