@@ -312,7 +312,8 @@ fn cookies_are_bare_on_the_machine_and_prefixed_through_a_proxy() {
 
 #[test]
 fn a_cookie_alone_changes_nothing() {
-    let world = World::start();
+    let front_end = [("THIRTEEN_API_CORS_ORIGINS", "https://shop.example")];
+    let world = World::start_under(&[], &front_end);
     world.customer("ada");
     let reply = login(&world.anyone(), "ada@example.com", PASSWORD);
     let id = text(&reply.json()["user"]["id"]).to_owned();
@@ -350,6 +351,21 @@ fn a_cookie_alone_changes_nothing() {
         ),
         (200, &[("Cookie", &access), ("Sec-Fetch-Site", "none")]),
         (200, &[("Cookie", &access), ("Origin", &ours)]),
+        (
+            200,
+            &[("Cookie", &access), ("Origin", "https://shop.example")],
+        ),
+        (
+            403,
+            &[
+                ("Cookie", &access),
+                ("Origin", "https://shop.example.evil.example"),
+            ],
+        ),
+        (
+            403,
+            &[("Cookie", &access), ("Origin", "http://shop.example")],
+        ),
     ];
     for (expected, headers) in table {
         assert_eq!(put(headers), *expected, "{headers:?}");
