@@ -81,7 +81,8 @@ impl Desk {
         let until = self.began.elapsed() + STORE_HEAVY_PATIENCE;
         self.deadline
             .store(until.as_micros() as u64, Ordering::Relaxed);
-        self.reader()?.read(read)
+        // No turns here, so no snapshot is kept, whatever its number.
+        self.reader()?.read(&AtomicU64::new(0), read)
     }
 
     fn reader(&mut self) -> Result<&Reader, StoreFault> {
