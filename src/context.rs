@@ -8,20 +8,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::auth::budget::Budget;
+use crate::auth::keys::Keys;
+use crate::auth::passwords::Passwords;
+use crate::auth::principal;
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
+use crate::auth::tokens::TokenCache;
 use crate::http::websocket::OriginPolicy;
 use crate::http::{
-    Access, Application, ConnectionChange, Observation, Prepared, Problem, RateClass, Request,
-    Route,
+    Access, Application, ConnectionChange, CorsPolicy, DoorPolicy, Observation, PAGES_SECURITY,
+    Prepared, Problem, RateClass, Request, Route,
 };
-use crate::routes::DOORS;
+use crate::routes::{API, DOORS};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::store::Store;
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
-use crate::telemetry::trace_id::{IdSource, TraceParent};
+use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
@@ -38,6 +43,14 @@ pub struct Context {
     pub settings: RefCell<Arc<Settings>>,
     /// The web pages that may come.
     pub origins: RefCell<OriginPolicy>,
+    /// What each door says of every reply, in the order of [`DOORS`].
+    pub policies: RefCell<[Rc<DoorPolicy>; DOORS.len()]>,
+    /// The keys that tokens are signed and checked with.
+    pub keys: RefCell<Keys>,
+    /// The access tokens that this shard has verified.
+    pub tokens: TokenCache,
+    /// Passwords on their way to and from the offload threads.
+    pub passwords: Passwords,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -63,6 +76,10 @@ pub struct House {
     pub commerce: Arc<Store>,
     /// Changes of the configuration, counted by peer.
     pub writes: RateTable,
+    /// Logins and the like, counted by peer and by account.
+    pub auth_budget: Budget,
+    /// Requests to the commerce API, counted by peer.
+    pub api_budget: Budget,
     /// The secret of the keys that rates are counted by.
     pub rate_keys: RateKeys,
     /// Open WebSocket sessions of all shards.
@@ -110,18 +127,24 @@ impl Context {
         telemetry: Local,
         state: crate::state::Local,
         settings: Arc<Settings>,
+        keys: Keys,
         ids: IdSource,
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
         let origins = origins_of(&settings);
+        let policies = policies_of(&settings);
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             house,
             telemetry,
             state,
+            keys: RefCell::new(keys),
+            tokens: TokenCache::new(),
+            passwords: Passwords::new(settings.shards),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
+            policies: RefCell::new(policies),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),
@@ -140,11 +163,14 @@ impl Context {
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
         *self.origins.borrow_mut() = origins_of(&settings);
+        *self.policies.borrow_mut() = policies_of(&settings);
         let rule = self
             .house
             .writes
             .change_limit(settings.rate.writes_per_minute);
         assert!(rule.is_some(), "the setting has the bounds of a rule");
+        self.house.auth_budget.change(settings.rate.auth_per_15s);
+        self.house.api_budget.change(settings.rate.api_per_minute);
         *self.settings.borrow_mut() = settings;
     }
 
@@ -175,13 +201,34 @@ impl Context {
         snapshot
     }
 
-    /// Who a request comes from, as far as that decides what it may do.
+    /// Who a request comes from, as far as that decides what it may do to the configuration.
     pub fn caller(&self, request: &Request<'_>) -> Caller {
+        let principal = match principal::staff(self, request) {
+            Some(_) => Principal::Staff,
+            None => Principal::Anyone,
+        };
+        self.caller_as(request, principal)
+    }
+
+    /// As [`Context::caller`], for a principal that is known.
+    pub fn caller_as(&self, request: &Request<'_>, principal: Principal) -> Caller {
         Caller {
             peer: request.peer().ip(),
             arrival: Arrival::of_headers(request.head().headers().map(|(name, _)| name)),
-            principal: Principal::Anyone,
+            principal,
         }
+    }
+
+    /// Whether a request comes from this machine and was not passed on by a proxy on it.
+    pub fn is_from_this_machine(&self, request: &Request<'_>) -> bool {
+        self.caller_as(request, Principal::Anyone)
+            .is_on_this_machine()
+    }
+
+    /// Counts a try of an account, whichever address it comes from; 429 where they are too many.
+    pub fn admit_account(&self, account: &str) -> Result<(), Problem> {
+        let key = self.house.rate_keys.subject(account.as_bytes());
+        self.house.auth_budget.admit(key, self.house.steady_ms())
     }
 
     /// An id for a request that came without one.
@@ -211,9 +258,8 @@ impl Context {
             reply_bytes: observation.reply_bytes,
             nanoseconds: observation.nanoseconds,
             peer: observation.peer,
-            trace: header("traceparent")
-                .and_then(TraceParent::parse)
-                .map(|parent| parent.trace),
+            trace: observation.trace.parent.trace,
+            quantum_id: observation.trace.quantum_id.as_str(),
             request_id: header("x-bun-request-id").and_then(parse_id),
         });
     }
@@ -241,23 +287,29 @@ impl Drop for WebSocketGuard<'_> {
 impl Application for Context {
     fn admit(&self, route: &Route<Context>, request: &Request<'_>) -> Result<(), Problem> {
         match route.access {
-            Access::Anyone => {}
-            Access::Operator if self.caller(request).is_on_this_machine() => {}
+            // The guard that the handler takes decides.
+            Access::Anyone | Access::User | Access::Seller | Access::Vendor | Access::Admin => {}
+            Access::Operator if self.is_from_this_machine(request) => {}
+            Access::Operator if principal::staff(self, request).is_some() => {}
             Access::Operator => {
-                return Err(Problem::new(
-                    403,
-                    "Only from the machine that the server runs on.",
-                ));
+                let detail = "Only from the machine that the server runs on, or for staff.";
+                return Err(Problem::new(403, detail));
             }
         }
         match route.rate {
             RateClass::Free => Ok(()),
             RateClass::Write => self.admit_write(request.peer()),
+            RateClass::Auth => self.admit_to(&self.house.auth_budget, request.peer()),
+            RateClass::Api => self.admit_to(&self.house.api_budget, request.peer()),
         }
     }
 
     fn measure<T>(&self, operation: Operation, work: impl FnOnce() -> T) -> T {
         self.telemetry.sample(operation, work)
+    }
+
+    fn policy(&self, door: usize) -> Rc<DoorPolicy> {
+        self.policies.borrow()[door].clone()
     }
 
     fn observe(&self, observation: &Observation<'_>) {
@@ -291,6 +343,13 @@ impl Application for Context {
 }
 
 impl Context {
+    fn admit_to(&self, budget: &Budget, peer: SocketAddr) -> Result<(), Problem> {
+        let key = self.house.rate_keys.peer(peer.ip());
+        let now_ms = self.house.steady_ms();
+        let admit = || budget.admit(key, now_ms);
+        self.telemetry.sample(Operation::RateCheck, admit)
+    }
+
     fn admit_write(&self, peer: SocketAddr) -> Result<(), Problem> {
         let key = self.house.rate_keys.peer(peer.ip());
         let now_ms = self.house.steady_ms();
@@ -330,6 +389,23 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
 
 fn origins_of(settings: &Settings) -> OriginPolicy {
     OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
+}
+
+/// The api door's replies are for programs; the other two have pages. Pages of other origins may
+/// read the api door's alone.
+fn policies_of(settings: &Settings) -> [Rc<DoorPolicy>; DOORS.len()] {
+    std::array::from_fn(|door| {
+        Rc::new(match door {
+            API => DoorPolicy {
+                cors: CorsPolicy::new(&settings.api.cors_origins),
+                ..DoorPolicy::default()
+            },
+            _ => DoorPolicy {
+                security: PAGES_SECURITY,
+                ..DoorPolicy::default()
+            },
+        })
+    })
 }
 
 fn access_policy(setting: AccessSetting) -> AccessPolicy {

@@ -102,6 +102,12 @@ impl Read for Id {
     }
 }
 
+impl ToValue for IdText {
+    fn to_value(&self) -> store::Value<'_> {
+        store::Value::Text(self)
+    }
+}
+
 impl Describe for Id {
     fn schema(_: &mut Schemas) -> Value {
         json!({ "type": "string", "format": "uuid" })

@@ -10,6 +10,7 @@ pub mod http;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod mail;
 pub mod openapi;
 pub mod ring;
 pub mod routes;

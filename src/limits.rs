@@ -23,6 +23,19 @@ pub const OFFLOAD_THREADS: usize = 4;
 /// Jobs that wait for such a thread; one more is refused.
 pub const OFFLOAD_QUEUE_MAX: usize = 1024;
 
+/// Passwords that are hashed at once, by all shards together; each takes 19 MiB.
+pub const HASHES_RUNNING_MAX: usize = OFFLOAD_THREADS - 1;
+/// Passwords that wait on one shard to be hashed; one more is answered 503.
+pub const HASHES_WAITING_MAX: usize = 64;
+/// Characters of the shortest password.
+pub const PASSWORD_CHARACTERS_MIN: usize = 8;
+/// Characters of the longest password.
+pub const PASSWORD_CHARACTERS_MAX: usize = 128;
+/// Bytes of the longest signed token; ours have some 450.
+pub const TOKEN_BYTES_MAX: usize = 1024;
+/// Verified tokens that one shard remembers.
+pub const TOKENS_REMEMBERED_MAX: usize = 8192;
+
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;
@@ -43,6 +56,13 @@ pub const WEBSOCKET_CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
 /// Bytes of a streamed reply that collect before they are sent.
 pub const STREAM_BYTES_MAX: usize = 16 << 10;
+/// The shortest body that is compressed: a shorter one fits the packet of its head.
+pub const COMPRESSED_BYTES_MIN: usize = 1 << 10;
+/// The longest body that a shard compresses with the usual effort; longer ones with the least, or
+/// on another thread.
+pub const USUAL_EFFORT_BYTES_MAX: usize = 32 << 10;
+/// The longest target whose reply is kept in the cache of replies.
+pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
 pub const PATH_SEGMENTS_MAX: usize = 32;
 /// Body of a request to change the configuration.

@@ -1,3 +1,4 @@
 //! The shop: each resource is a folder of `api`, `rules` and `sql`.
 
+pub mod audit;
 pub mod schema;

@@ -7,13 +7,16 @@ use thirteen_kernels::http::{
     BodyLength, Connection, Expectation, Head, Method, TargetForm, Version,
 };
 
+use super::asked::Asked;
 use super::body::{Body, BodyFault, Greeting};
-use super::problem::{Occurrence, Problem};
+use super::policy::{DoorPolicy, PREFLIGHT_SECONDS, Welcome};
+use super::problem::Problem;
 use super::reply::{Content, Frame, Reply};
 use super::request::{Parameters, Request};
 use super::route::{Begin, Handler, Route};
 use super::router::Found;
 use super::server::{Application, Observation, Server};
+use super::trace::Trace;
 
 /// A request that became a WebSocket.
 pub(super) struct Turned {
@@ -27,6 +30,7 @@ pub(super) enum Verdict {
     Waits {
         route: usize,
         parameters: Parameters,
+        trace: Trace,
     },
     Turns(Turned),
 }
@@ -44,6 +48,7 @@ pub(super) struct Caller<'c, A: Application> {
     pub(super) server: &'c Server<A>,
     pub(super) door: usize,
     pub(super) peer: SocketAddr,
+    pub(super) policy: &'c DoorPolicy,
 }
 
 impl<A: Application> Caller<'_, A> {
@@ -61,25 +66,31 @@ impl<A: Application> Caller<'_, A> {
             frame.connection = Connection::Close;
         }
         let mut parameters = Parameters::default();
-        let mut reply = Reply::new(out, &mut frame, server.date.line());
-        let occurrence = occurrence_of(head);
-        let found = find(server, self.door, head, &mut parameters);
+        let asked = Asked::read(*head, self.policy, &mut server.ids.borrow_mut());
+        let mut reply = Reply::new(out, &mut frame, &asked, server.date.line());
+        let found = find(server, self.door, head, &asked, &mut parameters);
         let matched = found.as_ref().ok().copied();
         match found {
-            Err(problem) => reply.problem(&problem, &occurrence),
+            Err(problem) => reply.problem(&problem),
             Ok(route) => {
                 let row = server.doors[self.door].route(route);
-                let request = Request::new(*head, &parameters, self.peer);
+                let request = Request::new(*head, &parameters, self.peer, &asked.trace);
                 match begin(server, row, &request, &mut reply) {
                     Begun::Answered => {}
-                    Begun::Waits => return Verdict::Waits { route, parameters },
+                    Begun::Waits => {
+                        return Verdict::Waits {
+                            route,
+                            parameters,
+                            trace: asked.trace,
+                        };
+                    }
                     Begun::Turned(turned) => {
                         let told = Told {
                             status: 101,
                             bytes: 0,
                             started,
                         };
-                        self.observe(matched, Some(head), told);
+                        self.observe(matched, Some(head), &asked.trace, told);
                         return Verdict::Turns(turned);
                     }
                 }
@@ -91,15 +102,22 @@ impl<A: Application> Caller<'_, A> {
             bytes: frame.reply_bytes(out.len()),
             started,
         };
-        self.observe(matched, Some(head), told);
+        self.observe(matched, Some(head), &asked.trace, told);
         Verdict::Answered(frame.connection)
     }
 
-    pub(super) fn observe(&self, route: Option<usize>, head: Option<&Head<'_>>, told: Told) {
+    pub(super) fn observe(
+        &self,
+        route: Option<usize>,
+        head: Option<&Head<'_>>,
+        trace: &Trace,
+        told: Told,
+    ) {
         self.server.application.observe(&Observation {
             door: self.door,
             route,
             head: head.copied(),
+            trace,
             status: told.status,
             reply_bytes: told.bytes,
             nanoseconds: self.server.clock.nanoseconds_since(told.started),
@@ -113,6 +131,7 @@ fn find<A: Application>(
     server: &Server<A>,
     door: usize,
     head: &Head<'_>,
+    asked: &Asked<'_>,
     parameters: &mut Parameters,
 ) -> Result<usize, Problem> {
     if head.expectation() == Expectation::Unknown {
@@ -120,7 +139,7 @@ fn find<A: Application>(
     }
     match head.target_form() {
         TargetForm::Origin | TargetForm::Absolute => {}
-        TargetForm::Asterisk => return Err(options_reply(METHODS_SOMEWHERE)),
+        TargetForm::Asterisk => return Err(options_reply(METHODS_SOMEWHERE, asked)),
         TargetForm::Authority => {
             // What follows may be the tunnel's already.
             let problem = Problem::new(405, "This door opens no tunnels.").closing();
@@ -130,7 +149,7 @@ fn find<A: Application>(
     let method = head.method();
     match server.doors[door].find(method, head.path(), head.path_escapes(), parameters) {
         Found::Route(route) => Ok(route),
-        Found::OtherMethods(allow) if method == Method::Options => Err(options_reply(allow)),
+        Found::OtherMethods(allow) if method == Method::Options => Err(options_reply(allow, asked)),
         Found::OtherMethods(allow) => {
             let detail = format!("This resource takes {allow}.");
             Err(Problem::new(405, detail).header("Allow", allow))
@@ -139,11 +158,20 @@ fn find<A: Application>(
     }
 }
 
-/// `OPTIONS` says which methods there are; it is no failure, but is written like one.
-fn options_reply(allow: &str) -> Problem {
-    Problem::new(204, "")
+/// `OPTIONS` says which methods there are; it is no failure, but is written like one. A page of
+/// another origin that may come is told what its requests may have (CORS preflight).
+fn options_reply(allow: &str, asked: &Asked<'_>) -> Problem {
+    let reply = Problem::new(204, "")
         .header("Allow", allow)
-        .with_body("", "")
+        .with_body("", "");
+    let is_preflight = asked.header("access-control-request-method").is_some();
+    match asked.welcome() {
+        Welcome::Lines(_) if is_preflight => reply
+            .header("Access-Control-Allow-Methods", allow)
+            .header("Access-Control-Allow-Headers", asked.allow_headers())
+            .header("Access-Control-Max-Age", PREFLIGHT_SECONDS),
+        Welcome::Lines(_) | Welcome::None | Welcome::Unasked => reply,
+    }
 }
 
 /// What became of a request whose route is known.
@@ -159,9 +187,8 @@ fn begin<A: Application>(
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Begun {
-    let occurrence = occurrence_of(&request.head());
     if let Err(problem) = server.application.admit(row, request) {
-        reply.problem(&problem, &occurrence);
+        reply.problem(&problem);
         return Begun::Answered;
     }
     let takes_body = match request.head().body() {
@@ -170,7 +197,7 @@ fn begin<A: Application>(
         BodyLength::Chunked => row.body_bytes_max > 0,
     };
     if !takes_body {
-        reply.problem(&Problem::from(BodyFault::TooLong), &occurrence);
+        reply.problem(&Problem::from(BodyFault::TooLong));
         return Begun::Answered;
     }
     match &row.handler {
@@ -179,7 +206,7 @@ fn begin<A: Application>(
             let handled = catch_unwind(AssertUnwindSafe(|| handler(application, request, reply)));
             match handled.unwrap_or_else(|_| Err(panicked(row.path))) {
                 Ok(()) => {}
-                Err(problem) => reply.problem(&problem, &occurrence),
+                Err(problem) => reply.problem(&problem),
             }
             Begun::Answered
         }
@@ -194,7 +221,7 @@ fn begin<A: Application>(
                     })
                 }
                 Err(problem) => {
-                    reply.problem(&problem, &occurrence);
+                    reply.problem(&problem);
                     Begun::Answered
                 }
             }
@@ -204,14 +231,6 @@ fn begin<A: Application>(
 
 pub(super) fn panicked(path: &str) -> Problem {
     Problem::new(500, format!("the handler of {path} panicked")).closing()
-}
-
-/// Which request this is, for those who fail.
-pub(super) fn occurrence_of<'h>(head: &Head<'h>) -> Occurrence<'h> {
-    Occurrence {
-        path: Some(head.path()),
-        trace: None,
-    }
 }
 
 /// Whether the client waits to be told to send its body; one of HTTP/1.0 does not, whatever it

@@ -16,19 +16,20 @@ use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
 use crate::telemetry::{Fault, Operation};
 
-use super::answer::{
-    Caller, Told, Turned, Verdict, frame_of, greeting_of, occurrence_of, panicked,
-};
+use super::answer::{Caller, Told, Turned, Verdict, frame_of, greeting_of, panicked};
+use super::asked::Asked;
 use super::body::{Body, BodyFault};
 use super::exchange::{Exchange, Wire, fault_of_socket};
 use super::input::{Filled, Input};
 use super::lingering::linger;
 use super::live::Live;
-use super::problem::{Occurrence, Problem};
+use super::policy::DoorPolicy;
+use super::problem::Problem;
 use super::reply::{Content, Frame, Reply, Stage};
 use super::request::{Parameters, Request};
 use super::route::Handler;
 use super::server::{Application, Connected, Server};
+use super::trace::Trace;
 use super::websocket::Endpoint;
 
 /// Runs a connection to its end.
@@ -113,6 +114,7 @@ enum End {
 struct Pending {
     route: usize,
     parameters: Parameters,
+    trace: Trace,
     head: Vec<u8>,
     table: HeadTable,
     started: u64,
@@ -149,6 +151,7 @@ impl<A: Application> Conversation<A> {
         if self.out.capacity() == 0 {
             self.out = self.stream.spare_buffer();
         }
+        let policy = server.application.policy(self.door);
         let mut table = server.table.borrow_mut();
         let mut started = server.clock.ticks();
         for _ in 0..PIPELINE_REQUESTS_MAX {
@@ -171,6 +174,7 @@ impl<A: Application> Conversation<A> {
                 server: &server,
                 door: self.door,
                 peer: self.peer,
+                policy: &policy,
             };
             let rest_bytes = bytes.len() - head_bytes;
             let verdict = caller.answer(&head, rest_bytes, &mut self.out, started);
@@ -205,12 +209,17 @@ impl<A: Application> Conversation<A> {
                     }
                 }
             }
-            Verdict::Waits { route, parameters } => {
+            Verdict::Waits {
+                route,
+                parameters,
+                trace,
+            } => {
                 let (head, table) = (self.input.bytes()[..head_bytes].to_vec(), table.clone());
                 self.input.consume(head_bytes);
                 let pending = Pending {
                     route,
                     parameters,
+                    trace,
                     head,
                     table,
                     started,
@@ -224,30 +233,29 @@ impl<A: Application> Conversation<A> {
         }
     }
 
-    fn caller(&self) -> Caller<'_, A> {
+    fn caller<'c>(&'c self, policy: &'c DoorPolicy) -> Caller<'c, A> {
         Caller {
             server: &self.server,
             door: self.door,
             peer: self.peer,
+            policy,
         }
     }
 
     /// Answers a head that could not be read.
     fn refuse_head(&mut self, problem: &Problem, started: u64) -> End {
         self.server.date.refresh(shard::turn_began());
+        let policy = self.server.application.policy(self.door);
+        let asked = Asked::unread(&policy, &mut self.server.ids.borrow_mut());
         let (mut frame, start) = (Frame::closing(Content::Sent), self.out.len());
-        Reply::new(&mut self.out, &mut frame, self.server.date.line())
-            .problem(problem, &Occurrence::default());
-        let bytes = (self.out.len() - start) as u64;
-        self.caller().observe(
-            None,
-            None,
-            Told {
-                status: problem.status,
-                bytes,
-                started,
-            },
-        );
+        let date = self.server.date.line();
+        Reply::new(&mut self.out, &mut frame, &asked, date).problem(problem);
+        let told = Told {
+            status: problem.status,
+            bytes: (self.out.len() - start) as u64,
+            started,
+        };
+        self.caller(&policy).observe(None, None, &asked.trace, told);
         End::Lingering
     }
 
@@ -260,9 +268,12 @@ impl<A: Application> Conversation<A> {
         };
         let head = pending.table.view(&pending.head);
         let options = server.options.get();
+        let policy = server.application.policy(self.door);
+        let asked = Asked::again(head, &policy, pending.trace);
         self.stream.set_deadline(None);
         let mut exchange = Exchange {
-            request: Request::new(head, &pending.parameters, self.peer),
+            request: Request::new(head, &pending.parameters, self.peer, &asked.trace),
+            asked: &asked,
             body: Body::new(head.body(), row.body_bytes_max, greeting_of(&head)),
             frame: frame_of(&head, self.input.bytes().len(), server.is_draining()),
             wire: Wire {
@@ -298,8 +309,8 @@ impl<A: Application> Conversation<A> {
             bytes,
             started: pending.started,
         };
-        self.caller()
-            .observe(Some(pending.route), Some(&head), told);
+        self.caller(&policy)
+            .observe(Some(pending.route), Some(&head), &asked.trace, told);
         self.flush().await?;
         if let Some(end) = end {
             return Err(end);
@@ -484,8 +495,7 @@ fn conclude(exchange: &mut Exchange<'_>, outcome: Result<(), Problem>) -> Option
         (Ok(()), _) => exchange.resume_reply().finish(),
         (Err(problem), Stage::Nothing | Stage::Head) => {
             exchange.close_if_body_stays();
-            let occurrence = occurrence_of(&exchange.request.head());
-            exchange.resume_reply().problem(&problem, &occurrence);
+            exchange.resume_reply().problem(&problem);
         }
         // The reply was whole already, and has gone or will go.
         (Err(_), Stage::Whole) => exchange.frame.connection = Connection::Close,

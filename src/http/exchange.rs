@@ -6,12 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use thirteen_kernels::http::{Connection, Version};
 
-use crate::limits::STREAM_BYTES_MAX;
+use crate::limits::{STREAM_BYTES_MAX, USUAL_EFFORT_BYTES_MAX};
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
 use crate::telemetry::Fault;
 
+use super::asked::Asked;
 use super::body::{Body, BodyFault};
+use super::coding::Coding;
+use super::compress::{Effort, compress};
 use super::date::DateLine;
 use super::input::Input;
 use super::outcome::Answer;
@@ -22,6 +25,7 @@ use super::request::Request;
 /// One request in the making of its reply.
 pub struct Exchange<'x> {
     pub(super) request: Request<'x>,
+    pub(super) asked: &'x Asked<'x>,
     pub(super) body: Body,
     pub(super) frame: Frame,
     pub(super) wire: Wire<'x>,
@@ -68,11 +72,22 @@ impl<'x> Exchange<'x> {
         Ok(whole)
     }
 
+    /// Says other things about what a browser may do with the reply than its door does, before
+    /// the reply is begun: a block of header lines.
+    pub fn security(&mut self, lines: &'static [u8]) {
+        self.frame.security = Some(lines);
+    }
+
     /// The reply, to be written at once.
     pub fn reply(&mut self) -> Reply<'_> {
         self.close_if_body_stays();
         self.wire.date.refresh(shard::turn_began());
-        Reply::new(self.wire.out, &mut self.frame, self.wire.date.line())
+        Reply::new(
+            self.wire.out,
+            &mut self.frame,
+            self.asked,
+            self.wire.date.line(),
+        )
     }
 
     /// Writes what a handler gave back.
@@ -85,12 +100,13 @@ impl<'x> Exchange<'x> {
         answer.write(&request, &mut self.resume_reply())
     }
 
-    /// Replies with stored bytes, which are sent from where they are.
+    /// Replies with stored bytes, which are sent from where they are; in a coding, where they are
+    /// text that pays for it and the client takes one.
     pub fn stored(&mut self, status: u16, content_type: &str, body: Bytes) -> Stored {
-        self.reply()
-            .status(status)
-            .header("Content-Type", content_type);
-        Stored { body }
+        let mut reply = self.reply();
+        reply.status(status).header("Content-Type", content_type);
+        let coding = reply.negotiate(content_type, body.len());
+        Stored { body, coding }
     }
 
     /// Starts a reply whose length is not known; what it has sent cannot be taken back.
@@ -127,18 +143,24 @@ impl<'x> Exchange<'x> {
 /// A reply with stored bytes as its body.
 pub struct Stored {
     body: Bytes,
+    coding: Option<Coding>,
 }
 
 impl Stored {
+    /// Adds a header.
+    pub fn header(self, exchange: &mut Exchange<'_>, name: &str, value: &str) -> Stored {
+        exchange.resume_reply().header(name, value);
+        self
+    }
+
     /// Sends it.
     pub async fn send(self, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
-        exchange.reply_head_of(&self.body);
-        if exchange.frame.content == Content::Described || self.body.is_empty() {
+        let body = self.coded(exchange).await;
+        exchange.resume_reply().end_head(body.len());
+        if exchange.frame.content == Content::Described || body.is_empty() {
             return Ok(());
         }
-        exchange
-            .frame
-            .leave(exchange.wire.out.len() + self.body.len());
+        exchange.frame.leave(exchange.wire.out.len() + body.len());
         let Wire {
             stream,
             out,
@@ -149,9 +171,34 @@ impl Stored {
         let head = std::mem::replace(*out, stream.spare_buffer());
         stream.set_deadline(Some(*write_timeout));
         stream
-            .enqueue(Outgoing::HeadAndBody(head, self.body))
+            .enqueue(Outgoing::HeadAndBody(head, body))
             .await
             .map_err(|error| lost(&error, fault))
+    }
+
+    /// The body in its coding, which the head is told. A long one is another thread's work; where
+    /// there is none free, it is sent as it is.
+    async fn coded(self, exchange: &mut Exchange<'_>) -> Bytes {
+        let Some(coding) = self.coding else {
+            return self.body;
+        };
+        let body = self.body.clone();
+        let work = move || {
+            let mut coded = Vec::new();
+            compress(coding, Effort::Usual, &body, &mut coded).map(|()| coded)
+        };
+        let done = if self.body.len() <= USUAL_EFFORT_BYTES_MAX {
+            work().ok()
+        } else {
+            shard::offload(work).await.ok().and_then(Result::ok)
+        };
+        match done {
+            Some(coded) => {
+                exchange.resume_reply().coded_head(coding);
+                Bytes::from(coded)
+            }
+            None => self.body,
+        }
     }
 }
 
@@ -209,15 +256,12 @@ impl Exchange<'_> {
 
     pub(super) fn resume_reply(&mut self) -> Reply<'_> {
         self.wire.date.refresh(shard::turn_began());
-        Reply::resume(self.wire.out, &mut self.frame, self.wire.date.line())
-    }
-
-    fn reply_head_of(&mut self, body: &Bytes) {
-        let out = &mut *self.wire.out;
-        out.extend_from_slice(b"Content-Length: ");
-        super::reply::write_decimal(body.len() as u64, out);
-        out.extend_from_slice(b"\r\n\r\n");
-        self.frame.stage = Stage::Whole;
+        Reply::resume(
+            self.wire.out,
+            &mut self.frame,
+            self.asked,
+            self.wire.date.line(),
+        )
     }
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::json::{BodyFault, Object, Read, read_body, read_query};
 
 use super::exchange::Exchange;
+use super::page::{INVALID_CURSOR, invalid_cursor};
 use super::problem::Problem;
 use super::request::Request;
 
@@ -82,16 +83,20 @@ fn require_json(request: &Request<'_>) -> Result<(), Problem> {
     Err(problem.header("Accept", "application/json"))
 }
 
-fn problem_of(fault: BodyFault) -> Problem {
+pub(super) fn problem_of(fault: BodyFault) -> Problem {
     match fault {
         BodyFault::Malformed(cause) => Problem::new(
             400,
             format!("The body is no JSON that can be read: {cause}."),
         ),
-        BodyFault::Shape(faults) => faults
-            .into_iter()
-            .fold(Problem::invalid(), |problem, fault| {
+        BodyFault::Shape(faults) => {
+            let problem = match &*faults {
+                [fault] if fault.code == INVALID_CURSOR => invalid_cursor(),
+                _ => Problem::invalid(),
+            };
+            faults.into_iter().fold(problem, |problem, fault| {
                 problem.fault(fault.pointer, fault.code, fault.detail)
-            }),
+            })
+        }
     }
 }

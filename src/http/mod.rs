@@ -10,8 +10,14 @@
 //! - `websocket` is the codec, `live` a WebSocket connection.
 
 mod answer;
+mod asked;
 mod body;
+mod cache;
+mod coding;
+mod compress;
+mod conditional;
 mod conversation;
+mod cursor;
 mod date;
 mod endpoint;
 mod exchange;
@@ -20,7 +26,10 @@ mod inputs;
 mod lingering;
 mod live;
 mod outcome;
+mod page;
+mod policy;
 mod problem;
+mod rehearsal;
 mod reply;
 mod request;
 mod route;
@@ -28,15 +37,27 @@ mod router;
 mod server;
 mod status;
 mod store_fault;
+mod trace;
 pub mod websocket;
 
 pub use crate::json::Property;
+pub use cache::{CacheTally, Generations, Rendered, ReplyCache};
+pub use coding::{AcceptedCodings, Coding};
+pub use compress::{Effort, compress};
+pub use conditional::{
+    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
+    not_modified,
+};
+pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use endpoint::{Describing, Endpoint, Guard, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written, etag_of, names_tag};
+pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
+pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
+pub use policy::{API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY};
 pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
+pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
 pub use route::{
@@ -46,3 +67,4 @@ pub use route::{
 pub use router::{Found, Router};
 pub use server::{Application, ConnectionChange, Observation, Server, ServerOptions};
 pub use status::reason;
+pub use trace::{Came, QUANTUM_ID_BYTES_MAX, QuantumId, Trace};

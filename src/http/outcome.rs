@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::json::{Describe, Schemas};
 
+use super::conditional::etag_of;
 use super::endpoint::Signature;
 use super::problem::Problem;
 use super::reply::Reply;
@@ -111,21 +112,12 @@ impl<T: Describe + 'static> Answer for Written<T> {
     }
 }
 
-/// The ETag of a version.
-pub fn etag_of(version: i64) -> String {
-    format!("\"v{version}\"")
-}
-
-/// Whether a list of entity tags names ours (RFC 9110, section 13.1.2).
-pub fn names_tag(tags: &[u8], etag: &str) -> bool {
-    let named = |tag: &[u8]| {
-        let tag = tag.trim_ascii();
-        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
-    };
-    tags.split(|byte| *byte == b',').any(named)
-}
-
-fn described<T: Describe>(status: u16, schemas: &mut Schemas, signature: &mut Signature) {
+/// Notes that a reply of this status holds this type.
+pub(super) fn described<T: Describe>(
+    status: u16,
+    schemas: &mut Schemas,
+    signature: &mut Signature,
+) {
     let schema: Value = T::schema(schemas);
     signature.replies.push((status, Some(schema)));
 }

@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_document_names_every_part_at_fault() {
         let problem = Problem::new(422, "Two fields are out of range.")
-            .fault("/rows", "out_of_range", "must be 1 to 255")
+            .fault("/rows", "range", "must be 1 to 255")
             .fault(pointer("a/b~c"), "unknown", "is not known");
         let json = json_of(&problem, &Occurrence::default());
         assert_eq!(json["type"], "about:blank");
@@ -241,7 +241,7 @@ mod tests {
             (&json["status"], &json["code"]),
             (&422.into(), &"validation_failed".into())
         );
-        assert_eq!(json["errors"][0]["code"], "out_of_range");
+        assert_eq!(json["errors"][0]["code"], "range");
         assert_eq!(json["errors"][0]["detail"], "must be 1 to 255");
         assert_eq!(json["errors"][1]["pointer"], "/a~1b~0c");
     }

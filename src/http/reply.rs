@@ -1,8 +1,16 @@
 //! Replies, written straight into a connection's output buffer.
 
+use std::cell::RefCell;
+
 use serde::Serialize;
 use thirteen_kernels::http::{Connection, Version};
 
+use crate::limits::{COMPRESSED_BYTES_MIN, USUAL_EFFORT_BYTES_MAX};
+
+use super::asked::Asked;
+use super::coding::Coding;
+use super::compress::{Effort, compress, is_text};
+use super::policy::{API_SECURITY, Welcome};
 use super::problem::{Afterwards, Occurrence, Problem};
 use super::status::{has_no_body, reason};
 
@@ -11,6 +19,7 @@ use super::status::{has_no_body, reason};
 pub struct Reply<'o> {
     out: &'o mut Vec<u8>,
     frame: &'o mut Frame,
+    asked: &'o Asked<'o>,
     date: [u8; 29],
 }
 
@@ -25,6 +34,19 @@ pub(super) struct Frame {
     pub(super) content: Content,
     /// Bytes of the reply that have left the output buffer.
     pub(super) sent_bytes: u64,
+    /// Security headers of this reply alone, instead of its door's.
+    pub(super) security: Option<&'static [u8]>,
+    /// Whether another `Accept-Encoding` would have got other bytes.
+    pub(super) negotiated: Negotiated,
+    /// Where the last quote of the ETag stands, from the start of the reply; 0 without one.
+    etag_end: usize,
+}
+
+/// Whether the coding of a reply depends on what the client takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Negotiated {
+    No,
+    Coding,
 }
 
 /// How far a reply is written.
@@ -55,6 +77,9 @@ impl Frame {
             connection,
             content,
             sent_bytes: 0,
+            security: None,
+            negotiated: Negotiated::No,
+            etag_end: 0,
         }
     }
 
@@ -76,14 +101,29 @@ impl Frame {
 }
 
 impl<'o> Reply<'o> {
-    pub(super) fn new(out: &'o mut Vec<u8>, frame: &'o mut Frame, date: [u8; 29]) -> Reply<'o> {
+    pub(super) fn new(
+        out: &'o mut Vec<u8>,
+        frame: &'o mut Frame,
+        asked: &'o Asked<'o>,
+        date: [u8; 29],
+    ) -> Reply<'o> {
         frame.start = out.len();
-        Reply { out, frame, date }
+        Reply::resume(out, frame, asked, date)
     }
 
     /// A reply whose writing goes on where it stopped.
-    pub(super) fn resume(out: &'o mut Vec<u8>, frame: &'o mut Frame, date: [u8; 29]) -> Reply<'o> {
-        Reply { out, frame, date }
+    pub(super) fn resume(
+        out: &'o mut Vec<u8>,
+        frame: &'o mut Frame,
+        asked: &'o Asked<'o>,
+        date: [u8; 29],
+    ) -> Reply<'o> {
+        Reply {
+            out,
+            frame,
+            asked,
+            date,
+        }
     }
 
     /// The output, for replies that are no HTTP any more.
@@ -115,6 +155,20 @@ impl<'o> Reply<'o> {
                 (Connection::KeepAlive, Version::Http10) => b"\r\nConnection: keep-alive\r\n",
                 (Connection::KeepAlive, Version::Http11) => b"\r\n",
             });
+        let security = self.frame.security.unwrap_or(self.asked.security());
+        self.out.extend_from_slice(security);
+        if let Welcome::Lines(lines) = self.asked.welcome() {
+            self.out.extend_from_slice(lines);
+        }
+        self.asked.trace.write(self.out);
+        self
+    }
+
+    /// Says other things about what a browser may do with this reply than its door does, before
+    /// the status: a block of header lines.
+    pub fn security(&mut self, lines: &'static [u8]) -> &mut Self {
+        debug_assert!(self.frame.stage == Stage::Nothing, "before the status");
+        self.frame.security = Some(lines);
         self
     }
 
@@ -122,6 +176,9 @@ impl<'o> Reply<'o> {
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
         debug_assert!(self.frame.stage == Stage::Head, "the status comes first");
         write_header(name, value.as_ref(), self.out);
+        if name == "ETag" && self.out.ends_with(b"\"\r\n") {
+            self.frame.etag_end = self.out.len() - self.frame.start - b"\"\r\n".len();
+        }
         self
     }
 
@@ -133,16 +190,112 @@ impl<'o> Reply<'o> {
         self
     }
 
-    /// Ends the reply with a body.
+    /// Ends the reply with a body; in a coding, where it is text that pays for it and the client
+    /// takes one.
     pub fn body(&mut self, content_type: &str, body: &[u8]) {
+        if let Some(coding) = self.negotiate(content_type, body.len()) {
+            let effort = effort_of(body.len());
+            let coded = CODED.with_borrow_mut(|coded| {
+                coded.clear();
+                let done = compress(coding, effort, body, coded);
+                done.is_ok()
+                    .then(|| self.coded_body(content_type, coding, coded))
+            });
+            if coded.is_some() {
+                return;
+            }
+        }
         write_header("Content-Type", content_type.as_bytes(), self.out);
         self.bare_body(body);
     }
 
     /// Ends the reply with this value as JSON.
     pub fn json(&mut self, value: &impl Serialize) {
-        let body = serde_json::to_vec(value).expect("a reply's value has string keys");
-        self.body("application/json", &body);
+        assert!(
+            self.frame.stage == Stage::Head && !has_no_body(self.frame.status),
+            "the status comes first, and the body once"
+        );
+        let head_end = self.out.len();
+        self.vary();
+        self.out.extend_from_slice(JSON_LINES);
+        let start = self.out.len();
+        serde_json::to_writer(&mut *self.out, value).expect("a reply's value has string keys");
+        let length = self.out.len() - start;
+        if length >= COMPRESSED_BYTES_MIN {
+            return self.long_json(head_end, start);
+        }
+        write_padded(length, &mut self.out[start - LENGTH_TO_BODY..]);
+        if self.frame.content == Content::Described {
+            self.out.truncate(start);
+        }
+        self.frame.stage = Stage::Whole;
+    }
+
+    /// Takes back a body of JSON and writes it as one that may be compressed.
+    fn long_json(&mut self, head_end: usize, start: usize) {
+        JSON.with_borrow_mut(|json| {
+            json.clear();
+            json.extend_from_slice(&self.out[start..]);
+            self.out.truncate(head_end);
+            self.body("application/json", json);
+        });
+    }
+
+    /// The coding of a body, if it gets one.
+    pub(super) fn negotiate(&mut self, content_type: &str, bytes: usize) -> Option<Coding> {
+        if bytes < COMPRESSED_BYTES_MIN || !is_text(content_type) {
+            return None;
+        }
+        self.frame.negotiated = Negotiated::Coding;
+        self.asked.coding()
+    }
+
+    /// The coding of a long text that is there in all of them.
+    pub(super) fn choose_coding(&mut self) -> Option<Coding> {
+        self.frame.negotiated = Negotiated::Coding;
+        self.asked.coding()
+    }
+
+    /// Ends the reply with its last header lines, from its tag to the empty one, and its body.
+    pub(super) fn ending(&mut self, bytes: &[u8], head_bytes: usize) {
+        assert!(
+            self.frame.stage == Stage::Head,
+            "the status comes first, and the body once"
+        );
+        self.vary();
+        self.out.extend_from_slice(match self.frame.content {
+            Content::Sent => bytes,
+            Content::Described => &bytes[..head_bytes],
+        });
+        self.frame.stage = Stage::Whole;
+    }
+
+    /// Ends the head of a reply in a coding, but for its length. Its tag becomes that of another
+    /// representation.
+    pub(super) fn coded_head(&mut self, coding: Coding) {
+        write_header("Content-Encoding", coding.name().as_bytes(), self.out);
+        if self.frame.etag_end > 0 {
+            let at = self.frame.start + self.frame.etag_end;
+            self.out.splice(at..at, coding.tag_suffix().iter().copied());
+        }
+    }
+
+    fn coded_body(&mut self, content_type: &str, coding: Coding, coded: &[u8]) {
+        write_header("Content-Type", content_type.as_bytes(), self.out);
+        self.coded_head(coding);
+        self.bare_body(coded);
+    }
+
+    /// Says what of the request the reply depends on, as the last line that does.
+    fn vary(&mut self) {
+        let by_origin = self.asked.welcome() != Welcome::Unasked;
+        let line: &[u8] = match (by_origin, self.frame.negotiated) {
+            (false, Negotiated::No) => return,
+            (true, Negotiated::No) => b"Vary: Origin\r\n",
+            (false, Negotiated::Coding) => b"Vary: Accept-Encoding\r\n",
+            (true, Negotiated::Coding) => b"Vary: Origin, Accept-Encoding\r\n",
+        };
+        self.out.extend_from_slice(line);
     }
 
     /// Ends the reply without a body.
@@ -153,7 +306,10 @@ impl<'o> Reply<'o> {
     /// Sends a whole reply of status 200 that was rendered before, but for its date.
     pub fn prepared(&mut self, prepared: &Prepared) {
         assert!(self.frame.stage == Stage::Nothing, "a reply has one status");
-        if self.frame.connection == Connection::Close || self.frame.version == Version::Http10 {
+        let is_usual = self.frame.connection == Connection::KeepAlive
+            && self.frame.version == Version::Http11
+            && self.asked.is_plain();
+        if !is_usual {
             self.status(200)
                 .body(prepared.content_type, prepared.body());
             return;
@@ -170,11 +326,15 @@ impl<'o> Reply<'o> {
     }
 
     /// Replaces whatever was written by a problem document.
-    pub(super) fn problem(&mut self, problem: &Problem, occurrence: &Occurrence<'_>) {
+    pub(super) fn problem(&mut self, problem: &Problem) {
+        let occurrence = self.asked.occurrence();
         if problem.status == 500 {
-            log_internal(problem, occurrence);
+            log_internal(problem, &occurrence);
         }
         self.out.truncate(self.frame.start);
+        self.frame.etag_end = 0;
+        self.frame.negotiated = Negotiated::No;
+        self.frame.security = None;
         self.frame.stage = Stage::Nothing;
         if problem.connection == Afterwards::Close {
             self.frame.connection = Connection::Close;
@@ -183,7 +343,7 @@ impl<'o> Reply<'o> {
         for (name, value) in &problem.headers {
             self.header(name, value);
         }
-        let (content_type, body) = problem.document(occurrence);
+        let (content_type, body) = problem.document(&occurrence);
         if content_type.is_empty() {
             self.empty();
         } else {
@@ -207,6 +367,7 @@ impl<'o> Reply<'o> {
     pub(super) fn begin_stream(&mut self, content_type: &str) {
         assert!(self.frame.stage == Stage::Head, "the status comes first");
         write_header("Content-Type", content_type.as_bytes(), self.out);
+        self.vary();
         let framing: &[u8] = match self.frame.version {
             Version::Http10 => b"\r\n",
             Version::Http11 => b"Transfer-Encoding: chunked\r\n\r\n",
@@ -215,20 +376,28 @@ impl<'o> Reply<'o> {
         self.frame.stage = Stage::Streaming;
     }
 
+    /// Ends the head of a reply whose body of this length is sent apart.
+    pub(super) fn end_head(&mut self, length: usize) {
+        self.vary();
+        self.out.extend_from_slice(b"Content-Length: ");
+        write_decimal(length as u64, self.out);
+        self.out.extend_from_slice(b"\r\n\r\n");
+        self.frame.stage = Stage::Whole;
+    }
+
     fn bare_body(&mut self, body: &[u8]) {
         assert!(
             self.frame.stage == Stage::Head,
             "the status comes first, and the body once"
         );
-        self.frame.stage = Stage::Whole;
         if has_no_body(self.frame.status) {
             debug_assert!(body.is_empty(), "status {} has no body", self.frame.status);
+            self.frame.stage = Stage::Whole;
+            self.vary();
             self.out.extend_from_slice(b"\r\n");
             return;
         }
-        self.out.extend_from_slice(b"Content-Length: ");
-        write_decimal(body.len() as u64, self.out);
-        self.out.extend_from_slice(b"\r\n\r\n");
+        self.end_head(body.len());
         if self.frame.content == Content::Sent {
             self.out.extend_from_slice(body);
         }
@@ -250,7 +419,9 @@ impl Prepared {
         self.bytes.clear();
         self.bytes.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: ");
         self.bytes.extend_from_slice(&[b' '; 29]);
-        self.bytes.extend_from_slice(b"\r\nContent-Type: ");
+        self.bytes.extend_from_slice(b"\r\n");
+        self.bytes.extend_from_slice(API_SECURITY);
+        self.bytes.extend_from_slice(b"Content-Type: ");
         self.bytes.extend_from_slice(content_type.as_bytes());
         self.bytes.extend_from_slice(b"\r\nContent-Length: ");
         write_decimal(body.len() as u64, &mut self.bytes);
@@ -306,30 +477,95 @@ pub(super) fn write_decimal(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[start..]);
 }
 
+/// Writes a number to the end of a field of spaces, which are no part of a header's value
+/// (RFC 9112, section 5.1).
+fn write_padded(mut number: usize, field: &mut [u8]) {
+    for place in field[..LENGTH_DIGITS].iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return;
+        }
+    }
+    unreachable!("a body fits in memory");
+}
+
+/// What pays for a body of this length, on a shard that has others to serve.
+fn effort_of(bytes: usize) -> Effort {
+    if bytes <= USUAL_EFFORT_BYTES_MAX {
+        Effort::Usual
+    } else {
+        Effort::Least
+    }
+}
+
 fn is_line_breaking(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n' | 0)
 }
+
+thread_local! {
+    /// A body in a coding, and one of JSON that is long enough for one, on their way out.
+    static CODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static JSON: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The lines of a body whose length is filled in when it is written.
+const JSON_LINES: &[u8] =
+    b"Content-Type: application/json\r\nContent-Length:                 \r\n\r\n";
+const LENGTH_DIGITS: usize = 16;
+const LENGTH_TO_BODY: usize = LENGTH_DIGITS + b"\r\n\r\n".len();
 
 /// Where a prepared reply has its date.
 const DATE_OFFSET: usize = b"HTTP/1.1 200 OK\r\nDate: ".len();
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::{CorsPolicy, DoorPolicy};
+    use super::super::rehearsal::rehearse;
     use super::*;
 
-    const DATE: [u8; 29] = *b"Sun, 06 Nov 1994 08:49:37 GMT";
+    const SECURITY: &str = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
+        X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
+        Referrer-Policy: no-referrer\r\n";
+    const IDS: &str = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
+        X-Quantum-Id: job-7\r\n";
 
+    /// What is written for a client that sends [`IDS`].
     fn written(
         connection: Connection,
         content: Content,
         write: impl FnOnce(&mut Reply<'_>),
     ) -> String {
-        let mut out = Vec::new();
-        let mut frame = Frame::new(Version::Http11, connection, content);
-        let mut reply = Reply::new(&mut out, &mut frame, DATE);
-        write(&mut reply);
-        reply.finish();
-        String::from_utf8(out).unwrap()
+        let method = match content {
+            Content::Sent => "GET",
+            Content::Described => "HEAD",
+        };
+        let close = match connection {
+            Connection::Close => "Connection: close\r\n",
+            Connection::KeepAlive => "",
+        };
+        let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n{close}{IDS}\r\n");
+        let mut out = b"before".to_vec();
+        rehearse(head.as_bytes(), &DoorPolicy::default(), |rehearsal| {
+            rehearsal.reply(&mut out, write);
+        });
+        String::from_utf8(out.split_off(6)).unwrap()
+    }
+
+    /// The head and the body that a client gets which sends these lines.
+    fn answered(
+        lines: &str,
+        policy: &DoorPolicy,
+        write: impl FnOnce(&mut Reply<'_>),
+    ) -> (String, Vec<u8>) {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let mut bytes = Vec::new();
+        rehearse(request.as_bytes(), policy, |rehearsal| {
+            rehearsal.reply(&mut bytes, write);
+        });
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let body = bytes.split_off(end);
+        (String::from_utf8(bytes).unwrap(), body)
     }
 
     #[test]
@@ -343,8 +579,10 @@ mod tests {
         });
         assert_eq!(
             text,
-            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-One: 1\r\n\
-             X-Two: 2\r\nX-Three: 3\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+            format!(
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{SECURITY}{IDS}X-One: 1\r\n\
+                 X-Two: 2\r\nX-Three: 3\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+            )
         );
     }
 
@@ -369,10 +607,12 @@ mod tests {
         let text = written(Connection::KeepAlive, Content::Sent, |reply| {
             reply.status(200).header("X-One", "1");
             let problem = Problem::new(404, "").header("X-Two", "2").closing();
-            reply.problem(&problem, &Occurrence::default());
+            reply.problem(&problem);
         });
         assert!(text.starts_with("HTTP/1.1 404 Not Found\r\n"));
-        assert!(text.contains("Connection: close\r\nX-Two: 2\r\n") && !text.contains("X-One"));
+        assert!(text.contains("Connection: close\r\n") && text.contains("X-Two: 2\r\n"));
+        assert!(!text.contains("X-One"));
+        assert!(text.contains("\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\""));
     }
 
     #[test]
@@ -400,6 +640,109 @@ mod tests {
                 assert_eq!(text, expected);
             }
         }
+    }
+
+    #[test]
+    fn a_prepared_reply_is_sent_as_it_is_where_nothing_is_asked() {
+        let mut prepared = Prepared::default();
+        prepared.render("text/plain", b"hello");
+        let (head, body) = answered("", &DoorPolicy::default(), |reply| {
+            reply.prepared(&prepared)
+        });
+        assert_eq!(
+            head,
+            format!(
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{SECURITY}\
+                 Content-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
+            )
+        );
+        assert_eq!(body, b"hello");
+        let policy = DoorPolicy {
+            cors: CorsPolicy::new(["https://shop.example"]),
+            ..DoorPolicy::default()
+        };
+        let (head, _) = answered("", &policy, |reply| reply.prepared(&prepared));
+        assert!(head.contains("Vary: Origin\r\n"), "{head}");
+    }
+
+    #[test]
+    fn a_page_of_a_known_origin_is_welcome() {
+        let policy = DoorPolicy {
+            cors: CorsPolicy::new(["https://shop.example"]),
+            ..DoorPolicy::default()
+        };
+        let write = |reply: &mut Reply<'_>| reply.status(200).body("text/plain", b"hello");
+        let (head, _) = answered("Origin: https://shop.example\r\n", &policy, write);
+        assert!(head.contains("Access-Control-Allow-Origin: https://shop.example\r\n"));
+        assert!(head.contains("Access-Control-Allow-Credentials: true\r\n"));
+        assert!(head.contains("Vary: Origin\r\n"));
+        for lines in ["Origin: https://evil.example\r\n", ""] {
+            let (head, _) = answered(lines, &policy, write);
+            assert!(!head.contains("Access-Control"), "{head}");
+            assert!(head.contains("Vary: Origin\r\n"));
+        }
+        let (head, _) = answered("Origin: https://a\r\n", &DoorPolicy::default(), write);
+        assert!(!head.contains("Vary"), "{head}");
+    }
+
+    #[test]
+    fn text_that_is_long_enough_is_sent_in_a_coding() {
+        let text = "a line of text\n".repeat(100);
+        let write = |reply: &mut Reply<'_>| {
+            reply
+                .status(200)
+                .header("ETag", "\"v7\"")
+                .body("text/plain", text.as_bytes());
+        };
+        let policy = DoorPolicy::default();
+        let (head, body) = answered("Accept-Encoding: gzip, zstd\r\n", &policy, write);
+        assert!(
+            head.contains("Content-Encoding: zstd\r\n") && head.contains("ETag: \"v7-zstd\"\r\n")
+        );
+        assert!(head.contains("Vary: Accept-Encoding\r\n"));
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+        assert_eq!(zstd::decode_all(&*body).unwrap(), text.as_bytes());
+        let (head, body) = answered("", &policy, write);
+        assert!(head.contains("Vary: Accept-Encoding\r\n") && !head.contains("Content-Encoding"));
+        assert_eq!(body, text.as_bytes());
+        let (head, _) = answered("Accept-Encoding: br\r\n", &policy, |reply| {
+            reply.status(200).body("image/png", text.as_bytes());
+        });
+        assert!(!head.contains("Vary") && !head.contains("Content-Encoding"));
+        let (head, _) = answered("Accept-Encoding: br\r\n", &policy, |reply| {
+            reply
+                .status(200)
+                .body("text/plain", &text.as_bytes()[..1023]);
+        });
+        assert!(!head.contains("Vary") && !head.contains("Content-Encoding"));
+    }
+
+    #[test]
+    fn json_of_every_length_is_read_again() {
+        let policy = DoorPolicy::default();
+        for length in [0, 1, 8, 98, 997, 1020, 1021, 1022, 1023, 1024, 40_000] {
+            let value = "x".repeat(length);
+            for asks in ["", "Accept-Encoding: gzip;q=0.5, br\r\n"] {
+                let (head, body) = answered(asks, &policy, |reply| reply.status(200).json(&value));
+                let lines = head.split("\r\n");
+                let told = lines
+                    .filter_map(|line| line.strip_prefix("Content-Length:"))
+                    .next();
+                assert_eq!(told.unwrap().trim().parse(), Ok(body.len()), "{head}");
+                let is_coded = head.contains("Content-Encoding: br\r\n");
+                assert_eq!(is_coded, !asks.is_empty() && length >= 1022);
+                let mut plain = body;
+                if is_coded {
+                    let coded = std::mem::take(&mut plain);
+                    brotli::BrotliDecompress(&mut &*coded, &mut plain).unwrap();
+                }
+                assert_eq!(serde_json::from_slice::<String>(&plain).unwrap(), value);
+            }
+        }
+        let described = written(Connection::KeepAlive, Content::Described, |reply| {
+            reply.status(200).json(&"x");
+        });
+        assert!(described.ends_with(" 3\r\n\r\n"), "{described}");
     }
 
     #[test]

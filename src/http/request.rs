@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use thirteen_kernels::http::{Escapes, Head, Method, PercentFault, Version, percent_decode};
 
 use super::problem::Problem;
+use super::trace::Trace;
 use super::websocket::UpgradeRequest;
 
 /// One request: its head, and what its route and its connection add.
@@ -14,6 +15,7 @@ pub struct Request<'r> {
     head: Head<'r>,
     parameters: &'r Parameters,
     peer: SocketAddr,
+    trace: &'r Trace,
 }
 
 /// The parts of the path that a route's parameters matched, still percent-encoded.
@@ -25,12 +27,24 @@ pub struct Parameters {
 }
 
 impl<'r> Request<'r> {
-    pub(super) fn new(head: Head<'r>, parameters: &'r Parameters, peer: SocketAddr) -> Request<'r> {
+    pub(super) fn new(
+        head: Head<'r>,
+        parameters: &'r Parameters,
+        peer: SocketAddr,
+        trace: &'r Trace,
+    ) -> Request<'r> {
         Request {
             head,
             parameters,
             peer,
+            trace,
         }
+    }
+
+    /// The ids that it came with or was given: what is asked of others on its behalf passes them
+    /// on.
+    pub fn trace(&self) -> &'r Trace {
+        self.trace
     }
 
     /// The parsed head.
@@ -46,6 +60,15 @@ impl<'r> Request<'r> {
     /// The value of a header, the first of that name in lower case.
     pub fn header(&self, name: &str) -> Option<&'r [u8]> {
         self.head.header(name)
+    }
+
+    /// The values of every header of a name in lower case.
+    pub fn values(&self, name: &'static str) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+        let matching = |field: &[u8]| field.eq_ignore_ascii_case(name.as_bytes());
+        self.head
+            .headers()
+            .filter(move |(field, _)| matching(field))
+            .map(|(_, value)| value)
     }
 
     /// The address of the peer.
@@ -98,11 +121,7 @@ impl UpgradeRequest for Request<'_> {
     }
 
     fn header_values<'v>(&'v self, name: &'static str) -> impl Iterator<Item = &'v [u8]> {
-        let matching = |field: &[u8]| field.eq_ignore_ascii_case(name.as_bytes());
-        self.head
-            .headers()
-            .filter(move |(field, _)| matching(field))
-            .map(|(_, value)| value)
+        self.values(name)
     }
 }
 

@@ -40,7 +40,15 @@ pub struct Route<A: 'static> {
 pub enum Access {
     /// Everyone who reaches the door.
     Anyone,
-    /// Peers on the loopback interface: the operator of this machine.
+    /// Whoever is signed in.
+    User,
+    /// Vendors and staff.
+    Seller,
+    /// Vendors.
+    Vendor,
+    /// Staff.
+    Admin,
+    /// Peers on the loopback interface, the operator of this machine, and staff.
     Operator,
 }
 
@@ -51,6 +59,10 @@ pub enum RateClass {
     Free,
     /// Changes of the configuration.
     Write,
+    /// What tries a password or a mailed token.
+    Auth,
+    /// The commerce API.
+    Api,
 }
 
 /// What answers a request.
@@ -124,6 +136,12 @@ impl<A> Route<A> {
     /// Counts requests against a budget.
     pub fn rate(mut self, rate: RateClass) -> Route<A> {
         self.rate = rate;
+        self
+    }
+
+    /// Says what the handler takes and gives, where its types do not.
+    pub fn documented(mut self, describe: Describing) -> Route<A> {
+        self.describe = describe;
         self
     }
 

@@ -11,16 +11,20 @@ use thirteen_kernels::level::Level;
 use crate::limits::REFUSALS_MAX;
 use crate::ring::{Listener, Outgoing, TcpStream};
 use crate::shard;
+use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Fault, Operation};
 
+use super::asked::Asked;
 use super::conversation::converse;
 use super::date::DateLine;
 use super::lingering::linger;
-use super::problem::{Occurrence, Problem};
+use super::policy::DoorPolicy;
+use super::problem::Problem;
 use super::reply::{Content, Frame, Reply};
 use super::request::Request;
 use super::route::Route;
 use super::router::Router;
+use super::trace::Trace;
 
 /// What the server asks of what it serves.
 pub trait Application: Sized + 'static {
@@ -30,6 +34,11 @@ pub trait Application: Sized + 'static {
     /// Runs an operation that has a documented target, so that it can be timed now and then.
     fn measure<T>(&self, _operation: Operation, work: impl FnOnce() -> T) -> T {
         work()
+    }
+
+    /// What a door says of every reply.
+    fn policy(&self, _door: usize) -> Rc<DoorPolicy> {
+        Rc::default()
     }
 
     /// Told of each reply.
@@ -51,6 +60,8 @@ pub struct Observation<'o> {
     pub route: Option<usize>,
     /// The head; `None` where it was refused.
     pub head: Option<Head<'o>>,
+    /// The ids that it came with or was given.
+    pub trace: &'o Trace,
     /// The status sent.
     pub status: u16,
     /// Bytes of the reply, its head included.
@@ -98,6 +109,7 @@ pub struct Server<A: Application> {
     pub(super) table: RefCell<HeadTable>,
     pub(super) date: DateLine,
     pub(super) clock: Clock,
+    pub(super) ids: RefCell<IdSource>,
     draining: Cell<bool>,
     connections: Cell<usize>,
     refusals: Cell<usize>,
@@ -111,6 +123,7 @@ impl<A: Application> Server<A> {
         doors: Vec<Router<A>>,
         options: ServerOptions,
         clock: Clock,
+        ids: IdSource,
     ) -> Rc<Server<A>> {
         let level = Level::detect();
         Rc::new(Server {
@@ -121,6 +134,7 @@ impl<A: Application> Server<A> {
             table: RefCell::new(HeadTable::new()),
             date: DateLine::new(Instant::now()),
             clock,
+            ids: RefCell::new(ids),
             draining: Cell::new(false),
             connections: Cell::new(0),
             refusals: Cell::new(0),
@@ -166,7 +180,7 @@ impl<A: Application> Server<A> {
         let Ok(peer) = stream.peer() else { return }; // gone already
         let server = self.clone();
         if self.connections.get() >= self.options.get().connections_max {
-            return self.refuse(stream);
+            return self.refuse(door, stream);
         }
         self.connections.set(self.connections.get() + 1);
         self.application.connection(ConnectionChange::Opened);
@@ -176,7 +190,7 @@ impl<A: Application> Server<A> {
     }
 
     /// Answers 503 and closes; past so many at once, closes unread.
-    fn refuse(self: &Rc<Self>, stream: TcpStream) {
+    fn refuse(self: &Rc<Self>, door: usize, stream: TcpStream) {
         self.application.connection(ConnectionChange::Refused);
         if self.refusals.get() == REFUSALS_MAX {
             return;
@@ -186,8 +200,9 @@ impl<A: Application> Server<A> {
         let mut out = stream.spare_buffer();
         let mut frame = Frame::closing(Content::Sent);
         let problem = Problem::new(503, "Too many connections.").header("Retry-After", "1");
-        Reply::new(&mut out, &mut frame, self.date.line())
-            .problem(&problem, &Occurrence::default());
+        let policy = self.application.policy(door);
+        let asked = Asked::unread(&policy, &mut self.ids.borrow_mut());
+        Reply::new(&mut out, &mut frame, &asked, self.date.line()).problem(&problem);
         let server = self.clone();
         shard::spawn(async move {
             stream.set_deadline(Some(server.options.get().write_timeout));

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use sha2::{Digest, Sha256};
 
 use crate::context::Context;
-use crate::http::{Problem, Reply, Request, names_tag};
+use crate::http::{Problem, Reply, Request, not_modified};
 use crate::routes::{API, tables};
 
 use super::document;
@@ -13,9 +13,8 @@ use super::document;
 /// `GET /api/v1/openapi.json`
 pub fn read(_: &Context, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Problem> {
     let rendered = RENDERED.get_or_init(render);
-    let is_known = |tags| names_tag(tags, &rendered.etag);
-    if request.header("if-none-match").is_some_and(is_known) {
-        reply.status(304).header("ETag", &rendered.etag).empty();
+    if let Some(known) = not_modified(request, rendered.etag.as_bytes()) {
+        reply.status(304).header("ETag", known).empty();
         return Ok(());
     }
     reply.status(200).header("ETag", &rendered.etag);

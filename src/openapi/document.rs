@@ -171,6 +171,7 @@ fn without_null(mut schema: Value) -> Value {
 fn needs_credentials(access: Access) -> bool {
     match access {
         Access::Anyone | Access::Operator => false,
+        Access::User | Access::Seller | Access::Vendor | Access::Admin => true,
     }
 }
 

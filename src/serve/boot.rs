@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, Once};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::auth::budget::Budget;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
+use crate::auth::{keys, passwords};
 use crate::backup;
 use crate::commerce::schema;
 use crate::context::House;
@@ -71,6 +73,9 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     ))?;
     check(&settings)?;
     let (file, loaded) = take_folder(&settings)?;
+    let keys = keys::open_or_create(&settings.data)
+        .map_err(|fault| environment(format!("the keys cannot be used: {fault}")))?;
+    passwords::prepare();
     let commerce = open_store(&settings)?;
     let (sockets, doors) = bind(&settings)?;
     let house = Arc::new(house_of(&settings, started, doors, &logs, &commerce));
@@ -78,6 +83,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let boot = Arc::new(Boot {
         house,
         settings: Arc::new(settings.clone()),
+        keys,
         state: (Arc::new(file), loaded),
         clock: Clock::calibrate(),
         sockets: Mutex::new(sockets),
@@ -216,6 +222,8 @@ fn house_of(
         log: logs.sink().clone(),
         commerce: commerce.clone(),
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
+        auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
+        api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),
         serving: AtomicUsize::new(settings.shards),

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
+use crate::auth::{self, keys::Keys};
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
+use crate::mail;
 use crate::ring::Listener;
 use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
@@ -26,6 +28,7 @@ use super::boot::State;
 pub(super) struct Boot {
     pub(super) house: Arc<House>,
     pub(super) settings: Arc<Settings>,
+    pub(super) keys: Keys,
     pub(super) state: State,
     pub(super) clock: Clock,
     /// The sockets of the shards that have not started, by shard and then by door.
@@ -73,6 +76,10 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         });
     }
     shard::spawn(beat(here.context.clone()));
+    if shard.index == CHORES_SHARD {
+        shard::spawn(auth::watch::run(here.context.clone()));
+        shard::spawn(mail::sender::run(here.context.clone()));
+    }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);
     if waiting.is_err() {
@@ -106,15 +113,17 @@ pub async fn pending_by_door(bus: &Bus, patience: Duration) -> [u64; DOORS.len()
     std::array::from_fn(|door| counts.iter().map(|pending| pending[door]).sum())
 }
 
-fn open(shard: &Rc<Shard>, boot: &Boot, ids: IdSource) -> Rc<Here> {
+fn open(shard: &Rc<Shard>, boot: &Boot, mut ids: IdSource) -> Rc<Here> {
     let (file, loaded) = &boot.state;
     let tables = tables();
     let routes_before = std::array::from_fn(|door| tables[..door].iter().map(Vec::len).sum());
+    let ids_of_server = ids.split();
     let context = Rc::new(Context::new(
         boot.house.clone(),
         Local::new(shard.index, boot.clock, &labels()),
         state::Local::new(loaded.state, loaded.sequence, boot.house.started),
         boot.settings.clone(),
+        boot.keys.clone(),
         ids,
         routes_before,
     ));
@@ -128,6 +137,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot, ids: IdSource) -> Rc<Here> {
         doors,
         server_options(&boot.settings),
         boot.clock,
+        ids_of_server,
     );
     let sockets = boot.sockets.lock().map(|mut of_shards| of_shards.pop());
     let sockets = sockets
@@ -213,6 +223,9 @@ fn server_options(settings: &Settings) -> ServerOptions {
 thread_local! {
     static HERE: OnceCell<Rc<Here>> = const { OnceCell::new() };
 }
+
+/// The shard of tasks that the house needs once.
+const CHORES_SHARD: usize = 0;
 
 /// How often a drain looks whether it is done.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(10);

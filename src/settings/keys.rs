@@ -6,7 +6,7 @@ use crate::limits::RATE_LIMIT_MAX;
 
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::slots::{
-    Address, BaseUrl, Folder, Hex, Number, Origins, Part, Peer, Shards, Slot, Span, Unit,
+    Address, BaseUrl, Checked, Folder, Hex, Number, Origins, Part, Peer, Shards, Slot, Span, Unit,
     Upstreams, Word,
 };
 
@@ -156,6 +156,14 @@ pub static KEYS: &[Key] = &[
         default: "",
         change: Change::Restart,
         slot: &BaseUrl(|settings| &mut settings.api.base),
+        spellings: &[],
+    },
+    Key {
+        name: "api.cors_origins",
+        doc: "Origins whose pages may call the api door with their visitors' cookies (CORS).",
+        default: "",
+        change: Change::Live,
+        slot: &Origins(|settings| &mut settings.api.cors_origins),
         spellings: &[],
     },
     Key {
@@ -358,6 +366,78 @@ pub static KEYS: &[Key] = &[
             field: |settings| &mut settings.rate.writes_per_minute,
             min: 1,
             max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "rate.auth_per_15s",
+        doc: "Logins and the like that one address, and one account, may try in 15 s; 0: any.",
+        default: "5",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.rate.auth_per_15s,
+            min: 0,
+            max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "rate.api_per_minute",
+        doc: "Requests to the commerce API that one address may make per minute; 0: any.",
+        default: "1000",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.rate.api_per_minute,
+            min: 0,
+            max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "mail.smtp_url",
+        doc: "The SMTP server that takes our mail; without one it is put into <data>/mail.",
+        default: "",
+        change: Change::Live,
+        slot: &Checked {
+            field: |settings| &mut settings.mail.smtp_url,
+            check: super::mail::smtp_url,
+            accepts: "smtps://user@host or smtp://host:port?tls=required; empty for none",
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "mail.smtp_password_file",
+        doc: "The file that holds the password of the user in `mail.smtp_url`.",
+        default: "",
+        change: Change::Live,
+        slot: &Checked {
+            field: |settings| &mut settings.mail.smtp_password_file,
+            check: super::mail::path,
+            accepts: "a path; empty for none",
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "mail.from",
+        doc: "Whom our mail comes from.",
+        default: "Shop <no-reply@localhost>",
+        change: Change::Live,
+        slot: &Checked {
+            field: |settings| &mut settings.mail.from,
+            check: super::mail::mailbox,
+            accepts: "an address, or a name and an address in <>",
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "mail.link_base",
+        doc: "The shop's front end: what links in mails begin with.",
+        default: "http://localhost:3000",
+        change: Change::Live,
+        slot: &Checked {
+            field: |settings| &mut settings.mail.link_base,
+            check: super::mail::link_base,
+            accepts: "a URL like https://shop.example, without a slash at its end",
         },
         spellings: &[],
     },

@@ -10,6 +10,7 @@ mod fault;
 mod file;
 pub mod keys;
 mod load;
+mod mail;
 #[cfg(test)]
 mod manual;
 mod model;
@@ -26,7 +27,9 @@ pub use environment::Mode;
 pub use fault::{Fault, Faults};
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
-pub use model::{Api, ConfigStart, Door, Http, Log, Proxy, Rate, Ring, Settings, State, WebSocket};
+pub use model::{
+    Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Ring, Settings, State, WebSocket,
+};
 pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};
 pub(crate) use slots::{base_url, whole};

@@ -44,6 +44,8 @@ pub struct Settings {
     pub http: Http,
     /// Rate limits.
     pub rate: Rate,
+    /// The mail that the shop sends.
+    pub mail: Mail,
     /// Upstream registries.
     pub proxy: Proxy,
     /// What is logged.
@@ -61,6 +63,8 @@ pub struct Api {
     pub listen: SocketAddr,
     /// The URL at which client commands find the api door, without a trailing slash.
     pub base: Option<String>,
+    /// Origins whose pages may read replies, with the visitor's cookies: `scheme://host[:port]`.
+    pub cors_origins: Vec<String>,
 }
 
 /// A door: a listener with its own routes.
@@ -125,6 +129,23 @@ pub struct Http {
 pub struct Rate {
     /// Configuration writes per minute and peer address.
     pub writes_per_minute: u32,
+    /// Logins and the like per 15 s and peer address, and per account; 0 where none is counted.
+    pub auth_per_15s: u32,
+    /// Requests to the commerce API per minute and peer address; 0 where none is counted.
+    pub api_per_minute: u32,
+}
+
+/// The mail that the shop sends.
+#[derive(Debug, Clone, Default)]
+pub struct Mail {
+    /// The SMTP server; empty for the maildir of the data folder.
+    pub smtp_url: String,
+    /// The file with the password of the URL's user; empty for none.
+    pub smtp_password_file: String,
+    /// The sender.
+    pub from: String,
+    /// What links begin with.
+    pub link_base: String,
 }
 
 /// Upstream registries.
@@ -191,7 +212,11 @@ impl Settings {
             shards: 1,
             connections_max: 1,
             drain_timeout: Duration::ZERO,
-            api: Api { listen, base: None },
+            api: Api {
+                listen,
+                base: None,
+                cors_origins: Vec::new(),
+            },
             ops: Door { listen },
             registry: Door { listen },
             config: ConfigStart::default(),
@@ -199,6 +224,7 @@ impl Settings {
             websocket: WebSocket::default(),
             http: Http::default(),
             rate: Rate::default(),
+            mail: Mail::default(),
             proxy: Proxy::default(),
             log: Log::default(),
             ring: Ring::default(),

@@ -85,6 +85,14 @@ pub(super) struct Origins(pub Field<Vec<String>>);
 /// A `host:port`; empty for none.
 pub(super) struct Peer(pub Field<Option<HostPort>>);
 
+/// A text that is checked and kept as it is.
+pub(super) struct Checked {
+    pub field: Field<String>,
+    /// Says what is wrong with a text.
+    pub check: fn(&str) -> Result<(), String>,
+    pub accepts: &'static str,
+}
+
 /// The list of upstream registries, in text as JSON.
 pub(super) struct Upstreams(pub Field<Vec<Upstream>>);
 
@@ -261,6 +269,19 @@ impl Slot for Peer {
 
     fn accepts(&self) -> String {
         "host:port, e.g. registry.npmjs.org:443".to_owned()
+    }
+}
+
+impl Slot for Checked {
+    fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
+        let text = text(raw)?;
+        (self.check)(text)?;
+        *(self.field)(settings) = text.to_owned();
+        Ok(text.to_owned())
+    }
+
+    fn accepts(&self) -> String {
+        self.accepts.to_owned()
     }
 }
 

@@ -209,7 +209,9 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "config.terminal_mode" => ("0", Some("4")),
         "config.reserved" => ("0", Some("1")),
         "state.write" => ("open", Some("Open")),
-        "state.origins" => ("https://a.example, http://b:1", Some("https://*")),
+        "state.origins" | "api.cors_origins" => {
+            ("https://a.example, http://b:1", Some("https://*"))
+        }
         "proxy.upstreams" => ("[]", Some("[{}]")),
         "proxy.upstream_primary" | "proxy.upstream_fallback" => ("[::1]:4873", Some("h:0")),
         "log.level" => ("trace", Some("verbose")),
@@ -217,6 +219,11 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "ring.spin_us" => ("50", Some("10001")),
         "drain_timeout_ms" => ("0", Some("-1")),
         "rate.writes_per_minute" => ("1", Some("0")),
+        "rate.auth_per_15s" | "rate.api_per_minute" => ("0", Some("1000001")),
+        "mail.smtp_url" => ("smtps://user@mail.example", Some("mail.example")),
+        "mail.smtp_password_file" => ("/run/credentials/smtp", Some("a\0b")),
+        "mail.from" => ("Ours <a@b.example>", Some("nobody")),
+        "mail.link_base" => ("https://shop.example", Some("shop.example")),
         _ => ("5000", Some("99999999")),
     }
 }

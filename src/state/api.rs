@@ -8,14 +8,18 @@ use thirteen_kernels::config::headers::{
 };
 use thirteen_kernels::level::Level;
 
+use crate::auth::principal;
 use crate::context::Context;
 use crate::http::websocket::{
     Refusal as HandshakeRefusal, Subprotocols, Terms, UpgradeRequest, accept,
 };
-use crate::http::{Begin, Exchange, Problem, Reply, Request, Upgrade, names_tag, pointer};
+use crate::http::{
+    Begin, Exchange, Problem, Reply, Request, Strength, TagCondition, Upgrade, conditions,
+    not_modified, pointer,
+};
 use crate::telemetry::{Fault, Operation};
 
-use super::access::Writer;
+use super::access::{Principal, Writer};
 use super::change::{Expected, Refusal};
 use super::document::{
     BodyFault, change_of_body, changed_body, config_body, config_etag, state_of_etag,
@@ -36,10 +40,7 @@ pub fn read(
         .sample(Operation::ConfigRead, || context.state.read());
     let sequence = context.state.sequence();
     let etag = config_etag(&state, sequence);
-    if request
-        .header("if-none-match")
-        .is_some_and(|tags| names_tag(tags, &etag))
-    {
+    if not_modified(request, etag.as_bytes()).is_some() {
         reply.status(304).header("ETag", &etag);
         write_state(context, &state, id, reply);
         reply.empty();
@@ -100,11 +101,16 @@ fn negotiate(
     }
     let base = accepted.subprotocol().and_then(base_of_subprotocol);
     let base = base.expect("the handshake chose one of ours");
-    let caller = context.caller(request);
+    let staff = principal::staff(context, request);
+    let principal = match staff {
+        Some(_) => Principal::Staff,
+        None => Principal::Anyone,
+    };
+    let caller = context.caller_as(request, principal);
     accepted.write_reply(out);
     let context = context.clone();
     Ok(Box::new(move |live| {
-        Box::pin(follow(context, live, base, caller))
+        Box::pin(follow(context, live, base, caller, staff))
     }))
 }
 
@@ -195,15 +201,17 @@ fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
 /// What `If-Match` asks for. The comparison is the strong one (RFC 9110, section 13.1.1), so that
 /// a weak tag names nothing, and neither does one that this server never gave.
 fn expected(request: &Request<'_>) -> Expected {
-    let mut lines = request.header_values("if-match").peekable();
-    if lines.peek().is_none() {
+    if request.header("if-match").is_none() {
         return Expected::Any;
     }
     let mut states = Vec::new();
-    for tag in lines.flat_map(|line| line.split(|byte| *byte == b',')) {
-        match tag.trim_ascii() {
-            b"*" => return Expected::Any,
-            tag => states.extend(state_of_etag(tag)),
+    for condition in conditions(request, "if-match") {
+        match condition {
+            TagCondition::Whatever => return Expected::Any,
+            TagCondition::Tag(tag) if tag.strength == Strength::Strong => {
+                states.extend(state_of_etag(tag.quoted));
+            }
+            TagCondition::Tag(_) => {}
         }
     }
     Expected::OneOf(states.into())

@@ -122,12 +122,12 @@ impl Fields {
             Value::Whole(value) => self.patch.with(field, value),
             Value::Hex(value) if takes_hex(field) => self.patch.with(field, value.into()),
             Value::Hex(_) | Value::Other => {
-                return self.fault(field.name(), "out_of_range", field.range_text());
+                return self.fault(field.name(), "range", field.range_text());
             }
         };
         match set {
             Ok(patch) => self.patch = patch,
-            Err(_) => self.fault(field.name(), "out_of_range", field.range_text()),
+            Err(_) => self.fault(field.name(), "range", field.range_text()),
         }
     }
 

@@ -9,6 +9,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use bytes::Bytes;
 use thirteen_kernels::config::OffsetBase;
 
+use crate::auth::principal::Standing;
 use crate::context::Context;
 use crate::http::websocket::{CloseCode, Ending, MessageKind, Payload};
 use crate::http::{Event, Live, LiveEnd, Pause};
@@ -78,7 +79,13 @@ enum Step {
 }
 
 /// Runs a client's session until its connection ends.
-pub(super) async fn follow(context: Rc<Context>, live: Live, base: OffsetBase, caller: Caller) {
+pub(super) async fn follow(
+    context: Rc<Context>,
+    live: Live,
+    base: OffsetBase,
+    caller: Caller,
+    staff: Option<Standing>,
+) {
     let _counted = context.count_websocket();
     let key = context.house.rate_keys.peer(live.peer().ip());
     let notes = Rc::new(Notes::default());
@@ -98,6 +105,7 @@ pub(super) async fn follow(context: Rc<Context>, live: Live, base: OffsetBase, c
         notes,
         id,
         session,
+        staff,
         held: None,
     };
     // The hub watches how long a client is silent or blocked.
@@ -116,6 +124,8 @@ struct Client {
     notes: Rc<Notes>,
     id: ClientId,
     session: Session,
+    /// The proof of a caller who is staff.
+    staff: Option<Standing>,
     /// A message that the hub had no room for.
     held: Option<(MessageKind, Payload)>,
 }
@@ -196,6 +206,13 @@ impl Client {
             MessageKind::Binary => Incoming::Binary(self.live.bytes(&payload)),
             MessageKind::Text => Incoming::Text,
         };
+        let context = self.context.clone();
+        if let Some(staff) = &mut self.staff
+            && !staff.holds(&context)
+        {
+            self.staff = None;
+            self.session.become_anyone();
+        }
         let rules = Rules {
             policy: self.context.settings.borrow().state.write,
             writes: &self.context.house.writes,

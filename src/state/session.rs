@@ -3,7 +3,7 @@
 use thirteen_kernels::config::OffsetBase;
 use thirteen_kernels::config::frame::{FRAME_BYTES_MAX, Frame, FrameFault, decode_from_client};
 
-use super::access::{Caller, Writer};
+use super::access::{Caller, Principal, Writer};
 use super::change::{Change, ClientId, Origin};
 use super::hub::{Hub, Now, Outlet};
 use super::replies::WindowFull;
@@ -72,6 +72,11 @@ impl Session {
             caller,
             rate_key,
         }
+    }
+
+    /// Takes from the client what it had proved to be: the proof holds no longer.
+    pub fn become_anyone(&mut self) {
+        self.caller.principal = Principal::Anyone;
     }
 
     /// How the client names fields.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::context::{self, Context};
-use crate::http::{Exchange, Problem, Reply, Request, pointer};
+use crate::http::{Exchange, PICTURE_SECURITY, Problem, Reply, Request, pointer};
 use crate::limits::{CAPTURE_SECONDS_DEFAULT, CAPTURE_SECONDS_MAX, SHARD_PATIENCE};
 use crate::routes::DOORS;
 use crate::serve;
@@ -235,6 +235,7 @@ pub async fn flamegraph(_context: &Context, exchange: &mut Exchange<'_>) -> Resu
     let captured = shard::offload(move || capture(length)).await;
     match captured {
         Ok(Ok(picture)) => {
+            exchange.security(PICTURE_SECURITY);
             let stored = exchange.stored(200, "image/svg+xml", Bytes::from(picture));
             stored.send(exchange).await
         }
@@ -266,7 +267,7 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
     }
     length.ok_or_else(|| {
         let range = format!("must be 1 to {CAPTURE_SECONDS_MAX}");
-        Problem::invalid().fault("/seconds", "out_of_range", range)
+        Problem::invalid().fault("/seconds", "range", range)
     })
 }
 

@@ -36,6 +36,10 @@ pub enum Operation {
     RateCheck,
     /// A trace id made and written as `traceparent`.
     TraceMake,
+    /// An access token found among those that the shard has verified.
+    JwtVerifyWarm,
+    /// An access token verified that the shard has not seen.
+    JwtVerifyCold,
 }
 
 /// What an operation may cost, in picoseconds (0.5 ns is a target).
@@ -78,7 +82,7 @@ pub enum Verdict {
 
 impl Operation {
     /// Every operation, in the order of its number.
-    pub const ALL: [Operation; 16] = [
+    pub const ALL: [Operation; 18] = [
         Operation::ConfigRead,
         Operation::ConfigSerialize,
         Operation::ConfigDeserialize,
@@ -95,6 +99,8 @@ impl Operation {
         Operation::CookiesParse,
         Operation::RateCheck,
         Operation::TraceMake,
+        Operation::JwtVerifyWarm,
+        Operation::JwtVerifyCold,
     ];
 
     /// How many operations there are.
@@ -143,6 +149,9 @@ impl Operation {
             Operation::CookiesParse => row("cookies_parse", None, 150_000, BenchmarkOnly),
             Operation::RateCheck => row("rate_check", Some(50_000), 25_000, Live),
             Operation::TraceMake => row("trace_make", Some(100_000_000), 100_000, BenchmarkOnly),
+            Operation::JwtVerifyWarm => row("jwt_verify_warm", Some(150_000), 50_000, Live),
+            // The Ed25519 check alone takes most of it; `benches/tokens` has both side by side.
+            Operation::JwtVerifyCold => row("jwt_verify_cold", None, 60_000_000, Live),
         }
     }
 }

@@ -63,6 +63,15 @@ impl IdSource {
         IdSource { state }
     }
 
+    /// Another source, whose ids are not those of this one.
+    pub fn split(&mut self) -> IdSource {
+        let mut seed = [0; 32];
+        for bytes in seed.as_chunks_mut::<8>().0 {
+            *bytes = self.next_u64().to_le_bytes();
+        }
+        IdSource::from_seed(seed)
+    }
+
     /// The number behind an X-Bun-Request-ID.
     #[inline]
     pub fn request_id(&mut self) -> u64 {

@@ -53,6 +53,8 @@ pub(crate) fn routes() -> Vec<Route<Workbench>> {
     vec![
         get("/hello", hello),
         get("/nothing", nothing),
+        get("/text", text),
+        get("/stored-text", stored_text),
         get("/query", query),
         get("/problem", problem),
         get("/panic", panic_at_once),
@@ -93,6 +95,34 @@ fn nothing(_: &Workbench, _: &Request<'_>, _: &mut Reply<'_>) -> Done {
     Ok(())
 }
 
+/// `?bytes=` of text.
+fn text(_: &Workbench, request: &Request<'_>, reply: &mut Reply<'_>) -> Done {
+    let body = words(number(request, "bytes")? as usize);
+    reply.status(200).header("ETag", "\"v7\"");
+    reply.body("text/plain; charset=utf-8", body.as_bytes());
+    Ok(())
+}
+
+/// The same from where it is stored.
+async fn stored_text(_: &Workbench, exchange: &mut Exchange<'_>) -> Done {
+    let body = words(number(&exchange.request(), "bytes")? as usize);
+    let stored = exchange.stored(200, "text/plain", Bytes::from(body));
+    let stored = stored.header(exchange, "ETag", "\"v7\"");
+    stored.send(exchange).await
+}
+
+fn words(bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 32);
+    for number in 0.. {
+        if text.len() >= bytes {
+            break;
+        }
+        text.push_str(&format!("line {} of a text\n", number * 7919 % 1000));
+    }
+    text.truncate(bytes);
+    text
+}
+
 fn query(_: &Workbench, request: &Request<'_>, reply: &mut Reply<'_>) -> Done {
     let pairs: Result<Vec<(String, String)>, Problem> = request.query().collect();
     reply.status(200).json(&pairs?);
@@ -102,8 +132,8 @@ fn query(_: &Workbench, request: &Request<'_>, reply: &mut Reply<'_>) -> Done {
 fn problem(_: &Workbench, _: &Request<'_>, reply: &mut Reply<'_>) -> Done {
     reply.status(200).header("X-Dropped", "1");
     Err(Problem::new(422, "Two fields.")
-        .fault("/rows", "out_of_range", "must be 1 to 255")
-        .fault("/cols", "out_of_range", "must be 1 to 255"))
+        .fault("/rows", "range", "must be 1 to 255")
+        .fault("/cols", "range", "must be 1 to 255"))
 }
 
 fn panic_at_once(_: &Workbench, _: &Request<'_>, reply: &mut Reply<'_>) -> Done {

@@ -13,6 +13,7 @@ use thirteen::http::{Router, Server, ServerOptions};
 use thirteen::ring::{Listener, bind_shared};
 use thirteen::shard::{self, Bus, Flag, Shard, ShardOptions, launch};
 use thirteen::telemetry::Clock;
+use thirteen::telemetry::trace_id::IdSource;
 
 use crate::application::{Workbench, routes};
 
@@ -147,6 +148,7 @@ async fn serve(shard: Rc<Shard>, boot: Arc<Boot>, ready: Sender<()>) {
             vec![Router::new(routes())],
             boot.options,
             boot.clock,
+            IdSource::from_seed([13; 32]),
         ),
         workbench,
         listener: Rc::new(shard.ring.listen(socket)),

@@ -11,6 +11,7 @@ mod autobahn {
 mod bodies;
 mod config;
 mod connections;
+mod conventions;
 mod deadlines;
 mod drain;
 mod exchanges;

@@ -273,6 +273,7 @@ fn the_access_log_tells_each_request_and_its_trace() {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ),
         ("X-Bun-Request-ID", "0123456789abcdef"),
+        ("X-Quantum-Id", "job-7"),
     ];
     let reply = send(server.api(), "GET", "/api/config?secret=1", &headers, b"");
     assert_eq!(reply.status, 200);
@@ -288,6 +289,7 @@ fn the_access_log_tells_each_request_and_its_trace() {
         ("method", "GET"),
         ("path", "/api/config"),
         ("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("quantum_id", "job-7"),
         ("request_id", "0123456789abcdef"),
     ];
     for (key, value) in expected {

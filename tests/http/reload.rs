@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::support::config_client::{ConfigClient, frame};
 use crate::support::folder::Folder;
-use crate::support::http::{fetch, post_json};
+use crate::support::http::{fetch, post_json, send};
 use crate::support::server::Server;
 use crate::wire::{connect, eventually, read_to_end};
 
@@ -145,3 +145,19 @@ fn an_open_websocket_is_held_to_the_policy_in_force() {
 
 /// The offset of rows.
 const ROWS: u32 = 14;
+
+#[test]
+fn pages_of_other_origins_are_let_in_at_once() {
+    let reloaded = start("");
+    let allowed = || {
+        let origin = [("Origin", "https://shop.example")];
+        let reply = send(reloaded.server.api(), "GET", "/livez", &origin, b"");
+        reply
+            .header("access-control-allow-origin")
+            .map(str::to_owned)
+    };
+    assert_eq!(allowed(), None);
+    let list = "[api]\ncors_origins = ['https://shop.example']\n";
+    reloaded.reload(list, "settings reloaded");
+    assert_eq!(allowed().as_deref(), Some("https://shop.example"));
+}

@@ -219,7 +219,21 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ),
     (
         "auth",
-        Allowed::Only(&["http", "limits", "settings", "shard", "telemetry"]),
+        // The guards of handlers work with the whole context.
+        Allowed::Only(&[
+            "context",
+            "http",
+            "id",
+            "limits",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
+        ]),
+    ),
+    (
+        "mail",
+        Allowed::Only(&["context", "id", "settings", "shard", "store", "telemetry"]),
     ),
     (
         "commerce",

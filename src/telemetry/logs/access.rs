@@ -50,8 +50,10 @@ pub struct AccessEntry<'r> {
     pub nanoseconds: u64,
     /// Who asked.
     pub peer: SocketAddr,
-    /// The trace, where there is one.
-    pub trace: Option<TraceId>,
+    /// The trace.
+    pub trace: TraceId,
+    /// X-Quantum-Id.
+    pub quantum_id: &'r str,
     /// X-Bun-Request-ID, where there is one.
     pub request_id: Option<u64>,
 }
@@ -98,9 +100,8 @@ impl AccessLines {
         line.integer("reply_bytes", entry.reply_bytes);
         line.integer("duration_ns", entry.nanoseconds);
         line.text("peer", entry.peer);
-        if let Some(trace) = entry.trace {
-            line.text("trace_id", format_args!("{trace:?}"));
-        }
+        line.text("trace_id", format_args!("{:?}", entry.trace));
+        line.text("quantum_id", entry.quantum_id);
         if let Some(request_id) = entry.request_id {
             line.text("request_id", String::from_utf8_lossy(&hex(request_id)));
         }
@@ -139,30 +140,35 @@ fn without_secrets<'p>(route: &str, path: &'p [u8]) -> Cow<'p, str> {
 mod tests {
     use serde_json::Value;
 
+    use super::super::super::trace_id::TraceParent;
     use super::super::line::Framing;
     use super::super::writer::tests::Capture;
     use super::*;
 
-    const ENTRY: AccessEntry<'_> = AccessEntry {
-        unix_ms: 1_700_000_000_000,
-        door: "api",
-        method: b"GET",
-        route: "/api/items/:id",
-        path: b"/api/items/7\n\xff",
-        status: 200,
-        reply_bytes: 42,
-        nanoseconds: 1500,
-        peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9),
-        trace: None,
-        request_id: Some(0xff),
-    };
+    fn entry() -> AccessEntry<'static> {
+        let example = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        AccessEntry {
+            unix_ms: 1_700_000_000_000,
+            door: "api",
+            method: b"GET",
+            route: "/api/items/:id",
+            path: b"/api/items/7\n\xff",
+            status: 200,
+            reply_bytes: 42,
+            nanoseconds: 1500,
+            peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9),
+            trace: TraceParent::parse(example).unwrap().trace,
+            quantum_id: "job-7",
+            request_id: Some(0xff),
+        }
+    }
 
     fn lines(policy: AccessPolicy, entries: impl Iterator<Item = u16>) -> Vec<Value> {
         let capture = Capture::default();
         let sink = Sink::start(capture.clone(), Framing::Plain).unwrap();
         let log = AccessLines::new(policy, sink.clone());
         for status in entries {
-            log.record(&AccessEntry { status, ..ENTRY });
+            log.record(&AccessEntry { status, ..entry() });
         }
         sink.flush().unwrap();
         capture
@@ -184,6 +190,8 @@ mod tests {
         assert_eq!(line["duration_ns"], 1500);
         assert_eq!(line["peer"], "127.0.0.1:9");
         assert_eq!(line["request_id"], "00000000000000ff");
+        assert_eq!(line["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(line["quantum_id"], "job-7");
     }
 
     #[test]

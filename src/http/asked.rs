@@ -1,0 +1,104 @@
+//! What a reply has to know of its request and its door.
+
+use thirteen_kernels::http::Head;
+
+use crate::telemetry::trace_id::IdSource;
+
+use super::coding::{AcceptedCodings, Coding};
+use super::policy::{DoorPolicy, Welcome};
+use super::problem::Occurrence;
+use super::trace::{Came, SentIds, Trace};
+
+/// A request as its reply sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'o> {
+    /// `None` where the head was refused.
+    head: Option<Head<'o>>,
+    origin: Option<&'o [u8]>,
+    pub(super) trace: Trace,
+    policy: &'o DoorPolicy,
+}
+
+impl<'o> Asked<'o> {
+    /// Reads what a reply needs of a head; its ids are made where it has none.
+    #[inline]
+    pub(super) fn read(head: Head<'o>, policy: &'o DoorPolicy, ids: &mut IdSource) -> Asked<'o> {
+        let (sent, origin) = SentIds::find(&head);
+        Asked {
+            head: Some(head),
+            origin,
+            trace: Trace::of(sent, ids),
+            policy,
+        }
+    }
+
+    /// A request that was looked at before and has its ids.
+    pub(super) fn again(head: Head<'o>, policy: &'o DoorPolicy, trace: Trace) -> Asked<'o> {
+        let (_, origin) = SentIds::find(&head);
+        Asked {
+            head: Some(head),
+            origin,
+            trace,
+            policy,
+        }
+    }
+
+    /// A request that could not be read.
+    pub(super) fn unread(policy: &'o DoorPolicy, ids: &mut IdSource) -> Asked<'o> {
+        Asked {
+            head: None,
+            origin: None,
+            trace: Trace::made(ids),
+            policy,
+        }
+    }
+
+    /// What the door says of every reply.
+    #[inline]
+    pub(super) fn security(&self) -> &'static [u8] {
+        self.policy.security
+    }
+
+    /// What the door says to the page that asks.
+    #[inline]
+    pub(super) fn welcome(&self) -> Welcome<'o> {
+        self.policy.cors.welcome(self.origin)
+    }
+
+    /// Whether a reply says the same to everybody who asks like this: no ids that were sent, no
+    /// origin that counts.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.trace.came == Came::Made && self.welcome() == Welcome::Unasked
+    }
+
+    /// The coding that the client likes best.
+    #[inline]
+    pub(super) fn coding(&self) -> Option<Coding> {
+        let head = self.head?;
+        head.header("accept-encoding")?;
+        let lines = head.headers().filter_map(|(name, value)| {
+            name.eq_ignore_ascii_case(b"accept-encoding")
+                .then_some(value)
+        });
+        AcceptedCodings::read(lines).best()
+    }
+
+    /// The header of this name in lower case.
+    pub(super) fn header(&self, name: &str) -> Option<&'o [u8]> {
+        self.head.and_then(|head| head.header(name))
+    }
+
+    /// The headers that a request of another origin may have.
+    pub(super) fn allow_headers(&self) -> &'o str {
+        self.policy.cors.allow_headers()
+    }
+
+    /// Which request this is, for those who fail.
+    pub(super) fn occurrence(&self) -> Occurrence<'o> {
+        Occurrence {
+            path: self.head.map(|head| head.path()),
+            trace: Some(self.trace.parent.trace),
+        }
+    }
+}
