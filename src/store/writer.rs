@@ -330,6 +330,7 @@ impl Writer {
             }
             Err(fault) => {
                 self.checkpoint_failed = Some(Instant::now());
+
                 self.shared.checkpoints_fail.store(true, Ordering::Relaxed);
                 self.shared.record().failures += 1;
                 tracing::error!(
