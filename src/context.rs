@@ -16,15 +16,15 @@ use crate::auth::rate::{RateKeys, RateTable, Verdict};
 use crate::auth::tokens::TokenCache;
 use crate::http::websocket::OriginPolicy;
 use crate::http::{
-    Access, Application, ConnectionChange, CorsPolicy, DoorPolicy, Observation, PAGES_SECURITY,
-    Prepared, Problem, RateClass, Request, Route,
+    Access, Application, CacheTally, ConnectionChange, CorsPolicy, DoorPolicy, Generations,
+    Observation, PAGES_SECURITY, Prepared, Problem, RateClass, ReplyCache, Request, Route,
 };
 use crate::routes::{API, DOORS};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
-use crate::store::Store;
+use crate::store::{Store, Topic};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
@@ -51,6 +51,8 @@ pub struct Context {
     pub tokens: TokenCache,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
+    /// Replies of the api door that are sent again while the store has not changed.
+    pub replies: ReplyCache,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -60,6 +62,7 @@ pub struct Context {
     routes_before: [usize; DOORS.len()],
     ring_bytes: Cell<(u64, u64)>,
     tally: Cell<Tally>,
+    replies_counted: Cell<CacheTally>,
 }
 
 /// What all shards share.
@@ -134,6 +137,7 @@ impl Context {
         let access = settings.log.access;
         let origins = origins_of(&settings);
         let policies = policies_of(&settings);
+        let replies = ReplyCache::new(reply_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             house,
@@ -145,6 +149,8 @@ impl Context {
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
             policies: RefCell::new(policies),
+            replies,
+            replies_counted: Cell::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),
@@ -164,6 +170,7 @@ impl Context {
         *self.access_log.borrow_mut() = log;
         *self.origins.borrow_mut() = origins_of(&settings);
         *self.policies.borrow_mut() = policies_of(&settings);
+        self.replies.set_bytes_max(reply_bytes_of(&settings));
         let rule = self
             .house
             .writes
@@ -192,6 +199,7 @@ impl Context {
             tally.updates_folded - counted.updates_folded,
         );
         self.tally.set(tally);
+        self.count_replies();
         let mut snapshot = self.telemetry.snapshot();
         snapshot.ring = RingCounters {
             completions_overflowed: counters.overflows,
@@ -199,6 +207,18 @@ impl Context {
             accept_pauses: counters.accept_failures,
         };
         snapshot
+    }
+
+    fn count_replies(&self) {
+        let (tally, counted) = (self.replies.tally(), self.replies_counted.get());
+        for (counter, now, before) in [
+            (Counter::CacheHits, tally.hits, counted.hits),
+            (Counter::CacheMisses, tally.misses, counted.misses),
+            (Counter::CacheEvictions, tally.evictions, counted.evictions),
+        ] {
+            self.telemetry.add(counter, now - before);
+        }
+        self.replies_counted.set(tally);
     }
 
     /// Who a request comes from, as far as that decides what it may do to the configuration.
@@ -389,6 +409,19 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
 
 fn origins_of(settings: &Settings) -> OriginPolicy {
     OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
+}
+
+impl Generations for Context {
+    type Topic = Topic;
+
+    fn generation(&self, topic: Topic) -> u64 {
+        self.house.commerce.generation(topic)
+    }
+}
+
+/// This shard's share of the memory for replies.
+fn reply_bytes_of(settings: &Settings) -> usize {
+    settings.cache.reply_bytes / settings.shards
 }
 
 /// The api door's replies are for programs; the other two have pages. Pages of other origins may

@@ -505,6 +505,18 @@ pub static KEYS: &[Key] = &[
         },
         spellings: &[],
     },
+    Key {
+        name: "cache.reply_bytes",
+        doc: "Memory for replies that are sent again, shared evenly by the shards; 0 keeps none.",
+        default: "67108864",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.cache.reply_bytes,
+            min: 0,
+            max: 64 << 30,
+        },
+        spellings: &[],
+    },
 ];
 
 const fn milliseconds(field: super::slots::Field<std::time::Duration>, min: u64, max: u64) -> Span {

@@ -52,6 +52,8 @@ pub struct Settings {
     pub log: Log,
     /// The io_uring data plane.
     pub ring: Ring,
+    /// What is kept in memory to be sent again.
+    pub cache: Cache,
     pub(super) entries: Vec<Setting<String>>,
     pub(super) sources: Sources,
 }
@@ -177,6 +179,13 @@ pub struct Ring {
     pub spin: Duration,
 }
 
+/// What is kept in memory to be sent again.
+#[derive(Debug, Clone, Default)]
+pub struct Cache {
+    /// Bytes of the replies that all shards keep together.
+    pub reply_bytes: usize,
+}
+
 /// One row of `thirteen settings show`.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'s> {
@@ -228,6 +237,7 @@ impl Settings {
             proxy: Proxy::default(),
             log: Log::default(),
             ring: Ring::default(),
+            cache: Cache::default(),
             entries: Vec::new(),
             sources,
         }

@@ -236,7 +236,7 @@ impl Writer<'_> {
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Counters that stand by themselves. What was closed shows in the gauges of what is open.
-const COUNTERS: [(Counter, &str, &str); 8] = [
+const COUNTERS: [(Counter, &str, &str); 13] = [
     (
         Counter::BytesIn,
         "thirteen_network_receive_bytes",
@@ -276,6 +276,31 @@ const COUNTERS: [(Counter, &str, &str); 8] = [
         Counter::UpdatesFolded,
         "thirteen_config_updates_folded",
         "Updates folded for slow clients.",
+    ),
+    (
+        Counter::StockLow,
+        "thirteen_stock_low",
+        "Items whose stock a change made low.",
+    ),
+    (
+        Counter::StockReservationsExpired,
+        "thirteen_stock_reservations_expired",
+        "Reservations of stock that were released because their time was over.",
+    ),
+    (
+        Counter::CacheHits,
+        "thirteen_reply_cache_hits",
+        "Requests answered from the cache of replies.",
+    ),
+    (
+        Counter::CacheMisses,
+        "thirteen_reply_cache_misses",
+        "Requests whose reply was rendered to be kept.",
+    ),
+    (
+        Counter::CacheEvictions,
+        "thirteen_reply_cache_evictions",
+        "Kept replies that had to make room.",
     ),
 ];
 
