@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use support::folder::Folder;
 use support::moments::number_from_environment;
-use thirteen::store::{Definition, Options, Store, StoreFault, check, open};
+use thirteen::store::{Definition, Options, Store, StoreFault, Topic, check, open};
 
 const LEDGER: Definition = Definition {
     name: "ledger",
@@ -226,7 +226,10 @@ fn insert(store: &Store, number: i64) -> Result<(), StoreFault> {
     // Two thirds of the filling goes to pages of its own.
     let filling: Vec<u8> = (0..9_000).map(|at| (at * 31 + number) as u8).collect();
     let sql = "INSERT INTO entries (number, filling) VALUES (?1, ?2)";
-    let written = store.write_blocking(move |tx| tx.run(sql, &[&number, &filling]));
+    let written = store.write_blocking(move |tx| {
+        tx.touch(Topic::CATALOG);
+        tx.run(sql, &[&number, &filling])
+    });
     written.map(|outcome| assert_eq!(outcome, Ok(1), "entry {number} was refused, and is there"))
 }
 
@@ -257,6 +260,12 @@ fn a_disk_that_has_room_again_is_used_again() {
     assert!(kept.len() > 10, "{kept:?}");
     assert!(store.is_failing());
     assert_eq!(numbers_in(&store), kept, "reads go on");
+    let generation = store.generation(Topic::CATALOG);
+    assert_eq!(
+        generation,
+        kept.len() as u64,
+        "none moves for what was lost"
+    );
     fs::remove_file(ballast).unwrap();
     // By itself, without a write to try it with.
     wait_until_works(&store);

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use super::super::heavy::Desk;
 use super::super::{SqlFault, StoreFault, Topic, View, share_snapshots};
 use super::scene::{Folder, add, balance, count, on_shard};
 use crate::shard;
@@ -102,6 +103,21 @@ fn a_heavy_read_comes_back_and_one_that_panics_harms_nobody() {
             drop(store);
         }
     });
+}
+
+#[test]
+fn a_heavy_read_over_its_time_is_cut_and_the_next_one_is_not() {
+    const ENDLESS: &str = "
+        WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers)
+        SELECT max(number) FROM numbers";
+    let folder = Folder::new();
+    let store = folder.open();
+    let mut desk = Desk::new(store.path().to_owned(), Duration::from_millis(50));
+    for _ in 0..2 {
+        let cut = desk.read(|view| view.one(ENDLESS, &[], |row| row.get::<i64>(0)));
+        assert_eq!(cut, Err(StoreFault::Unavailable));
+        assert_eq!(desk.read(counted), Ok(Some(0)));
+    }
 }
 
 /// The snapshot of a turn is kept until something is committed or the turn is over.
