@@ -1,6 +1,7 @@
 //! Thirteen: one binary that runs a shop's whole back end. This page is the map of the crate.
 
 pub mod auth;
+pub mod backup;
 pub mod cli;
 pub mod commerce;
 pub mod context;

@@ -75,6 +75,14 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 << 10;
 /// Body of a request to the commerce API.
 pub const BODY_BYTES_MAX: u64 = 64 << 10;
 
+/// Between two looks of the sweeper for reservations whose time is over.
+pub const STOCK_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Reservations that one command of the sweeper releases or forgets: other commands of the same
+/// batch wait for it.
+pub const STOCK_SWEEP_RESERVATIONS_MAX: i64 = 64;
+/// How long a settled reservation is kept, for those who ask what became of it.
+pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
 /// Free space without which nothing can be stored.
 pub const DISK_FREE_BYTES_MIN: u64 = 16 << 20;
 /// Free space below which the start-up check advises to make room.

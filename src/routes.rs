@@ -1,10 +1,12 @@
 //! The route tables: every URL of the product.
 
+use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::Write;
-use crate::http::{Route, get, post};
-use crate::limits::CONFIG_BODY_BYTES_MAX;
+use crate::http::RateClass::{Api, Write};
+use crate::http::{Route, get, post, put};
+use crate::limits::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX};
+use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
 use crate::{openapi, state, telemetry};
 
@@ -37,15 +39,25 @@ pub fn labels() -> Vec<RouteLabel> {
 
 fn api() -> Vec<Route<Context>> {
     vec![
-        get("/health", telemetry::api::health),
-        get("/livez", telemetry::api::live),
-        get("/readyz", telemetry::api::ready),
-        get("/api/v1/status", telemetry::api::status),
+        get("/health", telemetry::api::health).documented(by_hand::health),
+        get("/livez", telemetry::api::live).documented(by_hand::live),
+        get("/readyz", telemetry::api::ready).documented(by_hand::ready),
+        get("/api/v1/status", telemetry::api::status).documented(by_hand::status),
         get("/api/v1/openapi.json", openapi::api::read),
-        get("/api/config", state::api::read),
+        get("/api/v1/inventory", inventory::api::list).rate(Api),
+        get("/api/v1/inventory/low-stock", inventory::api::low_stock).rate(Api),
+        get("/api/v1/inventory/history", inventory::api::history).rate(Api),
+        post("/api/v1/inventory/adjust", inventory::api::adjust)
+            .rate(Api)
+            .body(BODY_BYTES_MAX),
+        put("/api/v1/inventory/:productId", inventory::api::update)
+            .rate(Api)
+            .body(BODY_BYTES_MAX),
+        get("/api/config", state::api::read).documented(by_hand::config),
         post("/api/config", state::api::update)
             .rate(Write)
-            .body(CONFIG_BODY_BYTES_MAX),
+            .body(CONFIG_BODY_BYTES_MAX)
+            .documented(by_hand::change_config),
         Route::live("/_ws/config", state::api::FOLLOW),
     ]
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::config_client::{ACK, CONFIG_UPDATE, ConfigClient, ERROR, frame};
 use support::http::{Connection, fetch};
+use support::moments::{Moments, number_from_environment};
 use support::server::Server;
 
 /// Who writes what. Each writer owns a field, so what it was told holds whatever others write.
@@ -288,18 +289,6 @@ impl Writer {
     }
 }
 
-/// A small generator of moments (xorshift): the same seed kills at the same ones.
-struct Moments(u64);
-
-impl Moments {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
 fn read_config(address: SocketAddr) -> Value {
     let reply = fetch(address, "/api/config");
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -308,15 +297,6 @@ fn read_config(address: SocketAddr) -> Value {
 
 fn total(progress: &[Progress; WRITERS.len()]) -> u64 {
     progress.iter().map(|progress| progress.acknowledged).sum()
-}
-
-fn number_from_environment(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{name} is no number: {text:?}")),
-        Err(_) => default,
-    }
 }
 
 /// Fewer than the values of the smallest field, so that a value tells which update it came from.

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod benchmark;
 mod client;
 mod config;
@@ -50,6 +51,10 @@ enum Command {
     Settings(settings::Args),
     /// Check what this machine lacks for the server to run
     Doctor(doctor::Args),
+    /// Write the data folder to one file, also while the server runs
+    Backup(backup::TakeArgs),
+    /// Put such a file back into the data folder of a server that does not run
+    Restore(backup::RestoreArgs),
     /// Search the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
@@ -69,6 +74,8 @@ pub fn run() -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Settings(args) => settings::run(args, flags),
         Command::Doctor(args) => doctor::run(args, flags),
+        Command::Backup(args) => backup::run(args, flags),
+        Command::Restore(args) => backup::restore(args, flags),
         Command::Docs(args) => docs::run(args),
         Command::Benchmark(args) => benchmark::run(args),
     };

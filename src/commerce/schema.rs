@@ -2,6 +2,8 @@
 
 use crate::store::Definition;
 
+use super::inventory;
+
 /// `commerce.db`.
 pub const DEFINITION: Definition = Definition {
     name: "commerce",
@@ -17,6 +19,8 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::auth::sessions::STATEMENTS,
     crate::mail::outbox::STATEMENTS,
     super::audit::STATEMENTS,
+    inventory::sql::STATEMENTS,
+    inventory::reservations::sql::STATEMENTS,
 ];
 
 #[cfg(test)]
@@ -31,6 +35,11 @@ mod tests {
             "audit::WALK",
             "audit_logs",
             "the whole chain is what is checked",
+        ),
+        (
+            "inventory::COUNT",
+            "inventory USING INDEX inventory_item",
+            "counts everything, in the heavy lane, for who asks for the total",
         ),
     ];
 

@@ -139,6 +139,12 @@ impl<A> Route<A> {
         self
     }
 
+    /// Says what the handler takes and gives, where its types do not.
+    pub fn documented(mut self, describe: Describing) -> Route<A> {
+        self.describe = describe;
+        self
+    }
+
     /// Takes a body of at most so many bytes.
     pub fn body(mut self, bytes_max: u64) -> Route<A> {
         self.body_bytes_max = bytes_max;

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::auth::budget::Budget;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
+use crate::backup;
 use crate::commerce::schema;
 use crate::context::House;
 use crate::doors::Doors;
@@ -21,7 +22,7 @@ use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
 use crate::shard::{ShardOptions, Shards, launch};
 use crate::startup::{EXIT_ENVIRONMENT, Verdict, raise_open_files, startup_check};
-use crate::state::{Loaded, StateFile};
+use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
@@ -71,8 +72,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
         "raise it before the start (LimitNOFILE= in the unit), or lower connections_max",
     ))?;
     check(&settings)?;
-    let (file, loaded) = StateFile::open(&settings.data, settings.config.to_state())
-        .map_err(|fault| environment(fault.to_string()))?;
+    let (file, loaded) = take_folder(&settings)?;
     let keys = keys::open_or_create(&settings.data)
         .map_err(|fault| environment(format!("the keys cannot be used: {fault}")))?;
     passwords::prepare();
@@ -183,6 +183,19 @@ fn bind(settings: &Settings) -> Result<Bound, StartFault> {
         }
     }
     Ok((of_shards, addresses))
+}
+
+/// Takes the data folder, finishes a restore that was cut short in it, and reads the state.
+fn take_folder(settings: &Settings) -> Result<(StateFile, Loaded), StartFault> {
+    let lock = lock_folder(&settings.data).map_err(|fault| environment(fault.to_string()))?;
+    let finished =
+        backup::finish(&settings.data).map_err(|fault| environment(fault.to_string()))?;
+    if let Some(aside) = finished {
+        let aside = aside.display();
+        tracing::warn!(target: "serve", %aside, "a restore that was cut short is finished");
+    }
+    StateFile::open_locked(lock, &settings.data, settings.config.to_state())
+        .map_err(|fault| environment(fault.to_string()))
 }
 
 fn open_store(settings: &Settings) -> Result<Arc<Store>, StartFault> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use crate::auth::{self, keys::Keys};
+use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
 use crate::mail;
@@ -78,6 +79,7 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
     if shard.index == CHORES_SHARD {
         shard::spawn(auth::watch::run(here.context.clone()));
         shard::spawn(mail::sender::run(here.context.clone()));
+        shard::spawn(sweeper::run(here.context.clone()));
     }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);

@@ -20,8 +20,24 @@ pub struct StateFile {
     file: File,
     /// The slot that the next write replaces; held for the length of a write.
     older: Mutex<Slot>,
+    _lock: FolderLock,
+}
+
+/// Keeps other servers out of a data folder while it lives.
+#[derive(Debug)]
+pub struct FolderLock {
     /// Locked for as long as it is open.
-    _lock: File,
+    _file: File,
+}
+
+/// Takes a data folder, creating it where it is missing.
+///
+/// # Errors
+/// [`StateFileFault::InUse`] while another process has it, and what the system says.
+pub fn lock_folder(folder: &Path) -> Result<FolderLock, StateFileFault> {
+    create_folder(folder)?;
+    let file = take_lock(folder)?;
+    Ok(FolderLock { _file: file })
 }
 
 /// What a state file held when it was opened.
@@ -66,8 +82,15 @@ impl StateFile {
         folder: &Path,
         initial: ConfigState,
     ) -> Result<(StateFile, Loaded), StateFileFault> {
-        create_folder(folder)?;
-        let lock = take_lock(folder)?;
+        StateFile::open_locked(lock_folder(folder)?, folder, initial)
+    }
+
+    /// As [`StateFile::open`], for who has taken the data folder already.
+    pub fn open_locked(
+        lock: FolderLock,
+        folder: &Path,
+        initial: ConfigState,
+    ) -> Result<(StateFile, Loaded), StateFileFault> {
         let path = folder.join(FILE_NAME);
         let file = match open_existing(&path)? {
             Some(file) => file,

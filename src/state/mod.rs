@@ -34,7 +34,7 @@ pub use change::{
     Asker, Audience, Batch, Change, ClientId, Expected, FieldSet, Form, Origin, Patch, Published,
     Refusal,
 };
-pub use file::{Loaded, StateFile, StateFileFault};
+pub use file::{FolderLock, Loaded, StateFile, StateFileFault, lock_folder};
 pub use hub::{Decision, Hub, Now, Outlet, Sent, Tally};
 pub use local::Local;
 pub use office::{SHARD as OWNER_SHARD, is_busy, is_writable, open as open_office};

@@ -189,9 +189,10 @@ impl Store {
     /// Does what waits, leaves the file without a log, and ends the store's threads. Later writes
     /// are refused.
     pub fn close(&self) {
-        self.shared.queues.end();
+        // The writer's connection goes last: only then does the log go with it.
         self.heavy.end();
         reader::forget(self.number);
+        self.shared.queues.end();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if writer.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!(target: "store", store = self.definition.name, "the writer panicked");

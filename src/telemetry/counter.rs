@@ -24,6 +24,10 @@ pub enum Counter {
     FramesOut,
     /// Changes of the configuration folded together for clients that read slowly.
     UpdatesFolded,
+    /// Items whose stock a change made low.
+    StockLow,
+    /// Reservations of stock that were released because their time was over.
+    StockReservationsExpired,
     /// Requests answered from the cache of replies.
     CacheHits,
     /// Requests whose reply the cache did not have.
@@ -70,7 +74,7 @@ pub enum Fault {
 
 impl Counter {
     /// Every counter, in the order of its number.
-    pub const ALL: [Counter; 13] = [
+    pub const ALL: [Counter; 15] = [
         Counter::BytesIn,
         Counter::BytesOut,
         Counter::ConnectionsOpened,
@@ -81,6 +85,8 @@ impl Counter {
         Counter::FramesIn,
         Counter::FramesOut,
         Counter::UpdatesFolded,
+        Counter::StockLow,
+        Counter::StockReservationsExpired,
         Counter::CacheHits,
         Counter::CacheMisses,
         Counter::CacheEvictions,

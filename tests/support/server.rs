@@ -1,6 +1,6 @@
 //! A Thirteen server of the test's own: free ports, a temporary data folder, gone when dropped.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -167,6 +167,24 @@ pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> std::proc
         .stdin(Stdio::null())
         .output()
         .expect("the binary can be run")
+}
+
+/// As `run`, with a text on its standard input.
+pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> std::process::Output {
+    let folder = Folder::new();
+    let mut child = clean_command(folder.path())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    stdin
+        .write_all(input.as_bytes())
+        .expect("the command reads");
+    drop(stdin);
+    child.wait_with_output().expect("a child can be waited for")
 }
 
 struct Doors {

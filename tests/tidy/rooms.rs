@@ -253,6 +253,10 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
         ]),
     ),
     (
+        "backup",
+        Allowed::Only(&["commerce", "limits", "state", "store", "telemetry"]),
+    ),
+    (
         "state",
         // The session of a client is a handler on a ring stream.
         Allowed::Only(&[

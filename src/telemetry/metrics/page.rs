@@ -236,7 +236,7 @@ impl Writer<'_> {
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Counters that stand by themselves. What was closed shows in the gauges of what is open.
-const COUNTERS: [(Counter, &str, &str); 11] = [
+const COUNTERS: [(Counter, &str, &str); 13] = [
     (
         Counter::BytesIn,
         "thirteen_network_receive_bytes",
@@ -276,6 +276,16 @@ const COUNTERS: [(Counter, &str, &str); 11] = [
         Counter::UpdatesFolded,
         "thirteen_config_updates_folded",
         "Updates folded for slow clients.",
+    ),
+    (
+        Counter::StockLow,
+        "thirteen_stock_low",
+        "Items whose stock a change made low.",
+    ),
+    (
+        Counter::StockReservationsExpired,
+        "thirteen_stock_reservations_expired",
+        "Reservations of stock that were released because their time was over.",
     ),
     (
         Counter::CacheHits,

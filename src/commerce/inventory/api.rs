@@ -1,0 +1,211 @@
+//! Stock for staff: `/api/v1/inventory`.
+
+use crate::auth::principal::Admin;
+use crate::context::Context;
+use crate::http::{
+    Body, Cursor, Exchange, Json, Page, PageQuery, Problem, Query, Start, Total, Versioned,
+    if_match,
+};
+use crate::id::Id;
+use crate::store::{SqlFault, Tx, View};
+
+use super::change::{adjust_all, update as update_item};
+use super::low;
+use super::rules::Item;
+use super::shapes::{
+    Adjust, Adjusted, HistoryQuery, Inventory, InventoryChange, InventoryQuery, LowStockQuery,
+    UpdateInventory,
+};
+use super::sql::{self, HistoryFilter, Which};
+
+/// `GET /api/v1/inventory`.
+pub async fn list(
+    context: &Context,
+    _: Admin,
+    query: Query<InventoryQuery>,
+    _: &mut Exchange<'_>,
+) -> Result<Page<Inventory>, Problem> {
+    let which = query.product_id.map_or(Which::All, Which::Product);
+    let page = query.0.page;
+    let after = item_of(&page)?;
+    read(context, page, move |view, page| {
+        let (skip, count) = reach(page);
+        let rows = sql::list(view, which, after, skip, count)?;
+        let rows = page.page(rows, |last| cursor_of_item(last.item));
+        rows.with_total(page, || sql::count(view, which))
+    })
+    .await
+    .map(shown)
+}
+
+/// `GET /api/v1/inventory/low-stock`: what lacks most comes first.
+pub async fn low_stock(
+    context: &Context,
+    _: Admin,
+    query: Query<LowStockQuery>,
+    _: &mut Exchange<'_>,
+) -> Result<Page<Inventory>, Problem> {
+    let page = query.0.page;
+    let after = number_and_id_of(&page, BY_MARGIN)?;
+    read(context, page, move |view, page| {
+        let (skip, count) = reach(page);
+        let rows = sql::list_low(view, after, skip, count)?;
+        let rows = page.page(rows, |last| {
+            number_and_id(BY_MARGIN, last.stock.margin(), last.id)
+        });
+        rows.with_total(page, || sql::count_low(view))
+    })
+    .await
+    .map(shown)
+}
+
+/// `GET /api/v1/inventory/history`: the latest comes first.
+pub async fn history(
+    context: &Context,
+    _: Admin,
+    query: Query<HistoryQuery>,
+    _: &mut Exchange<'_>,
+) -> Result<Page<InventoryChange>, Problem> {
+    let query = query.0;
+    let filter = HistoryFilter {
+        product_id: query.product_id,
+        variant_id: query.variant_id,
+        from_ms: query.from.map_or(0, |from| from.0),
+        to_ms: query.to.map_or(i64::MAX, |to| to.0),
+    };
+    if filter.to_ms < filter.from_ms {
+        return Err(Problem::invalid().fault("/to", "range", "must not be before `from`"));
+    }
+    let after = number_and_id_of(&query.page, BY_TIME)?;
+    read(context, query.page, move |view, page| {
+        let (skip, count) = reach(page);
+        let rows = sql::history(view, &filter, after, skip, count)?;
+        let rows = page.page(rows, |last| {
+            number_and_id(BY_TIME, last.created_at, last.id)
+        });
+        rows.with_total(page, || sql::count_history(view, &filter))
+    })
+    .await
+    .map(shown)
+}
+
+/// `PUT /api/v1/inventory/:productId`.
+pub async fn update(
+    context: &Context,
+    admin: Admin,
+    body: Body<UpdateInventory>,
+    exchange: &mut Exchange<'_>,
+) -> Result<Versioned<Inventory>, Problem> {
+    let request = exchange.request();
+    let product_id = request.parameter("productId")?.parse();
+    let product_id = product_id.map_err(|_| Problem::new(404, "There is no such product."))?;
+    let expected = if_match(&request);
+    let command =
+        move |tx: &mut Tx<'_>| update_item(tx, admin.id, product_id, &expected, &body.value);
+    let changed = context.house.commerce.write(command).await??;
+    low::announce(&context.telemetry, changed.low.as_slice());
+    Ok(Versioned {
+        version: changed.after.version,
+        value: changed.after.into(),
+    })
+}
+
+/// `POST /api/v1/inventory/adjust`.
+pub async fn adjust(
+    context: &Context,
+    admin: Admin,
+    body: Body<Adjust>,
+    _: &mut Exchange<'_>,
+) -> Result<Json<Adjusted>, Problem> {
+    let (adjustments, place): (_, fn(usize) -> String) = match body.value {
+        Adjust::One(one) => (vec![one], |_| String::new()),
+        Adjust::Several(several) => (several, |index| format!("/adjustments/{index}")),
+    };
+    let command = move |tx: &mut Tx<'_>| adjust_all(tx, admin.id, &adjustments);
+    let written = context.house.commerce.write(command).await?;
+    let changed = written.map_err(|fault| fault.problem(place))?;
+    for change in &changed {
+        low::announce(&context.telemetry, change.low.as_slice());
+    }
+    let items = changed.into_iter().map(|change| change.after.into());
+    Ok(Json(Adjusted {
+        items: items.collect(),
+    }))
+}
+
+/// Reads a page: at once where a few rows of an index are all, otherwise in the heavy lane.
+async fn read<T: Send + 'static>(
+    context: &Context,
+    page: PageQuery,
+    read: impl FnOnce(&View<'_>, &PageQuery) -> Result<T, SqlFault> + Send + 'static,
+) -> Result<T, Problem> {
+    let store = &context.house.commerce;
+    let is_short = page.total == Total::Left && page.offset() <= SKIPPED_MAX;
+    if is_short {
+        return Ok(store.read(|view| read(view, &page))?);
+    }
+    Ok(store.read_heavy(move |view| read(view, &page)).await?)
+}
+
+fn shown<F, T: From<F>>(page: Page<F>) -> Page<T> {
+    Page {
+        items: page.items.into_iter().map(T::from).collect(),
+        next: page.next,
+        total: page.total,
+    }
+}
+
+/// How many rows are skipped, and how many are read: one more than are shown.
+fn reach(page: &PageQuery) -> (i64, i64) {
+    (page.offset().cast_signed(), i64::from(page.limit) + 1)
+}
+
+fn cursor_of_item(item: Item) -> Cursor {
+    let variant = item.variant_id.map(|id| id.to_string());
+    Cursor::new(BY_ITEM)
+        .string(&item.product_id.text())
+        .string(&variant.unwrap_or_default())
+}
+
+fn item_of(page: &PageQuery) -> Result<Option<Item>, Problem> {
+    let Start::After(cursor) = &page.start else {
+        return Ok(None);
+    };
+    let mut values = cursor.values(BY_ITEM)?;
+    let product_id = id_of(values.string()?)?;
+    let variant_id = match values.string()? {
+        "" => None,
+        text => Some(id_of(text)?),
+    };
+    values.end()?;
+    Ok(Some(Item {
+        product_id,
+        variant_id,
+    }))
+}
+
+fn number_and_id(order: u8, number: i64, id: Id) -> Cursor {
+    Cursor::new(order).int(number).string(&id.text())
+}
+
+fn number_and_id_of(page: &PageQuery, order: u8) -> Result<Option<(i64, Id)>, Problem> {
+    let Start::After(cursor) = &page.start else {
+        return Ok(None);
+    };
+    let mut values = cursor.values(order)?;
+    let (number, id) = (values.int()?, id_of(values.string()?)?);
+    values.end()?;
+    Ok(Some((number, id)))
+}
+
+fn id_of(text: &str) -> Result<Id, Problem> {
+    text.parse().map_err(|_| crate::http::invalid_cursor())
+}
+
+/// The orders of the lists, for their cursors.
+const BY_ITEM: u8 = 1;
+const BY_MARGIN: u8 = 2;
+const BY_TIME: u8 = 3;
+
+/// Rows of an index that a shard may walk past for a page by number.
+const SKIPPED_MAX: u64 = 200;

@@ -1,0 +1,184 @@
+//! Walks the table of the api door: whatever is in it refuses whom and what it has to.
+
+use thirteen::http::{Access, Handler, Route, method_name};
+use thirteen::routes::{API, tables};
+
+use crate::document::Document;
+use crate::support::http::{Connection, Reply};
+use crate::world::{Caller, World};
+
+fn rows() -> Vec<Route<thirteen::context::Context>> {
+    let mut tables = tables();
+    std::mem::take(&mut tables[API])
+}
+
+fn name_of<A>(route: &Route<A>) -> String {
+    format!("{} {}", method_name(route.method), route.path)
+}
+
+/// The route's path with ids that nothing has.
+fn target_of(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment.as_bytes() {
+        [b':' | b'*', ..] => NOBODY,
+        _ => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// Sends what the route takes, as far as that can be told without knowing it.
+fn try_route<A>(caller: &Caller, route: &Route<A>) -> Reply {
+    let body = (route.body_bytes_max > 0).then(|| serde_json::json!({}));
+    let (method, target) = (method_name(route.method), target_of(route.path));
+    caller.request(method, &target, &[], body.as_ref())
+}
+
+#[test]
+fn every_route_is_in_the_document() {
+    let world = World::start();
+    let document = Document::of(&world);
+    for route in rows() {
+        let operation = document.operation(method_name(route.method), route.path);
+        let operation = operation.unwrap_or_else(|| panic!("{} is not", name_of(&route)));
+        let needs = operation.get("security").is_some();
+        let is_guarded = !matches!(route.access, Access::Anyone | Access::Operator);
+        assert_eq!(needs, is_guarded, "{}", name_of(&route));
+    }
+}
+
+#[test]
+fn nobody_gets_what_somebody_has_to_ask_for() {
+    let world = World::start();
+    let (document, anyone) = (Document::of(&world), world.anyone());
+    for route in rows() {
+        let reply = match route.access {
+            Access::Anyone | Access::Operator => continue,
+            Access::User | Access::Seller | Access::Vendor | Access::Admin => {
+                try_route(&anyone, &route)
+            }
+        };
+        assert_eq!(reply.status, 401, "{}: {}", name_of(&route), reply.text());
+        let challenge = reply.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.starts_with("Bearer"), "{}", name_of(&route));
+        document.check(method_name(route.method), route.path, &reply);
+    }
+}
+
+#[test]
+fn a_customer_does_nothing_that_takes_a_higher_role() {
+    let world = World::start();
+    let (document, customer) = (Document::of(&world), world.customer("low"));
+    for route in rows() {
+        match route.access {
+            Access::Anyone | Access::Operator | Access::User => continue,
+            Access::Seller | Access::Vendor | Access::Admin => {}
+        }
+        let reply = try_route(&customer, &route);
+        assert_eq!(reply.status, 403, "{}: {}", name_of(&route), reply.text());
+        document.check(method_name(route.method), route.path, &reply);
+    }
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_not_there() {
+    let world = World::start();
+    let (document, customer) = (Document::of(&world), world.customer("stranger"));
+    let other = world.customer("owner");
+    for route in rows() {
+        let is_owned = route.access == Access::User && route.path.contains("/:");
+        if !is_owned {
+            continue;
+        }
+        let target = target_of(route.path).replacen(NOBODY, &other.id, 1);
+        let body = (route.body_bytes_max > 0).then(|| serde_json::json!({}));
+        let method = method_name(route.method);
+        let reply = customer.request(method, &target, &[], body.as_ref());
+        // What is wrong with the body is nobody's business who may not send it.
+        assert_eq!(reply.status, 404, "{}: {}", name_of(&route), reply.text());
+        document.check(method, route.path, &reply);
+    }
+}
+
+#[test]
+fn no_route_takes_more_than_its_bound() {
+    let world = World::start();
+    let document = Document::of(&world);
+    for route in rows() {
+        if matches!(route.handler, Handler::Live(_)) || route.body_bytes_max > 1 << 20 {
+            continue; // uploads have their own tests
+        }
+        let body = vec![b' '; route.body_bytes_max as usize + 1];
+        let bearer = format!("Bearer {}", world.admin.token.as_deref().unwrap());
+        let headers = [
+            ("Authorization", &*bearer),
+            ("Content-Type", "application/json"),
+        ];
+        let mut connection = Connection::open(world.server.api());
+        let method = method_name(route.method);
+        let reply = connection
+            .request(method, &target_of(route.path), &headers, &body)
+            .unwrap();
+        assert_eq!(reply.status, 413, "{}: {}", name_of(&route), reply.text());
+        document.check(method, route.path, &reply);
+    }
+}
+
+#[test]
+fn what_is_no_json_and_what_is_none_of_ours_is_refused() {
+    let world = World::start();
+    let document = Document::of(&world);
+    let bearer = format!("Bearer {}", world.admin.token.as_deref().unwrap());
+    for route in rows() {
+        let method = method_name(route.method);
+        let takes_json = document
+            .operation(method, route.path)
+            .is_some_and(|operation| operation.get("requestBody").is_some());
+        if !takes_json {
+            continue;
+        }
+        let send = |content_type: &str, body: &[u8]| {
+            let headers = [("Authorization", &*bearer), ("Content-Type", content_type)];
+            Connection::open(world.server.api())
+                .request(method, &target_of(route.path), &headers, body)
+                .unwrap()
+        };
+        let cases: [(&str, &[u8], u16); 4] = [
+            ("application/json", b"{", 400),
+            ("application/json", b"[1]", 422),
+            ("application/json", br#"{"no such field": 1}"#, 422),
+            ("text/plain", b"{}", 415),
+        ];
+        for (content_type, body, status) in cases {
+            let reply = send(content_type, body);
+            // Of what is not there nobody says what it would take.
+            let is_absent = route.path.contains("/:") && reply.status == 404;
+            let is_config = route.path == "/api/config" && reply.status < 500;
+            assert!(
+                reply.status == status || is_absent || is_config,
+                "{}: {} for {}",
+                name_of(&route),
+                reply.text(),
+                String::from_utf8_lossy(body)
+            );
+            document.check(method, route.path, &reply);
+        }
+    }
+}
+
+#[test]
+fn every_route_names_its_methods() {
+    let world = World::start();
+    let anyone = world.anyone();
+    for route in rows() {
+        let reply = anyone.request("TRACE", &target_of(route.path), &[], None);
+        assert_eq!(reply.status, 405, "{}", name_of(&route));
+        let allow = reply.header("allow").unwrap_or_default().to_owned();
+        let method = method_name(route.method);
+        assert!(
+            allow.split(", ").any(|allowed| allowed == method),
+            "{allow}"
+        );
+    }
+}
+
+/// An id that nothing has.
+const NOBODY: &str = "00000000-0000-7000-8000-000000000000";

@@ -1,0 +1,10 @@
+//! The commerce API over real sockets: a file for each resource, named as in the URLs.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod coverage;
+mod document;
+mod world;
