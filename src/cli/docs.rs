@@ -38,9 +38,11 @@ enum Lines {
 }
 
 /// The pages, by name.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: &[(&str, &str)] = &[
     ("serve.md", include_str!("manual/serve.md")),
     ("config.md", include_str!("manual/config.md")),
+    ("api.md", include_str!("manual/api.md")),
+    ("http.md", include_str!("manual/http.md")),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
