@@ -54,9 +54,8 @@ pub(super) fn run(args: Args) -> Outcome {
     let Action::Search { text, sh } = args.action;
     let found = search(&text, if sh { Lines::Commands } else { Lines::All })?;
     if found.is_empty() {
-        let pages = PAGES
-            .map(|(name, _)| name.trim_end_matches(".md"))
-            .join(", ");
+        let names = PAGES.iter().map(|(name, _)| name.trim_end_matches(".md"));
+        let pages = names.collect::<Vec<_>>().join(", ");
         let message = format!("the manual has no `{text}`; its pages are {pages}");
         return Err(Failure::Failed(message));
     }
