@@ -17,7 +17,8 @@ use crate::auth::tokens::TokenCache;
 use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, CacheTally, ConnectionChange, CorsPolicy, DoorPolicy, Generations,
-    Observation, PAGES_SECURITY, Prepared, Problem, RateClass, ReplyCache, Request, Route,
+    Observation, PAGES_SECURITY, Prepared, Problem, RateClass, RateExceeded, ReplyCache, Request,
+    Route,
 };
 use crate::routes::{API, DOORS};
 use crate::settings::{AccessLog as AccessSetting, Settings};
@@ -384,9 +385,14 @@ impl Context {
         match self.telemetry.sample(Operation::RateCheck, check) {
             Verdict::Allowed => Ok(()),
             Verdict::Limited { retry_after_ms } => {
-                let seconds = retry_after_ms.div_ceil(1000).to_string();
-                let problem = Problem::new(429, "Too many changes from this address.");
-                Err(problem.header("Retry-After", seconds))
+                let rule = self.house.writes.rule();
+                let exceeded = RateExceeded {
+                    limit: rule.limit(),
+                    window_ms: rule.window_ms(),
+                    retry_after_ms,
+                };
+                let detail = "Too many changes from this address.";
+                Err(Problem::limited(detail, exceeded))
             }
         }
     }

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use super::failure::Outcome;
 use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
+use crate::backup::STORES;
 use crate::commerce::audit::{self, Chain};
 use crate::commerce::schema;
 use crate::startup::{EXIT_ENVIRONMENT, Finding, Verdict, startup_check};
-use crate::store::inspect;
+use crate::store::{Definition, check, inspect};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,6 +23,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let settings = flags.settings()?;
     let mut findings = startup_check(&settings);
+    findings.extend(STORES.iter().map(|store| whole(store, &settings.data)));
     findings.extend(audit_log(&settings.data));
     match args.json.format() {
         Format::Text => print(&text(&findings))?,
@@ -66,6 +68,37 @@ fn audit_log(data: &Path) -> Option<Finding> {
             "look at the disk and at the file's owner",
         ),
     })
+}
+
+/// Whether a store is free of damage; it is read as it is, also while the server runs.
+fn whole(store: &Definition, folder: &Path) -> Finding {
+    let file = store.path(folder).display().to_string();
+    if !store.path(folder).exists() {
+        return Finding {
+            check: "store",
+            verdict: Verdict::Good,
+            detail: format!("{file} (made at start)"),
+            remedy: String::new(),
+        };
+    }
+    let damage = match check(store, folder) {
+        Ok(findings) => findings.join("; "),
+        Err(fault) => fault.to_string(),
+    };
+    if damage.is_empty() {
+        return Finding {
+            check: "store",
+            verdict: Verdict::Good,
+            detail: format!("{file} is whole"),
+            remedy: String::new(),
+        };
+    }
+    Finding {
+        check: "store",
+        verdict: Verdict::Missing,
+        detail: format!("{file}: {damage}"),
+        remedy: "stop the server and put a backup back: thirteen restore FILE".to_owned(),
+    }
 }
 
 fn text(findings: &[Finding]) -> String {

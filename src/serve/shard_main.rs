@@ -20,6 +20,7 @@ use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
 use crate::shard::{self, Bus, Shard};
 use crate::state;
+use crate::store;
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Local};
 use crate::vault::uploads::sweep;
@@ -136,6 +137,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot, mut ids: IdSource) -> Rc<Here> {
     context::enter(context.clone());
     let turns = context.clone();
     shard.observe_turns(move |nanoseconds| turns.telemetry.record_turn(nanoseconds));
+    store::share_snapshots(shard);
     let doors = tables.into_iter().map(Router::new).collect();
     let server = Server::new(
         context.clone(),

@@ -26,6 +26,7 @@ pub use copy::{CopyFault, check, copy, inspect};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;
+pub use reader::share_snapshots;
 pub use topic::Topic;
 pub use tx::Tx;
 pub use value::{FromValue, ToValue, Value};
