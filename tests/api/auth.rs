@@ -378,7 +378,16 @@ fn a_cookie_alone_changes_nothing() {
         .anyone()
         .request("GET", "/api/v1/auth/me", &read, None)
         .expect(200);
-    // The refresh cookie is under the same rule.
+}
+
+#[test]
+fn the_refresh_cookie_is_under_the_same_rule() {
+    let world = World::start();
+    world.customer("ada");
+    let reply = login(&world.anyone(), "ada@example.com", PASSWORD);
+    let pairs: Vec<String> = cookies(&reply).into_iter().map(|(pair, _)| pair).collect();
+    let token = pairs[2].strip_prefix("csrf=").unwrap();
+    let all = pairs.join("; ");
     let renew = |headers: &[(&str, &str)]| {
         let caller = world.anyone();
         caller.request("POST", "/api/v1/auth/refresh-token", headers, None)
