@@ -77,6 +77,8 @@ pub struct House {
     pub log: Sink,
     /// The shop's store.
     pub commerce: Arc<Store>,
+    /// Uploads by signed URL.
+    pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
     pub writes: RateTable,
     /// Logins and the like, counted by peer and by account.

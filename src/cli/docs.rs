@@ -38,10 +38,11 @@ enum Lines {
 }
 
 /// The pages, by name.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("serve.md", include_str!("manual/serve.md")),
     ("config.md", include_str!("manual/config.md")),
     ("settings.md", include_str!("manual/settings.md")),
+    ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
     ("operations.md", include_str!("manual/operations.md")),

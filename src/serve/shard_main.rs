@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use crate::auth::{self, keys::Keys};
+use crate::commerce::accounts;
 use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
@@ -22,6 +23,7 @@ use crate::state;
 use crate::store;
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Local};
+use crate::vault::uploads::sweep;
 
 use super::boot::State;
 
@@ -80,7 +82,10 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
     if shard.index == CHORES_SHARD {
         shard::spawn(auth::watch::run(here.context.clone()));
         shard::spawn(mail::sender::run(here.context.clone()));
+        shard::spawn(accounts::sweep::run(here.context.clone()));
         shard::spawn(sweeper::run(here.context.clone()));
+        let house = &here.context.house;
+        shard::spawn(sweep::run(house.commerce.clone(), house.uploads.clone()));
     }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);

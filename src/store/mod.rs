@@ -19,7 +19,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use copy::{CopyFault, check, copy};
+#[cfg(test)]
+pub(crate) use tests::Folder;
+
+pub use copy::{CopyFault, check, copy, inspect};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;
