@@ -1,5 +1,4 @@
-//! `thirteen doctor`: the start-up check, told in full, and whether the stores and the audit log
-//! are whole.
+//! `thirteen doctor`: the start-up check, told in full, and whether the audit log is whole.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,37 +39,6 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     })
 }
 
-/// Whether a store is free of damage; it is read as it is, also while the server runs.
-fn whole(store: &Definition, folder: &Path) -> Finding {
-    let file = store.path(folder).display().to_string();
-    if !store.path(folder).exists() {
-        return Finding {
-            check: "store",
-            verdict: Verdict::Good,
-            detail: format!("{file} (made at start)"),
-            remedy: String::new(),
-        };
-    }
-    let damage = match check(store, folder) {
-        Ok(findings) => findings.join("; "),
-        Err(fault) => fault.to_string(),
-    };
-    if damage.is_empty() {
-        return Finding {
-            check: "store",
-            verdict: Verdict::Good,
-            detail: format!("{file} is whole"),
-            remedy: String::new(),
-        };
-    }
-    Finding {
-        check: "store",
-        verdict: Verdict::Missing,
-        detail: format!("{file}: {damage}"),
-        remedy: "stop the server and put a backup back: thirteen restore FILE".to_owned(),
-    }
-}
-
 /// How the chain of the audit log is; nothing where there is no log.
 fn audit_log(data: &Path) -> Option<Finding> {
     let finding = |verdict, detail, remedy: &str| Finding {
@@ -100,6 +68,37 @@ fn audit_log(data: &Path) -> Option<Finding> {
             "look at the disk and at the file's owner",
         ),
     })
+}
+
+/// Whether a store is free of damage; it is read as it is, also while the server runs.
+fn whole(store: &Definition, folder: &Path) -> Finding {
+    let file = store.path(folder).display().to_string();
+    if !store.path(folder).exists() {
+        return Finding {
+            check: "store",
+            verdict: Verdict::Good,
+            detail: format!("{file} (made at start)"),
+            remedy: String::new(),
+        };
+    }
+    let damage = match check(store, folder) {
+        Ok(findings) => findings.join("; "),
+        Err(fault) => fault.to_string(),
+    };
+    if damage.is_empty() {
+        return Finding {
+            check: "store",
+            verdict: Verdict::Good,
+            detail: format!("{file} is whole"),
+            remedy: String::new(),
+        };
+    }
+    Finding {
+        check: "store",
+        verdict: Verdict::Missing,
+        detail: format!("{file}: {damage}"),
+        remedy: "stop the server and put a backup back: thirteen restore FILE".to_owned(),
+    }
 }
 
 fn text(findings: &[Finding]) -> String {
