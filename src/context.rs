@@ -42,8 +42,10 @@ pub struct Context {
     pub state: crate::state::Local,
     /// The settings in force.
     pub settings: RefCell<Arc<Settings>>,
-    /// The web pages that may come.
+    /// The web pages that may follow and change the configuration.
     pub origins: RefCell<OriginPolicy>,
+    /// The web pages whose requests may carry the cookies of a session.
+    pub shop_origins: RefCell<OriginPolicy>,
     /// What each door says of every reply, in the order of [`DOORS`].
     pub policies: RefCell<[Rc<DoorPolicy>; DOORS.len()]>,
     /// The keys that tokens are signed and checked with.
@@ -78,6 +80,8 @@ pub struct House {
     pub log: Sink,
     /// The shop's store.
     pub commerce: Arc<Store>,
+    /// Uploads by signed URL.
+    pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
     pub writes: RateTable,
     /// Logins and the like, counted by peer and by account.
@@ -136,7 +140,8 @@ impl Context {
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
-        let origins = origins_of(&settings);
+        let origins = origins_of(&settings.state.origins);
+        let shop_origins = origins_of(&settings.api.cors_origins);
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
@@ -149,6 +154,7 @@ impl Context {
             passwords: Passwords::new(settings.shards),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
+            shop_origins: RefCell::new(shop_origins),
             policies: RefCell::new(policies),
             replies,
             replies_counted: Cell::default(),
@@ -169,7 +175,8 @@ impl Context {
         self.access_policy.set(access);
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
-        *self.origins.borrow_mut() = origins_of(&settings);
+        *self.origins.borrow_mut() = origins_of(&settings.state.origins);
+        *self.shop_origins.borrow_mut() = origins_of(&settings.api.cors_origins);
         *self.policies.borrow_mut() = policies_of(&settings);
         self.replies.set_bytes_max(reply_bytes_of(&settings));
         let rule = self
@@ -413,8 +420,8 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
     }
 }
 
-fn origins_of(settings: &Settings) -> OriginPolicy {
-    OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
+fn origins_of(origins: &[String]) -> OriginPolicy {
+    OriginPolicy::new(origins).expect("settings hold readable origins only")
 }
 
 impl Generations for Context {

@@ -80,6 +80,19 @@ pub const JSON_DEPTH_MAX: usize = 32;
 pub const DOCUMENT_BYTES_MAX: usize = 16 << 10;
 /// Body of a request to the commerce API.
 pub const BODY_BYTES_MAX: u64 = 64 << 10;
+/// Body of a request with many changes of products at once.
+pub const BULK_BODY_BYTES_MAX: u64 = 8 << 20;
+/// Changes in one such request.
+pub const BULK_OPERATIONS_MAX: usize = 1000;
+/// Changes of such a request that are one command: other writers wait for no more than these.
+pub const BULK_OPERATIONS_PER_COMMAND: usize = 50;
+/// The longest file that is uploaded.
+pub const UPLOAD_BYTES_MAX: u64 = 32 << 20;
+/// Bytes of an upload that are in memory: what collects for one write, while the one before is
+/// written.
+pub const UPLOAD_PIECE_BYTES: usize = 256 << 10;
+/// How long a signed URL can be used.
+pub const UPLOAD_URL_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Between two looks of the sweeper for reservations whose time is over.
 pub const STOCK_SWEEP_INTERVAL: Duration = Duration::from_secs(5);

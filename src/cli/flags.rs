@@ -42,7 +42,14 @@ impl clap::Args for SettingFlags {
                 .help_heading(HEADING)
                 .global(true)
                 .action(ArgAction::Set);
-            Some(flag)
+            Some(match key.flag_alone() {
+                // With a space after it, what follows would be taken for the value.
+                Some(alone) => flag
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value(alone),
+                None => flag,
+            })
         });
         command.args(of_keys).arg(file)
     }

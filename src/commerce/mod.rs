@@ -1,5 +1,15 @@
 //! The shop: each resource is a folder of `api`, `rules` and `sql`.
+//!
+//! - `catalog`: products, categories, variants, attributes, search;
+//! - `inventory`: how much there is of each;
+//! - `audit`: who did what to what; `currency`: ISO 4217;
+//! - `demo`: a shop to try; `schema`: the tables and the list of all statements.
 
+pub mod accounts;
 pub mod audit;
+pub mod catalog;
+pub mod currency;
+pub mod demo;
+pub mod idempotency;
 pub mod inventory;
 pub mod schema;

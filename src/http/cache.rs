@@ -15,10 +15,11 @@ use crate::limits::{
     CACHED_TARGET_BYTES_MAX, COMPRESSED_AGAIN_AFTER, COMPRESSED_AGAIN_BYTES_MAX,
     COMPRESSED_BYTES_MIN,
 };
+use crate::store::{Store, Topic};
 
 use super::coding::Coding;
 use super::compress::{Effort, compress, is_text};
-use super::conditional::{BETTER_SUFFIX, etag_of, not_modified};
+use super::conditional::{BETTER_SUFFIX, etag_of, etag_of_parts, not_modified};
 use super::page::Page;
 use super::problem::Problem;
 use super::reply::Reply;
@@ -100,6 +101,14 @@ struct Form {
     sent: u32,
 }
 
+impl Generations for Store {
+    type Topic = Topic;
+
+    fn generation(&self, topic: Topic) -> u64 {
+        Store::generation(self, topic)
+    }
+}
+
 impl Rendered {
     /// A value as JSON; its tag is made of its bytes.
     pub fn json(value: &impl Serialize) -> Rendered {
@@ -120,6 +129,17 @@ impl Rendered {
         Rendered {
             etag: etag_of(version),
             ..Rendered::json(value)
+        }
+    }
+
+    /// A resource that has a version, and holds what the version does not count.
+    pub fn of_parts(version: i64, value: &impl Serialize) -> Rendered {
+        let rendered = Rendered::json(value);
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&rendered.body);
+        Rendered {
+            etag: etag_of_parts(version, hasher.finish()),
+            ..rendered
         }
     }
 

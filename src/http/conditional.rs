@@ -2,8 +2,9 @@
 //!
 //! A resource with a version has the strong tag `"v<version>"`. A reply that is compressed on its
 //! way out is another representation, so its tag ends with the coding: `"v7-br"` (RFC 9110,
-//! section 8.8.3.3), and with `+` after it where it was compressed again with more effort. Each of
-//! a version's tags stands for that version when it comes back.
+//! section 8.8.3.3), and with `+` after it where it was compressed again with more effort. One that
+//! holds what the version does not count has a digest after a point: `"v7.09ab…"`. Each of a
+//! version's tags stands for that version when it comes back.
 
 use serde::Serialize;
 use thirteen_kernels::http::Method;
@@ -110,6 +111,13 @@ pub fn etag_of(version: i64) -> String {
     format!("\"v{version}\"")
 }
 
+/// The tag of a version whose representation also holds what the version does not count, such as
+/// a product's stock: a digest of the representation tells those apart. It names the version all
+/// the same when it comes back in `If-Match`.
+pub fn etag_of_parts(version: i64, digest: u64) -> String {
+    format!("\"v{version}.{digest:016x}\"")
+}
+
 impl Expected {
     /// Whether this is the version that the client expects; 412 where it is not.
     ///
@@ -156,6 +164,7 @@ impl EntityTag<'_> {
             return None;
         }
         let (plain, _) = self.plain();
+        let plain = plain.split(|byte| *byte == b'.').next()?;
         let digits = plain.strip_prefix(b"\"v")?;
         let version = str::from_utf8(digits).ok()?.parse().ok()?;
         // The same number can be written in other ways, and a tag is compared byte by byte.
@@ -231,6 +240,22 @@ fn closing_quote(list: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_digest_in_a_tag_does_not_hide_its_version() {
+        let of = |text: &str| {
+            let tag = EntityTag {
+                strength: Strength::Strong,
+                quoted: text.as_bytes(),
+            };
+            tag.version()
+        };
+        assert_eq!(of(&etag_of_parts(7, 0xab)), Some(7));
+        assert_eq!(of("\"v7.00ab-br\""), Some(7));
+        for text in ["\"v.00\"", "\"v07.00\"", "\"7.00\"", "\"h7.00\""] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+
     fn tags(line: &str) -> Vec<String> {
         Tags(line.as_bytes())
             .map(|condition| match condition {
@@ -274,7 +299,7 @@ mod tests {
     fn versions_are_told_from_other_tags() {
         assert_eq!(
             versions(
-                r#""v1", "v2-br", "v3-gzip+", "v4-zstd", "v4+", W/"v5", "6", "v07", "v+8", "v", "x""#
+                r#""v1", "v2-br", "v3-gzip+", "v4-zstd", "v4+", W/"v5", "6", "v07", "v+8", "x""#
             ),
             [1, 2, 3, 4]
         );

@@ -111,12 +111,25 @@ impl<'x> Exchange<'x> {
 
     /// Starts a reply whose length is not known; what it has sent cannot be taken back.
     pub fn stream(&mut self, status: u16, content_type: &str) -> Streaming<'_, 'x> {
+        self.stream_with(status, content_type, &[])
+    }
+
+    /// As [`Exchange::stream`], with more headers.
+    pub fn stream_with(
+        &mut self,
+        status: u16,
+        content_type: &str,
+        headers: &[(&str, &str)],
+    ) -> Streaming<'_, 'x> {
         if self.frame.version == Version::Http10 {
             // Without chunks only the end of the connection ends the body.
             self.frame.connection = Connection::Close;
         }
         let mut reply = self.reply();
         reply.status(status);
+        for (name, value) in headers {
+            reply.header(name, value);
+        }
         reply.begin_stream(content_type);
         Streaming { exchange: self }
     }

@@ -45,11 +45,11 @@ pub use cache::{CacheTally, Generations, Rendered, ReplyCache};
 pub use coding::{AcceptedCodings, Coding};
 pub use compress::{Effort, compress};
 pub use conditional::{
-    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, if_match,
-    not_modified,
+    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, etag_of_parts,
+    if_match, not_modified,
 };
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
-pub use endpoint::{Describing, Endpoint, Guard, Mounted, Signature};
+pub use endpoint::{Describing, Endpoint, Guard, Input, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query};
 pub use live::{Event, Live, LiveEnd, Pause};

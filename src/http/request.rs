@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use thirteen_kernels::http::{Escapes, Head, Method, PercentFault, Version, percent_decode};
 
+use crate::id::Id;
+
 use super::problem::Problem;
 use super::trace::Trace;
 use super::websocket::UpgradeRequest;
@@ -89,6 +91,15 @@ impl<'r> Request<'r> {
         let raw = &self.head.path()[usize::from(start)..usize::from(end)];
         let escapes = self.head.path_escapes();
         decoded(raw, escapes).map_err(|fault| Problem::new(400, format!("{name}: {fault}")))
+    }
+
+    /// A parameter of the route's path that is an id; 404 where it is none, since nothing has it.
+    ///
+    /// # Panics
+    /// When the route has no parameter of that name.
+    pub fn id(&self, name: &str) -> Result<Id, Problem> {
+        let text = self.parameter(name)?;
+        text.parse().map_err(|_| Problem::new(404, ""))
     }
 
     /// The pairs of the query, percent-decoded, `+` read as a space

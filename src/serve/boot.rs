@@ -1,6 +1,6 @@
 //! From settings to shards that serve.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use crate::auth::budget::Budget;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
 use crate::backup;
+use crate::commerce::accounts::users;
 use crate::commerce::schema;
 use crate::context::House;
 use crate::doors::Doors;
@@ -26,6 +27,7 @@ use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
+use crate::vault::uploads;
 
 use super::shard_main::{Boot, run_shard};
 use super::signals::{self, Signals};
@@ -78,7 +80,14 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     passwords::prepare();
     let commerce = open_store(&settings)?;
     let (sockets, doors) = bind(&settings)?;
-    let house = Arc::new(house_of(&settings, started, doors, &logs, &commerce));
+    let uploads = open_uploads(&settings)?;
+    let house = Arc::new(house_of(
+        &settings,
+        started,
+        doors,
+        &logs,
+        (&commerce, uploads),
+    ));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -96,7 +105,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    announce(&settings, doors).map_err(failed(
+    announce(&settings, doors, &commerce).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
     ))?;
@@ -206,12 +215,20 @@ fn open_store(settings: &Settings) -> Result<Arc<Store>, StartFault> {
         .map_err(|fault| environment(fault.to_string()))
 }
 
+fn open_uploads(settings: &Settings) -> Result<Arc<uploads::Desk>, StartFault> {
+    let desk = uploads::Desk::open(&settings.data).map_err(failed(
+        "the folder of uploads cannot be opened",
+        "the data folder and what is in it have to be the server's own",
+    ))?;
+    Ok(Arc::new(desk))
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    commerce: &Arc<Store>,
+    (commerce, uploads): (&Arc<Store>, Arc<uploads::Desk>),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -221,6 +238,7 @@ fn house_of(
         data: settings.data.clone(),
         log: logs.sink().clone(),
         commerce: commerce.clone(),
+        uploads,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
@@ -269,13 +287,23 @@ fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
 }
 
 /// Prints a line for each door and then `ready`, and leaves the doors where clients find them.
-fn announce(settings: &Settings, doors: [SocketAddr; DOORS.len()]) -> io::Result<()> {
+fn announce(
+    settings: &Settings,
+    doors: [SocketAddr; DOORS.len()],
+    commerce: &Store,
+) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
     let mut out = io::stdout().lock();
     for (name, address) in DOORS.iter().zip(doors) {
         writeln!(out, "{name:<9} http://{address}")?;
     }
     writeln!(out, "ready")?;
+    // A store that cannot tell is told of elsewhere.
+    if out.is_terminal() && matches!(commerce.read(users::sql::has_admin), Ok(false)) {
+        let data = settings.data.display();
+        writeln!(out, "\nThere is no administrator yet. In another terminal:")?;
+        writeln!(out, "thirteen admin create you@example.com --data {data}")?;
+    }
     out.flush()?;
     signals::notify_ready()
 }

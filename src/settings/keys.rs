@@ -38,13 +38,15 @@ pub enum Change {
 pub(super) enum Spelling {
     /// A long flag, without its dashes.
     Flag(&'static str),
+    /// A long flag that may stand alone, and what it means then.
+    Switch(&'static str, &'static str),
     /// An environment variable; one for the whole value stands in for `THIRTEEN_<NAME>`.
     Variable(&'static str, Part),
     /// A dotted name in files: the documented JSON shape.
     Path(&'static str, Part),
 }
 
-use Spelling::{Flag, Path, Variable};
+use Spelling::{Flag, Path, Switch, Variable};
 
 impl fmt::Debug for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +59,7 @@ impl Key {
     pub fn variable(&self) -> String {
         let documented = self.spellings.iter().find_map(|spelling| match spelling {
             Variable(name, Part::Whole) => Some((*name).to_owned()),
-            Variable(..) | Flag(_) | Path(..) => None,
+            Variable(..) | Flag(_) | Switch(..) | Path(..) => None,
         });
         documented
             .unwrap_or_else(|| format!("THIRTEEN_{}", self.name.replace('.', "_").to_uppercase()))
@@ -66,7 +68,7 @@ impl Key {
     /// Every variable that sets the value or a part of it.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, Part)> {
         let parts = self.spellings.iter().filter_map(|spelling| match spelling {
-            Variable(_, Part::Whole) | Flag(_) | Path(..) => None,
+            Variable(_, Part::Whole) | Flag(_) | Switch(..) | Path(..) => None,
             Variable(name, part) => Some(((*name).to_owned(), *part)),
         });
         std::iter::once((self.variable(), Part::Whole)).chain(parts)
@@ -76,7 +78,7 @@ impl Key {
     pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, Part)> {
         let others = self.spellings.iter().filter_map(|spelling| match spelling {
             Path(path, part) => Some((*path, *part)),
-            Flag(_) | Variable(..) => None,
+            Flag(_) | Switch(..) | Variable(..) => None,
         });
         std::iter::once((self.name, Part::Whole)).chain(others)
     }
@@ -84,8 +86,16 @@ impl Key {
     /// The long flag, without its dashes, where the key has one.
     pub fn flag(&self) -> Option<&'static str> {
         self.spellings.iter().find_map(|spelling| match spelling {
-            Flag(name) => Some(*name),
+            Flag(name) | Switch(name, _) => Some(*name),
             Variable(..) | Path(..) => None,
+        })
+    }
+
+    /// What the flag means when it stands alone, where it may.
+    pub fn flag_alone(&self) -> Option<&'static str> {
+        self.spellings.iter().find_map(|spelling| match spelling {
+            Switch(_, alone) => Some(*alone),
+            Flag(_) | Variable(..) | Path(..) => None,
         })
     }
 
@@ -442,6 +452,19 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "stock.reservation_ttl_s",
+        doc: "How long stock is reserved for a buyer who has not paid.",
+        default: "900",
+        change: Change::Live,
+        slot: &Span {
+            field: |settings| &mut settings.stock.reservation_ttl,
+            unit: Unit::Seconds,
+            min: 1,
+            max: 86_400,
+        },
+        spellings: &[],
+    },
+    Key {
         name: "proxy.timeout_ms",
         doc: "Time for an upstream to connect.",
         default: "30000",
@@ -504,6 +527,18 @@ pub static KEYS: &[Key] = &[
             max: 10_000,
         },
         spellings: &[],
+    },
+    Key {
+        name: "demo",
+        doc: "Products to fill an empty shop with, to try it; 0 for none, `--demo` alone for 10000.",
+        default: "0",
+        change: Change::Restart,
+        slot: &Number {
+            field: |settings| &mut settings.demo,
+            min: 0,
+            max: 1_000_000,
+        },
+        spellings: &[Switch("demo", "10000")],
     },
     Key {
         name: "cache.reply_bytes",

@@ -19,10 +19,14 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use copy::{CopyFault, check, copy};
+#[cfg(test)]
+pub(crate) use tests::Folder;
+
+pub use copy::{CopyFault, check, copy, inspect};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;
+pub use reader::share_snapshots;
 pub use topic::Topic;
 pub use tx::Tx;
 pub use value::{FromValue, ToValue, Value};

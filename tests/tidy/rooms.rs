@@ -215,7 +215,15 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ("store", Allowed::Only(&["limits", "shard", "telemetry"])),
     (
         "http",
-        Allowed::Only(&["json", "limits", "ring", "shard", "store", "telemetry"]),
+        Allowed::Only(&[
+            "id",
+            "json",
+            "limits",
+            "ring",
+            "shard",
+            "store",
+            "telemetry",
+        ]),
     ),
     (
         "auth",
@@ -250,6 +258,20 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "store",
             "telemetry",
             "vault",
+        ]),
+    ),
+    (
+        "vault",
+        Allowed::Only(&[
+            "auth",
+            "http",
+            "id",
+            "json",
+            "limits",
+            "settings",
+            "shard",
+            "store",
+            "telemetry",
         ]),
     ),
     (

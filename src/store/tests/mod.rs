@@ -5,3 +5,5 @@ mod opening;
 mod reading;
 mod scene;
 mod writing;
+
+pub(crate) use scene::Folder;

@@ -26,10 +26,10 @@ pub(super) const ACCOUNTS: &str = "
     ) STRICT";
 
 /// A fresh folder below the target folder, which is on a real disk; removed when dropped.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("thirteen-store-{}-{number}", std::process::id());
@@ -42,7 +42,7 @@ impl Folder {
         Folder(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 

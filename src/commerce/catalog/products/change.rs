@@ -1,0 +1,267 @@
+//! Changes of products: what has to hold for one, and then the change. All is checked before the
+//! first row is written, so a change that is refused has written nothing.
+
+use crate::auth::Role;
+use crate::auth::principal::Seller;
+use crate::commerce::catalog::{attributes, categories, images, slug};
+use crate::http::{Expected, Problem};
+use crate::id::Id;
+use crate::json::{Fault, Slug, Text};
+use crate::store::{SqlFault, StoreFault, Tx};
+
+use super::rules::Status;
+use super::shapes::{CreateProduct, UpdateProduct, ValueChoice};
+use super::sql::{self, Product};
+
+/// Why a change is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeFault {
+    /// There is no such product, or it is another vendor's.
+    NotFound,
+    /// The client has read another version.
+    Moved,
+    /// Another live product has the slug.
+    SlugTaken,
+    /// Another live product has the sku.
+    SkuTaken,
+    /// The states do not follow each other.
+    Transition {
+        /// The state that it is in.
+        from: Status,
+    },
+    /// What the change names is not there; every such place.
+    Unknown(Vec<Fault>),
+    /// The store failed.
+    Sql(SqlFault),
+}
+
+impl From<SqlFault> for ChangeFault {
+    fn from(fault: SqlFault) -> ChangeFault {
+        ChangeFault::Sql(fault)
+    }
+}
+
+impl From<ChangeFault> for Problem {
+    fn from(fault: ChangeFault) -> Problem {
+        let taken = |what: &str, code| {
+            Problem::new(409, format!("Another product has this {what}."))
+                .code(code)
+                .fault(format!("/{what}"), code, "is taken")
+        };
+        match fault {
+            ChangeFault::NotFound => Problem::new(404, ""),
+            ChangeFault::Moved => Problem::new(412, "The product has changed since."),
+            ChangeFault::SlugTaken => taken("slug", "slug_taken"),
+            ChangeFault::SkuTaken => taken("sku", "sku_taken"),
+            ChangeFault::Transition { from } => {
+                let next = from.transitions().iter().map(|status| status.as_str());
+                let next = next.collect::<Vec<_>>().join(" or ");
+                let from = from.as_str();
+                let detail = format!("A product that is {from} can become {next}.");
+                Problem::new(409, detail).code("illegal_transition")
+            }
+            ChangeFault::Unknown(faults) => faults
+                .into_iter()
+                .fold(Problem::invalid(), |problem, fault| {
+                    problem.fault(fault.pointer, fault.code, fault.detail)
+                }),
+            ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
+        }
+    }
+}
+
+/// Makes a product and tells it with its number.
+pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product, ChangeFault> {
+    let id = Id::fresh();
+    let name = new.name.into_string();
+    let sku = new.sku.into_string();
+    let values = values_of(new.attributes.as_deref().unwrap_or_default());
+    let images = new.images.as_deref().unwrap_or_default();
+    let mut unknown = Vec::new();
+    check_category(tx, new.category_id, &mut unknown)?;
+    check_values(tx, &values, &mut unknown)?;
+    images::check(tx, images, &mut unknown)?;
+    if !unknown.is_empty() {
+        return Err(ChangeFault::Unknown(unknown));
+    }
+    if sql::sku_is_taken(tx, &sku, None)? {
+        return Err(ChangeFault::SkuTaken);
+    }
+    let mut product = Product {
+        number: 0,
+        id,
+        version: 1,
+        status: new.status.unwrap_or(Status::Active),
+        category_id: new.category_id,
+        vendor_id: match by.role {
+            Role::Vendor => Some(by.id),
+            Role::Admin | Role::Customer => new.vendor_id,
+        },
+        price_amount: new.price_amount.value(),
+        currency: new.currency.as_str().to_owned(),
+        rating_average_centi: 0,
+        rating_count: 0,
+        popularity: 0,
+        created_at: tx.now_ms(),
+        updated_at: tx.now_ms(),
+        slug: free_slug(tx, new.slug, &name, id)?,
+        name,
+        sku,
+        description: new.description.map(Text::into_string).unwrap_or_default(),
+        specifications: new.specifications.unwrap_or_default().as_str().to_owned(),
+        images: images::stored(images),
+    };
+    product.number = sql::insert(tx, &product, &values, 0)?;
+    Ok(product)
+}
+
+/// Changes a product and tells what it is then.
+pub fn update(
+    tx: &mut Tx<'_>,
+    by: Seller,
+    id: Id,
+    expected: &Expected,
+    change: UpdateProduct,
+) -> Result<Product, ChangeFault> {
+    let before = owned(tx, by, id, expected)?;
+    let status = change.status.unwrap_or(before.status);
+    if !before.status.may_become(status) {
+        return Err(ChangeFault::Transition {
+            from: before.status,
+        });
+    }
+    let values = change.attributes.as_deref().map(values_of);
+    let category_id = change.category_id.over(before.category_id);
+    let mut unknown = Vec::new();
+    check_category(
+        tx,
+        category_id.filter(|_| category_id != before.category_id),
+        &mut unknown,
+    )?;
+    check_values(tx, values.as_deref().unwrap_or_default(), &mut unknown)?;
+    images::check(
+        tx,
+        change.images.as_deref().unwrap_or_default(),
+        &mut unknown,
+    )?;
+    if !unknown.is_empty() {
+        return Err(ChangeFault::Unknown(unknown));
+    }
+    let mut after = Product {
+        version: before.version + 1,
+        status,
+        category_id,
+        updated_at: tx.now_ms(),
+        ..before.clone()
+    };
+    if by.role == Role::Admin {
+        after.vendor_id = change.vendor_id.over(before.vendor_id);
+    }
+    let set = |place: &mut String, text: Option<String>| {
+        if let Some(text) = text {
+            *place = text;
+        }
+    };
+    set(&mut after.name, change.name.map(Text::into_string));
+    set(&mut after.slug, change.slug.map(Slug::into_string));
+    set(&mut after.sku, change.sku.map(Text::into_string));
+    set(
+        &mut after.description,
+        change.description.map(Text::into_string),
+    );
+    set(
+        &mut after.specifications,
+        change.specifications.map(|text| text.as_str().to_owned()),
+    );
+    set(
+        &mut after.images,
+        change.images.as_deref().map(images::stored),
+    );
+    set(
+        &mut after.currency,
+        change.currency.map(|currency| currency.as_str().to_owned()),
+    );
+    after.price_amount = change
+        .price_amount
+        .map_or(before.price_amount, |price| price.value());
+    if after.slug != before.slug && sql::slug_is_taken(tx, &after.slug, Some(id))? {
+        return Err(ChangeFault::SlugTaken);
+    }
+    if after.sku != before.sku && sql::sku_is_taken(tx, &after.sku, Some(id))? {
+        return Err(ChangeFault::SkuTaken);
+    }
+    sql::update(tx, &before, &after, values.as_deref())?;
+    Ok(after)
+}
+
+/// Deletes a product.
+pub fn delete(tx: &mut Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<(), ChangeFault> {
+    let product = owned(tx, by, id, expected)?;
+    Ok(sql::delete(tx, &product)?)
+}
+
+/// The product, if it is the seller's to change and has the version that is expected.
+pub fn owned(tx: &Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<Product, ChangeFault> {
+    let product = sql::read(tx, id)?.ok_or(ChangeFault::NotFound)?;
+    if by.role != Role::Admin && product.vendor_id != Some(by.id) {
+        return Err(ChangeFault::NotFound);
+    }
+    if !expected.is_met(product.version) {
+        return Err(ChangeFault::Moved);
+    }
+    Ok(product)
+}
+
+/// The slug that is asked for, or one made of the name that nobody has.
+fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<String, ChangeFault> {
+    if let Some(slug) = asked {
+        return match sql::slug_is_taken(tx, &slug, None)? {
+            true => Err(ChangeFault::SlugTaken),
+            false => Ok(slug.into_string()),
+        };
+    }
+    if let Some(slug) = slug::of_name(name)
+        && !sql::slug_is_taken(tx, &slug, None)?
+    {
+        return Ok(slug.into_string());
+    }
+    Ok(slug::of_name_and_id(name, id).into_string())
+}
+
+/// The values that are chosen, each once.
+fn values_of(choices: &[ValueChoice]) -> Vec<Id> {
+    let mut values: Vec<Id> = choices.iter().map(|choice| choice.value_id).collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+fn check_category(
+    tx: &Tx<'_>,
+    category: Option<Id>,
+    unknown: &mut Vec<Fault>,
+) -> Result<(), SqlFault> {
+    if let Some(category) = category
+        && categories::sql::read(tx, category)?.is_none()
+    {
+        unknown.push(Fault {
+            pointer: "/category_id".to_owned(),
+            code: "unknown",
+            detail: "is no category".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn check_values(tx: &Tx<'_>, values: &[Id], unknown: &mut Vec<Fault>) -> Result<(), SqlFault> {
+    for value in values {
+        if attributes::sql::attribute_of_value(tx, *value)?.is_none() {
+            unknown.push(Fault {
+                pointer: "/attributes".to_owned(),
+                code: "unknown",
+                detail: format!("{value} is no value of an attribute"),
+            });
+        }
+    }
+    Ok(())
+}

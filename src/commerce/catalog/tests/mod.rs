@@ -1,0 +1,5 @@
+//! The catalogue on a real store.
+
+mod lists;
+mod search;
+mod tree;

@@ -1,0 +1,358 @@
+//! Asking for a signed URL, putting a file there, and reading it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::auth::principal::{Anyone, Seller};
+use crate::context::Context;
+use crate::http::{Body, Created, Exchange, Problem, Query, Request, Written, not_modified};
+use crate::id::Id;
+use crate::json::{Document, Int, Text};
+use crate::limits::{UPLOAD_BYTES_MAX, UPLOAD_PIECE_BYTES, UPLOAD_URL_LIFETIME};
+use crate::shard;
+use crate::store::SqlFault;
+use crate::telemetry::process::unix_ms;
+
+use super::desk::{Claim, Desk};
+use super::rules::{Ticket, is_image, media_type, path_of};
+use super::shapes::{StoredUpload, UploadRequest, UploadUrl};
+use super::spool::{Spool, SpoolFault};
+use super::sql::{self, Upload};
+
+crate::shape! {
+    /// What a signed URL carries.
+    pub struct SignedQuery reads {
+        pub size: Int<1, { UPLOAD_BYTES_MAX as i64 }>,
+        pub kind: Text<3, 120>,
+        pub sha256: Option<Text<64, 64>>,
+        /// Milliseconds of Unix time.
+        pub expires: Int<0, { i64::MAX }>,
+        pub signature: Text<1, 100>,
+    }
+}
+
+/// `POST /v1/deploy/upload-url`.
+pub async fn issue(
+    context: &Context,
+    seller: Seller,
+    body: Body<UploadRequest>,
+    _: &mut Exchange<'_>,
+) -> Result<Created<UploadUrl>, Problem> {
+    let upload = promised(seller.id, body.value)?;
+    let desk = &context.house.uploads;
+    let ticket = ticket_of(&upload);
+    let reply = UploadUrl {
+        url: ticket.url(desk.key()),
+        fields: Document::from_stored(
+            serde_json::json!({ "Content-Type": upload.content_type }).to_string(),
+        ),
+        expires_in: UPLOAD_URL_LIFETIME.as_secs() as i64,
+        location: path_of(upload.id),
+    };
+    let location = reply.location.clone();
+    let command = move |tx: &mut crate::store::Tx<'_>| sql::insert(tx, &upload);
+    let stored: Result<(), SqlFault> = context.house.commerce.write(command).await?;
+    stored.map_err(crate::store::StoreFault::from)?;
+    Ok(Created {
+        location,
+        version: 1,
+        value: reply,
+    })
+}
+
+/// `PUT /v1/uploads/:id`, where the query carries the signed ticket.
+pub async fn store(
+    context: &Context,
+    _: Anyone,
+    query: Query<SignedQuery>,
+    exchange: &mut Exchange<'_>,
+) -> Result<Created<StoredUpload>, Problem> {
+    let desk = context.house.uploads.clone();
+    let ticket = presented(&desk, &exchange.request(), query.0)?;
+    require_as_promised(&exchange.request(), &ticket)?;
+    let claim = desk
+        .claim(ticket.id)
+        .ok_or_else(|| used("is being written"))?;
+    let upload = context
+        .house
+        .commerce
+        .read(|view| sql::read(view, ticket.id))?;
+    let upload = upload.ok_or_else(late)?;
+    if upload.stored_at.is_some() {
+        return Err(used("was used"));
+    }
+    let spool = receive(exchange, desk.spool_of(ticket.id), ticket.size_bytes).await?;
+    let (id, place) = (ticket.id, desk.place_of(ticket.id));
+    let kept = shard::offload(move || spool.keep(&ticket, &place)).await;
+    let sha256 = kept.map_err(busy)?.map_err(refused)?;
+    settle(context, &desk, claim, id, sha256.clone()).await?;
+    let value = shown(Upload {
+        sha256: Some(sha256),
+        ..upload
+    });
+    Ok(Created {
+        location: value.url.clone(),
+        version: 1,
+        value,
+    })
+}
+
+/// `GET /v1/uploads/:id`.
+pub async fn read(
+    context: &Context,
+    _: Anyone,
+    exchange: &mut Exchange<'_>,
+) -> Result<Written<String>, Problem> {
+    let request = exchange.request();
+    let id = request.id("id")?;
+    let upload = context.house.commerce.read(|view| sql::read(view, id))?;
+    let upload = upload.filter(|upload| upload.stored_at.is_some());
+    let upload = upload.ok_or_else(|| Problem::new(404, ""))?;
+    let etag = format!("\"{}\"", upload.sha256.as_deref().unwrap_or_default());
+    if let Some(known) = not_modified(&request, etag.as_bytes()) {
+        let mut reply = exchange.reply();
+        reply.status(304).header("ETag", known);
+        reply.header("Cache-Control", IMMUTABLE).empty();
+        return Ok(Written::by_hand());
+    }
+    send(exchange, context.house.uploads.place_of(id), &upload, &etag).await?;
+    Ok(Written::by_hand())
+}
+
+fn promised(owner_id: Id, asked: UploadRequest) -> Result<Upload, Problem> {
+    let mut problem = Problem::invalid();
+    let content_type = match &asked.content_type {
+        None => Some("application/octet-stream".to_owned()),
+        Some(text) => media_type(text),
+    };
+    if content_type.is_none() {
+        problem = problem.fault("/content_type", "format", "must be a media type");
+    }
+    let sha256 = asked.sha256.map(|text| text.to_ascii_lowercase());
+    let is_hex = |text: &String| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !sha256.as_ref().is_none_or(is_hex) {
+        problem = problem.fault("/sha256", "format", "must be 64 hex digits");
+    }
+    let content_type = content_type
+        .filter(|_| problem.faults.is_empty())
+        .ok_or(problem)?;
+    let issued_at = unix_ms() as i64;
+    Ok(Upload {
+        id: Id::fresh(),
+        owner_id,
+        filename: asked.filename.map(Text::into_string),
+        content_type,
+        size_bytes: asked.size.value(),
+        sha256,
+        issued_at,
+        expires_at: issued_at + UPLOAD_URL_LIFETIME.as_millis() as i64,
+        stored_at: None,
+    })
+}
+
+fn ticket_of(upload: &Upload) -> Ticket {
+    Ticket {
+        id: upload.id,
+        size_bytes: upload.size_bytes.unsigned_abs(),
+        content_type: upload.content_type.clone(),
+        sha256: upload.sha256.clone(),
+        expires_at: upload.expires_at,
+    }
+}
+
+/// The ticket of a request, if this server signed it and its time is not over.
+fn presented(desk: &Desk, request: &Request<'_>, query: SignedQuery) -> Result<Ticket, Problem> {
+    let ticket = Ticket {
+        id: request.id("id")?,
+        size_bytes: query.size.value().unsigned_abs(),
+        content_type: query.kind.into_string(),
+        sha256: query.sha256.map(Text::into_string),
+        expires_at: query.expires.value(),
+    };
+    if !ticket.is_signed(desk.key(), &query.signature) {
+        let problem = Problem::new(403, "The URL is not one that this server signed.");
+        return Err(problem.code("bad_signature"));
+    }
+    if unix_ms() as i64 >= ticket.expires_at {
+        return Err(late());
+    }
+    Ok(ticket)
+}
+
+/// Refuses by the head alone what cannot become what was promised.
+fn require_as_promised(request: &Request<'_>, ticket: &Ticket) -> Result<(), Problem> {
+    let text = |name| {
+        request
+            .header(name)
+            .and_then(|value| str::from_utf8(value).ok())
+    };
+    if text("content-type").and_then(media_type).as_deref() != Some(&*ticket.content_type) {
+        let detail = format!("The URL was signed for {}.", ticket.content_type);
+        return Err(Problem::new(415, detail));
+    }
+    let announced = text("content-length").map(str::parse::<u64>);
+    match announced {
+        Some(Ok(length)) if length != ticket.size_bytes => Err(refused(SpoolFault::Size)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Writes the body to a spool, one piece while the next one arrives.
+async fn receive(
+    exchange: &mut Exchange<'_>,
+    path: PathBuf,
+    size_bytes: u64,
+) -> Result<Spool, Problem> {
+    let begun = shard::offload(move || Spool::begin(path)).await;
+    let mut spool = begun.map_err(busy)?.map_err(system)?;
+    let mut left = size_bytes;
+    let mut piece = Vec::with_capacity(UPLOAD_PIECE_BYTES.min(size_bytes as usize));
+    loop {
+        let arrived = exchange.read().await?;
+        let is_end = arrived.is_none();
+        let arrived = arrived.unwrap_or_default();
+        left = left
+            .checked_sub(arrived.len() as u64)
+            .ok_or_else(|| refused(SpoolFault::Size))?;
+        piece.extend_from_slice(arrived);
+        if piece.len() >= UPLOAD_PIECE_BYTES || (is_end && !piece.is_empty()) {
+            let mut full = std::mem::take(&mut piece);
+            let written = shard::offload(move || {
+                spool.write(&full).map(|()| {
+                    full.clear();
+                    (spool, full)
+                })
+            });
+            (spool, piece) = written.await.map_err(busy)?.map_err(system)?;
+        }
+        if is_end {
+            return Ok(spool);
+        }
+    }
+}
+
+/// Notes that the file is in its place; takes it away again where nobody awaits it any more.
+async fn settle(
+    context: &Context,
+    desk: &Arc<Desk>,
+    claim: Claim,
+    id: Id,
+    sha256: String,
+) -> Result<(), Problem> {
+    let command = move |tx: &mut crate::store::Tx<'_>| sql::mark_stored(tx, id, &sha256);
+    let marked: Result<bool, SqlFault> = context.house.commerce.write(command).await?;
+    if marked.map_err(crate::store::StoreFault::from)? {
+        drop(claim);
+        return Ok(());
+    }
+    let place = desk.place_of(id);
+    let removed = shard::offload(move || std::fs::remove_file(place)).await;
+    removed.map_err(busy)?.map_err(system)?;
+    Err(late())
+}
+
+async fn send(
+    exchange: &mut Exchange<'_>,
+    place: PathBuf,
+    upload: &Upload,
+    etag: &str,
+) -> Result<(), Problem> {
+    let opened = shard::offload(move || File::open(place)).await;
+    let mut file = opened.map_err(busy)?.map_err(system)?;
+    let disposition = disposition_of(upload);
+    let headers = [
+        ("ETag", etag),
+        ("Cache-Control", IMMUTABLE),
+        ("Content-Disposition", &disposition),
+    ];
+    let mut streaming = exchange.stream_with(200, &upload.content_type, &headers);
+    loop {
+        let read = shard::offload(move || {
+            let mut piece = Vec::with_capacity(UPLOAD_PIECE_BYTES);
+            let size = (&mut file)
+                .take(UPLOAD_PIECE_BYTES as u64)
+                .read_to_end(&mut piece);
+            size.map(|_| (file, piece))
+        });
+        let (rest, piece) = read.await.map_err(busy)?.map_err(system)?;
+        if piece.is_empty() {
+            streaming.finish();
+            return Ok(());
+        }
+        streaming.write(&piece).await?;
+        file = rest;
+    }
+}
+
+/// Pictures are shown in place; everything else is a download, so that no page of ours runs what
+/// somebody uploaded.
+fn disposition_of(upload: &Upload) -> String {
+    let place = if is_image(&upload.content_type) {
+        "inline"
+    } else {
+        "attachment"
+    };
+    match &upload.filename {
+        None => place.to_owned(),
+        Some(name) => format!("{place}; filename*=UTF-8''{}", extended_value(name)),
+    }
+}
+
+/// A text as an extended value of a parameter (RFC 8187, section 3.2).
+fn extended_value(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+fn shown(upload: Upload) -> StoredUpload {
+    StoredUpload {
+        id: upload.id,
+        url: path_of(upload.id),
+        size: upload.size_bytes,
+        content_type: upload.content_type,
+        sha256: upload.sha256.unwrap_or_default(),
+        filename: upload.filename,
+    }
+}
+
+fn used(how: &str) -> Problem {
+    Problem::new(409, format!("The URL {how}; each is for one upload.")).code("upload_used")
+}
+
+fn late() -> Problem {
+    Problem::new(410, "The time of the URL is over.").code("upload_expired")
+}
+
+fn refused(fault: SpoolFault) -> Problem {
+    let unlike = |what| {
+        let detail = format!("The file has another {what} than the URL was signed for.");
+        Problem::new(422, detail).code("upload_mismatch").closing()
+    };
+    match fault {
+        SpoolFault::Size => unlike("size"),
+        SpoolFault::Hash => unlike("SHA-256"),
+        SpoolFault::Type => unlike("type"),
+        SpoolFault::System(error) => system(error),
+    }
+}
+
+fn system(error: std::io::Error) -> Problem {
+    tracing::error!(target: "vault", %error, "an upload failed");
+    Problem::new(503, "Files cannot be stored at the moment.").header("Retry-After", "5")
+}
+
+fn busy(fault: shard::OffloadFault) -> Problem {
+    tracing::warn!(target: "vault", %fault, "an upload waits in vain");
+    Problem::new(503, "Too much waits for the disk.").header("Retry-After", "1")
+}
+
+/// What is read never changes: another file has another id.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
