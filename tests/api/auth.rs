@@ -552,6 +552,48 @@ fn keys_are_rotated_while_the_server_runs() {
     me(&world, text(&tokens["access_token"])).expect(200);
 }
 
+/// More at once than are hashed and wait: each is answered, with its tokens or with 503.
+#[test]
+fn a_storm_of_logins_is_answered_and_holds_up_nobody_else() {
+    let world = World::start();
+    world.customer("ada");
+    let address = world.server.api();
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
+    let login = || {
+        let headers = [("Content-Type", "application/json")];
+        let reply = Connection::open(address).request(
+            "POST",
+            "/api/v1/auth/login",
+            &headers,
+            body.as_bytes(),
+        );
+        let reply = reply.unwrap();
+        if reply.status == 503 {
+            assert_eq!(reply.header("retry-after"), Some("1"));
+        }
+        reply.status
+    };
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let storm: Vec<_> = (0..100).map(|_| scope.spawn(login)).collect();
+        let mut connection = Connection::open(address);
+        for _ in 0..50 {
+            let health = connection.request("GET", "/health", &[], b"").unwrap();
+            assert_eq!(health.status, 200);
+        }
+        storm
+            .into_iter()
+            .map(|login| login.join().unwrap())
+            .collect()
+    });
+    assert!(
+        statuses.iter().all(|status| matches!(status, 200 | 503)),
+        "{statuses:?}"
+    );
+    let good = statuses.iter().filter(|status| **status == 200).count();
+    assert!(good >= 64, "those who found room were served: {good}");
+    login();
+}
+
 #[test]
 fn tries_are_counted_by_address_and_by_account() {
     let settings = [("THIRTEEN_RATE_AUTH_PER_15S", "5")];
