@@ -38,9 +38,10 @@ enum Lines {
 }
 
 /// The pages, by name.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("serve.md", include_str!("manual/serve.md")),
     ("config.md", include_str!("manual/config.md")),
+    ("catalog.md", include_str!("manual/catalog.md")),
     ("settings.md", include_str!("manual/settings.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
