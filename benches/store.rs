@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use thirteen::shard::{self, Flag, ShardOptions};
+use thirteen::shard::{self, Flag, Shard, ShardOptions, Shards};
 use thirteen::store::{self, Definition, SqlFault, Store, Tx};
 
 #[path = "support/answer.rs"]
@@ -107,14 +107,50 @@ fn reads(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// As a shard reads: all reads of a turn share a snapshot.
+fn reads_of_turns(criterion: &mut Criterion) {
+    let shelf = Shelf::new("turns");
+    let shards = one_shard();
+    let mut group = criterion.benchmark_group("store");
+    group.throughput(Throughput::Elements(TASKS));
+    group.bench_function("one of 10 000 rows by its key, 64 in a turn", |bencher| {
+        bencher.iter_custom(|turns| {
+            let (done, report) = crossbeam_channel::bounded(1);
+            let store = shelf.store.clone();
+            let reading = async move {
+                let ids: Vec<String> = (0..ROWS).map(id).collect();
+                let (began, mut next, mut sum) = (Instant::now(), 0, 0);
+                for _ in 0..turns {
+                    for _ in 0..TASKS {
+                        next = (next + 7919) % ids.len();
+                        sum += price(&store, &ids[next]).expect("the row is there");
+                    }
+                    shard::yield_now().await;
+                }
+                black_box(sum);
+                done.send(began.elapsed()).expect("the bench waits for it");
+            };
+            shards.bus().post(0, move || shard::spawn(reading));
+            report.recv().expect("the shard turns")
+        });
+    });
+    group.finish();
+    shards.bus().post(0, || over().raise());
+    shards.join().expect("the shard ends well");
+}
+
+fn one_shard() -> Shards {
+    let main = |shard: Rc<Shard>| {
+        store::share_snapshots(&shard);
+        async { over().raised().await }
+    };
+    shard::launch(&ShardOptions::new(1), main, |error| panic!("{error}"))
+        .expect("the machine has io_uring")
+}
+
 fn writes(criterion: &mut Criterion) {
     let shelf = Shelf::new("writes");
-    let shards = shard::launch(
-        &ShardOptions::new(1),
-        |_| async { over().raised().await },
-        |error| panic!("{error}"),
-    );
-    let shards = shards.expect("the machine has io_uring");
+    let shards = one_shard();
     let mut written = ROWS as u64;
     let mut group = criterion.benchmark_group("store");
     for tasks in [1, TASKS] {
@@ -192,5 +228,5 @@ thread_local! {
     static OVER: Rc<Flag> = Rc::default();
 }
 
-criterion_group!(benches, reads, writes);
+criterion_group!(benches, reads, reads_of_turns, writes);
 criterion_main!(benches);

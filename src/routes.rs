@@ -1,16 +1,17 @@
 //! The route tables: every URL of the product.
 
+use crate::commerce::accounts::{addresses, recovery, registration, sign_in, users};
 use crate::commerce::catalog::{attributes, bulk, categories, products, search, variants};
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Write};
+use crate::http::RateClass::{Api, Auth, Write};
 use crate::http::{Route, delete, get, post, put};
-use crate::limits::{BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
-use crate::{openapi, state, telemetry};
+use crate::{auth, openapi, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -39,111 +40,112 @@ pub fn labels() -> Vec<RouteLabel> {
     .collect()
 }
 
+// A row is a line here, however long.
 fn api() -> Vec<Route<Context>> {
-    let mut rows = vec![
+    let commerce = catalogue().into_iter().chain(stock()).chain(deploy());
+    let mut routes = house();
+    routes.extend(identity());
+    routes.extend(commerce.map(|route| route.rate(Api)));
+    routes
+}
+
+#[rustfmt::skip]
+fn house() -> Vec<Route<Context>> {
+    vec![
         get("/health", telemetry::api::health).documented(by_hand::health),
         get("/livez", telemetry::api::live).documented(by_hand::live),
         get("/readyz", telemetry::api::ready).documented(by_hand::ready),
         get("/api/v1/status", telemetry::api::status).documented(by_hand::status),
         get("/api/v1/openapi.json", openapi::api::read),
-        get("/api/v1/inventory", inventory::api::list).rate(Api),
-        get("/api/v1/inventory/low-stock", inventory::api::low_stock).rate(Api),
-        get("/api/v1/inventory/history", inventory::api::history).rate(Api),
-        post("/api/v1/inventory/adjust", inventory::api::adjust)
-            .rate(Api)
-            .body(BODY_BYTES_MAX),
-        put("/api/v1/inventory/:productId", inventory::api::update)
-            .rate(Api)
-            .body(BODY_BYTES_MAX),
         get("/api/config", state::api::read).documented(by_hand::config),
         post("/api/config", state::api::update)
             .rate(Write)
             .body(CONFIG_BODY_BYTES_MAX)
             .documented(by_hand::change_config),
         Route::live("/_ws/config", state::api::FOLLOW),
-    ];
-    rows.extend(catalogue());
-    rows
+    ]
 }
 
+#[rustfmt::skip]
+fn identity() -> Vec<Route<Context>> {
+    const USER: &str = "/api/v1/users/:id";
+    const ADDRESSES: &str = "/api/v1/users/:id/addresses";
+    const ADDRESS: &str = "/api/v1/users/:id/addresses/:addressId";
+    vec![
+        get("/.well-known/jwks.json", auth::api::keys),
+        post("/api/v1/auth/register", registration::api::register).rate(Auth),
+        post("/api/v1/auth/verify-email", registration::api::verify_email).rate(Auth),
+        post("/api/v1/auth/login", sign_in::api::login).rate(Auth),
+        post("/api/v1/auth/logout", sign_in::api::logout).rate(Api),
+        post("/api/v1/auth/refresh-token", sign_in::api::refresh).rate(Auth),
+        get("/api/v1/auth/me", sign_in::api::me).rate(Api),
+        post("/api/v1/auth/forgot-password", recovery::api::forgot).rate(Auth),
+        post("/api/v1/auth/reset-password", recovery::api::reset).rate(Auth),
+        get("/api/v1/users", users::api::list).rate(Api),
+        get(USER, users::api::read).rate(Api),
+        put(USER, users::api::update).rate(Api),
+        delete(USER, users::api::delete).rate(Api),
+        get(ADDRESSES, addresses::api::list).rate(Api),
+        post(ADDRESSES, addresses::api::create).rate(Api),
+        put(ADDRESS, addresses::api::update).rate(Api),
+        delete(ADDRESS, addresses::api::delete).rate(Api),
+    ]
+}
+
+#[rustfmt::skip]
+fn stock() -> Vec<Route<Context>> {
+    vec![
+        get("/api/v1/inventory", inventory::api::list),
+        get("/api/v1/inventory/low-stock", inventory::api::low_stock),
+        get("/api/v1/inventory/history", inventory::api::history),
+        post("/api/v1/inventory/adjust", inventory::api::adjust),
+        put("/api/v1/inventory/:productId", inventory::api::update),
+    ]
+}
+
+#[rustfmt::skip]
 fn catalogue() -> Vec<Route<Context>> {
-    let product_lists = [
+    vec![
         get("/api/v1/products", products::api::list),
-        get("/api/v1/products/search", search::api::find),
-        get(
-            "/api/v1/products/category/:id",
-            products::api::list_of_category,
-        ),
-        get(
-            "/api/v1/categories/:id/products",
-            products::api::list_in_category,
-        ),
-    ];
-    let products = [
         post("/api/v1/products", products::api::create),
+        get("/api/v1/products/search", search::api::find),
+        get("/api/v1/products/category/:id", products::api::list_of_category),
         post("/api/v1/products/bulk", bulk::api::run).body(BULK_BODY_BYTES_MAX),
         get("/api/v1/products/:id", products::api::read),
         put("/api/v1/products/:id", products::api::update),
         delete("/api/v1/products/:id", products::api::delete),
         get("/api/v1/products/:id/variants", variants::api::list),
         post("/api/v1/products/:id/variants", variants::api::create),
-        get(
-            "/api/v1/products/:id/variants/:variant_id",
-            variants::api::read,
-        ),
-        put(
-            "/api/v1/products/:id/variants/:variant_id",
-            variants::api::update,
-        ),
-        delete(
-            "/api/v1/products/:id/variants/:variant_id",
-            variants::api::delete,
-        ),
-    ];
-    let categories = [
+        get("/api/v1/products/:id/variants/:variantId", variants::api::read),
+        put("/api/v1/products/:id/variants/:variantId", variants::api::update),
+        delete("/api/v1/products/:id/variants/:variantId", variants::api::delete),
         get("/api/v1/categories", categories::api::list),
         post("/api/v1/categories", categories::api::create),
         get("/api/v1/categories/:id", categories::api::read),
         put("/api/v1/categories/:id", categories::api::update),
         delete("/api/v1/categories/:id", categories::api::delete),
-    ];
-    let attributes = [
+        get("/api/v1/categories/:id/products", products::api::list_in_category),
         get("/api/v1/attributes", attributes::api::list),
         post("/api/v1/attributes", attributes::api::create),
         get("/api/v1/attributes/:id", attributes::api::read),
         put("/api/v1/attributes/:id", attributes::api::update),
         delete("/api/v1/attributes/:id", attributes::api::delete),
-        get(
-            "/api/v1/attributes/:id/values",
-            attributes::api::list_values,
-        ),
-        post(
-            "/api/v1/attributes/:id/values",
-            attributes::api::create_value,
-        ),
-        put(
-            "/api/v1/attributes/:id/values",
-            attributes::api::replace_values,
-        ),
-        put(
-            "/api/v1/attributes/:id/values/:value_id",
-            attributes::api::update_value,
-        ),
-        delete(
-            "/api/v1/attributes/:id/values/:value_id",
-            attributes::api::delete_value,
-        ),
-    ];
-    let uploads = [
+        get("/api/v1/attributes/:id/values", attributes::api::list_values),
+        post("/api/v1/attributes/:id/values", attributes::api::create_value),
+        put("/api/v1/attributes/:id/values", attributes::api::replace_values),
+        put("/api/v1/attributes/:id/values/:valueId", attributes::api::update_value),
+        delete("/api/v1/attributes/:id/values/:valueId", attributes::api::delete_value),
+    ]
+}
+
+#[rustfmt::skip]
+fn deploy() -> Vec<Route<Context>> {
+    vec![
         post("/v1/deploy/upload-url", uploads::api::issue),
         put("/v1/uploads/:id", uploads::api::store).body(UPLOAD_BYTES_MAX),
         get("/v1/uploads/:id", uploads::api::read),
-    ];
-    let rows = product_lists.into_iter().chain(products).chain(categories);
-    let rows = rows.chain(attributes).chain(uploads);
-    rows.map(|row| row.rate(Api)).collect()
+    ]
 }
-
 fn ops() -> Vec<Route<Context>> {
     vec![
         get("/health", telemetry::api::health),

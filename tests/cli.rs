@@ -352,6 +352,7 @@ fn doctor_lists_every_check_and_finds_a_taken_port() {
             "api door",
             "ops door",
             "registry door",
+            "store",
         ]
     );
     let missing = findings

@@ -103,7 +103,7 @@ fn check_data(server: &Server, kill: u64) {
     let report = support::server::run(&["doctor", "--data", folder.to_str().unwrap()], &[]);
     let text = String::from_utf8_lossy(&report.stdout).into_owned();
     assert!(report.status.success(), "kill {kill}: {text}");
-    for line in ["store commerce", "audit chain"] {
+    for line in ["commerce.db is whole", "audit log"] {
         assert!(text.contains(line), "kill {kill}: no {line:?} in {text}");
     }
 }

@@ -8,14 +8,16 @@ from .servers import ROOT, Fault, program
 WRK = ROOT / "perf/wrk"
 
 
-def wrk(setup, server, connections, depth=1):
-    """A closed loop on keep-alive connections, `depth` requests at a time on each."""
-    script = [WRK / "report.lua"] if depth == 1 else [WRK / "pipeline.lua"]
-    arguments = [] if depth == 1 else ["--", depth]
+def wrk(setup, server, connections, depth=1, script=None):
+    """A closed loop on keep-alive connections, `depth` requests at a time on each, or those that
+    a script of perf/wrk makes, which follows by name with its arguments."""
+    if script is None:
+        script = ("report.lua",) if depth == 1 else ("pipeline.lua", depth)
+    name, *arguments = script
     # wrk wants whole seconds, and as many threads as there is a core for.
     command = [
         program("wrk"), "-t1", f"-c{connections}", f"-d{setup.seconds}s", "--timeout", "10s",
-        "-s", *script, f"http://{server.address}/health", *arguments,
+        "-s", WRK / name, f"http://{server.address}/health", "--", *arguments,
     ]
     cpu_before = server.cpu_seconds()
     result = run(setup, command)
@@ -30,11 +32,11 @@ def wrk(setup, server, connections, depth=1):
     return result
 
 
-def open_loop(setup, server, connections, rate):
+def open_loop(setup, server, connections, rate, path="/health", expect=None):
     """Requests at a fixed rate, timed from when each was due."""
-    expect = "healthy" if server.name == "thirteen" else "x" * 16
+    expect = expect or ("healthy" if server.name == "thirteen" else "x" * 16)
     command = [
-        setup.examples / "open_loop", server.address, "/health", "--rate", rate,
+        setup.examples / "open_loop", server.address, path, "--rate", rate,
         "--connections", connections, "--seconds", setup.seconds, "--expect", expect,
     ]
     cpu_before = server.cpu_seconds()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from . import loads
+from . import loads, shop
 from .servers import BareRing, Bun, BunPublish, Nginx, QuietThirteen, Thirteen
 
 
@@ -104,6 +104,68 @@ def socket_frames(name, about, frame, goals, notes):
     )
 
 
+SAME_ROWS = "Bun reads a copy of the same database, without authentication or validation"
+
+
+def shop_reads(name, about, file, ring, goals):
+    return Row(
+        name=name,
+        about=about,
+        servers=(shop.Shop, ring, shop.BunShop, shop.UncachedShop),
+        run=shop.reads(file),
+        columns=(CPU, RATE, P50, P99),
+        goals=goals,
+        notes=(SAME_ROWS, "uncached is Thirteen with cache.reply_bytes = 0"),
+    )
+
+
+SHOP_ROWS = (
+    shop_reads(
+        "product",
+        "GET one product of 10 000, at random, 64 connections",
+        "products",
+        shop.ProductRing,
+        (Goal(CPU, "bare_ring", at_most=1.4), Goal(CPU, "bun", at_most=0.55)),
+    ),
+    shop_reads(
+        "products",
+        "GET the newest 20 products, 64 connections",
+        "list",
+        shop.ListRing,
+        (Goal(CPU, "bare_ring", at_most=1.7), Goal(CPU, "bun", at_most=0.3)),
+    ),
+    Row(
+        name="search",
+        about="GET a search among 100 000 products, 64 connections",
+        servers=(shop.LargeShop, shop.UncachedLargeShop),
+        run=shop.reads("searches"),
+        columns=(CPU, RATE, P50, P99),
+    ),
+    Row(
+        name="durable-writes",
+        about="POST an adjustment of stock, on disk before the reply, 64 connections",
+        servers=(shop.Shop, shop.BunShop),
+        run=shop.adjustments,
+        columns=(CPU, RATE, P50, P99),
+        goals=(Goal(RATE, "bun", at_least=5),),
+        notes=(SAME_ROWS, "both with WAL and synchronous=FULL; Thirteen also audits each"),
+    ),
+    Row(
+        name="reads-quiet",
+        about=f"GET one product, open loop of {shop.READ_RATE}/s, nobody signs in",
+        servers=(shop.Shop,),
+        run=shop.quiet_reads,
+        columns=(CPU, P50, P99, P99_9),
+    ),
+    Row(
+        name="reads-beside-logins",
+        about=f"the same while {shop.LOGINS_AT_ONCE} clients sign in, one after another",
+        servers=(shop.Shop,),
+        run=shop.reads_beside_logins,
+        columns=(P50, P99, P99_9, Column("logins_per_second", "logins/s", 1)),
+    ),
+)
+
 ROWS = (
     keep_alive(64),
     keep_alive(512),
@@ -168,4 +230,5 @@ ROWS = (
         (),
         (QUIET, "Thirteen's updates are on disk before they are acknowledged; Bun keeps nothing"),
     ),
+    *SHOP_ROWS,
 )

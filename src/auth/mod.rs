@@ -6,8 +6,9 @@
 //!   and a cookie against forged requests (`cookies`, `csrf`);
 //! - `rate` counts hits of a peer or a subject across every shard, `budget` holds the settings'
 //!   limits;
-//! - `watch` follows the key files while the server runs.
+//! - `watch` follows the key files while the server runs, `api` shows their public halves.
 
+pub mod api;
 pub mod budget;
 pub mod cookies;
 pub mod csrf;

@@ -66,16 +66,14 @@ pub struct Seller {
 #[derive(Clone, Copy, Debug)]
 pub struct Maybe<P>(pub Option<P>);
 
-impl User {
-    /// Whether this is staff or the user of this id. For anyone else what belongs to that user
-    /// is not there: 404.
-    pub fn require_self_or_admin(&self, owner: Id) -> Result<(), Problem> {
-        if self.id == owner || self.role == Role::Admin {
-            Ok(())
-        } else {
-            Err(Problem::new(404, ""))
-        }
-    }
+/// The user whom the path names by `:id`, or staff: who may have what belongs to that user. For
+/// anyone else it is not there.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    /// Whose it is.
+    pub of: Id,
+    /// Who calls.
+    pub by: User,
 }
 
 impl Guard<Context> for Anyone {
@@ -110,6 +108,21 @@ impl Guard<Context> for Maybe<User> {
                 Ok(Maybe(None))
             }
             outcome => outcome.map(Some).map(Maybe),
+        }
+    }
+}
+
+impl Guard<Context> for Owner {
+    const ACCESS: Access = Access::User;
+
+    fn admit(context: &Context, request: &Request<'_>) -> Result<Owner, Problem> {
+        let by = User::admit(context, request)?;
+        let not_found = || Problem::new(404, "There is no such user.");
+        let of = request.parameter("id")?.parse().map_err(|_| not_found())?;
+        match by.role {
+            Role::Admin => Ok(Owner { of, by }),
+            Role::Customer | Role::Vendor if by.id == of => Ok(Owner { of, by }),
+            Role::Customer | Role::Vendor => Err(not_found()),
         }
     }
 }

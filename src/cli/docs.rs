@@ -43,6 +43,7 @@ const PAGES: [(&str, &str); 7] = [
     ("config.md", include_str!("manual/config.md")),
     ("catalog.md", include_str!("manual/catalog.md")),
     ("settings.md", include_str!("manual/settings.md")),
+    ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
     ("operations.md", include_str!("manual/operations.md")),

@@ -1,5 +1,6 @@
-//! `thirteen doctor`: the start-up check, told in full.
+//! `thirteen doctor`: the start-up check, told in full, and whether the audit log is whole.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -7,7 +8,11 @@ use serde_json::{Value, json};
 use super::failure::Outcome;
 use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
+use crate::backup::STORES;
+use crate::commerce::audit::{self, Chain};
+use crate::commerce::schema;
 use crate::startup::{EXIT_ENVIRONMENT, Finding, Verdict, startup_check};
+use crate::store::{Definition, check, inspect};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,7 +21,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
-    let findings = startup_check(&flags.settings()?);
+    let settings = flags.settings()?;
+    let mut findings = startup_check(&settings);
+    findings.extend(STORES.iter().map(|store| whole(store, &settings.data)));
+    findings.extend(audit_log(&settings.data));
     match args.json.format() {
         Format::Text => print(&text(&findings))?,
         Format::Json => print_json(&findings.iter().map(object).collect::<Vec<Value>>())?,
@@ -29,6 +37,68 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// How the chain of the audit log is; nothing where there is no log.
+fn audit_log(data: &Path) -> Option<Finding> {
+    let finding = |verdict, detail, remedy: &str| Finding {
+        check: "audit log",
+        verdict,
+        detail,
+        remedy: remedy.to_owned(),
+    };
+    Some(match inspect(&schema::DEFINITION, data, audit::verify) {
+        Ok(None) => return None,
+        Ok(Some(Chain::Whole { rows, head })) => {
+            let head: String = head[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            finding(
+                Verdict::Good,
+                format!("{rows} rows, the last is {head}"),
+                "",
+            )
+        }
+        Ok(Some(Chain::Broken { sequence })) => finding(
+            Verdict::Missing,
+            format!("row {sequence} does not follow from the one before it"),
+            "somebody has changed the log: keep the file, and compare it with a backup",
+        ),
+        Err(fault) => finding(
+            Verdict::Missing,
+            fault.to_string(),
+            "look at the disk and at the file's owner",
+        ),
+    })
+}
+
+/// Whether a store is free of damage; it is read as it is, also while the server runs.
+fn whole(store: &Definition, folder: &Path) -> Finding {
+    let file = store.path(folder).display().to_string();
+    if !store.path(folder).exists() {
+        return Finding {
+            check: "store",
+            verdict: Verdict::Good,
+            detail: format!("{file} (made at start)"),
+            remedy: String::new(),
+        };
+    }
+    let damage = match check(store, folder) {
+        Ok(findings) => findings.join("; "),
+        Err(fault) => fault.to_string(),
+    };
+    if damage.is_empty() {
+        return Finding {
+            check: "store",
+            verdict: Verdict::Good,
+            detail: format!("{file} is whole"),
+            remedy: String::new(),
+        };
+    }
+    Finding {
+        check: "store",
+        verdict: Verdict::Missing,
+        detail: format!("{file}: {damage}"),
+        remedy: "stop the server and put a backup back: thirteen restore FILE".to_owned(),
+    }
 }
 
 fn text(findings: &[Finding]) -> String {

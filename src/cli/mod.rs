@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod admin;
 mod backup;
 mod benchmark;
 mod client;
@@ -9,6 +10,7 @@ mod doctor;
 mod env;
 mod failure;
 mod flags;
+mod keys;
 mod metrics;
 mod output;
 mod serve;
@@ -55,6 +57,10 @@ enum Command {
     Backup(backup::TakeArgs),
     /// Put such a file back into the data folder of a server that does not run
     Restore(backup::RestoreArgs),
+    /// Make an administrator
+    Admin(admin::Args),
+    /// Rotate the keys that tokens are signed with
+    Keys(keys::Args),
     /// Search the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
@@ -76,6 +82,8 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(args, flags),
         Command::Backup(args) => backup::run(args, flags),
         Command::Restore(args) => backup::restore(args, flags),
+        Command::Admin(args) => admin::run(args, flags),
+        Command::Keys(args) => keys::run(args, flags),
         Command::Docs(args) => docs::run(args),
         Command::Benchmark(args) => benchmark::run(args),
     };

@@ -203,3 +203,94 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("audit::APPEND", APPEND),
     ("audit::WALK", WALK),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::commerce::accounts::scene::Scene;
+
+    fn tell(scene: &Scene, count: usize) {
+        for number in 0..count {
+            scene.write(move |tx| {
+                let entry = Entry {
+                    actor: Actor::Staff(Id::of(7, [7; 10])),
+                    action: "thing.changed",
+                    subject: ("thing", "a"),
+                    detail: json!({ "number": number }),
+                };
+                append(tx, &entry)
+            });
+        }
+    }
+
+    fn chain(scene: &Scene) -> Chain {
+        scene.read(verify)
+    }
+
+    #[test]
+    fn a_chain_is_whole_until_somebody_changes_it() {
+        let scene = Scene::new();
+        assert_eq!(
+            chain(&scene),
+            Chain::Whole {
+                rows: 0,
+                head: [0; 32]
+            }
+        );
+        tell(&scene, 5);
+        let Chain::Whole { rows: 5, head } = chain(&scene) else {
+            panic!("{:?}", chain(&scene));
+        };
+        assert_ne!(head, [0; 32]);
+        let harmful: [(&'static str, i64); 7] = [
+            ("UPDATE audit_logs SET detail = '{}' WHERE sequence = 3", 3),
+            ("UPDATE audit_logs SET at = at + 1 WHERE sequence = 1", 1),
+            (
+                "UPDATE audit_logs SET actor_id = NULL WHERE sequence = 5",
+                5,
+            ),
+            (
+                "UPDATE audit_logs SET action = 'thing', subject_kind = '.changedthing' \
+              WHERE sequence = 2",
+                2,
+            ),
+            ("DELETE FROM audit_logs WHERE sequence = 2", 3),
+            (
+                "UPDATE audit_logs SET hash = zeroblob(32) WHERE sequence = 4",
+                4,
+            ),
+            (
+                "INSERT INTO audit_logs SELECT 6, at, actor_kind, actor_id, action, subject_kind, \
+              subject_id, detail, previous, hash FROM audit_logs WHERE sequence = 5",
+                6,
+            ),
+        ];
+        for (sql, sequence) in harmful {
+            let scene = Scene::new();
+            tell(&scene, 5);
+            scene.write(move |tx| tx.run(sql, &[]));
+            assert_eq!(chain(&scene), Chain::Broken { sequence }, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_fails_tells_nothing() {
+        let scene = Scene::new();
+        tell(&scene, 1);
+        let before = chain(&scene);
+        let outcome = scene.try_write(|tx| {
+            let entry = Entry {
+                actor: Actor::System,
+                action: "thing.changed",
+                subject: ("thing", "b"),
+                detail: json!({}),
+            };
+            append(tx, &entry)?;
+            Err::<(), _>(SqlFault::Other("changed my mind".to_owned()))
+        });
+        assert!(outcome.is_err());
+        assert_eq!(chain(&scene), before);
+    }
+}

@@ -5,8 +5,11 @@
 //! - `audit`: who did what to what; `currency`: ISO 4217;
 //! - `demo`: a shop to try; `schema`: the tables and the list of all statements.
 
+pub mod accounts;
 pub mod audit;
 pub mod catalog;
 pub mod currency;
+pub mod demo;
+pub mod idempotency;
 pub mod inventory;
 pub mod schema;

@@ -19,6 +19,11 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::auth::sessions::STATEMENTS,
     crate::mail::outbox::STATEMENTS,
     super::audit::STATEMENTS,
+    super::idempotency::STATEMENTS,
+    super::accounts::addresses::sql::STATEMENTS,
+    super::accounts::links::sql::STATEMENTS,
+    super::accounts::sign_in::sql::STATEMENTS,
+    super::accounts::users::sql::STATEMENTS,
     catalog::attributes::sql::STATEMENTS,
     catalog::categories::sql::STATEMENTS,
     catalog::products::listing::STATEMENTS,
@@ -59,6 +64,11 @@ mod tests {
             "audit::WALK",
             "audit_logs",
             "the whole chain is what is checked",
+        ),
+        (
+            "users::COUNT",
+            "users USING INDEX users_live",
+            "only where staff asks for the total",
         ),
         (
             "inventory::COUNT",

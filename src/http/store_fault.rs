@@ -17,3 +17,27 @@ impl From<StoreFault> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_says_when_to_come_again_and_what_does_not_is_ours() {
+        for (fault, status, code) in [
+            (StoreFault::Unavailable, 503, "store_unavailable"),
+            (StoreFault::Full, 503, "store_full"),
+        ] {
+            let problem = Problem::from(fault);
+            assert_eq!((problem.status, problem.code), (status, code));
+            assert_eq!(problem.headers, [("Retry-After", "1".to_owned())]);
+        }
+        for fault in [
+            StoreFault::Failed("no such table".into()),
+            StoreFault::Panicked,
+        ] {
+            let problem = Problem::from(fault);
+            assert_eq!((problem.status, problem.headers.len()), (500, 0));
+        }
+    }
+}

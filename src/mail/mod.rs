@@ -9,5 +9,5 @@ pub mod outbox;
 pub mod sender;
 mod transport;
 
-pub use outbox::{Letter, queue};
+pub use outbox::{Letter, queue, queue_nothing};
 pub use transport::{Delivery, DeliveryFault, deliver};

@@ -1,6 +1,6 @@
 //! From settings to shards that serve.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use crate::auth::budget::Budget;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
 use crate::backup;
+use crate::commerce::accounts::users;
 use crate::commerce::schema;
 use crate::context::House;
 use crate::doors::Doors;
@@ -104,7 +105,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    announce(&settings, doors).map_err(failed(
+    announce(&settings, doors, &commerce).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
     ))?;
@@ -286,13 +287,23 @@ fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
 }
 
 /// Prints a line for each door and then `ready`, and leaves the doors where clients find them.
-fn announce(settings: &Settings, doors: [SocketAddr; DOORS.len()]) -> io::Result<()> {
+fn announce(
+    settings: &Settings,
+    doors: [SocketAddr; DOORS.len()],
+    commerce: &Store,
+) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
     let mut out = io::stdout().lock();
     for (name, address) in DOORS.iter().zip(doors) {
         writeln!(out, "{name:<9} http://{address}")?;
     }
     writeln!(out, "ready")?;
+    // A store that cannot tell is told of elsewhere.
+    if out.is_terminal() && matches!(commerce.read(users::sql::has_admin), Ok(false)) {
+        let data = settings.data.display();
+        writeln!(out, "\nThere is no administrator yet. In another terminal:")?;
+        writeln!(out, "thirteen admin create you@example.com --data {data}")?;
+    }
     out.flush()?;
     signals::notify_ready()
 }

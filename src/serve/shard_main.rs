@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use crate::auth::{self, keys::Keys};
+use crate::commerce::accounts;
 use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
@@ -19,6 +20,7 @@ use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
 use crate::shard::{self, Bus, Shard};
 use crate::state;
+use crate::store;
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{Clock, Local};
 use crate::vault::uploads::sweep;
@@ -80,6 +82,7 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
     if shard.index == CHORES_SHARD {
         shard::spawn(auth::watch::run(here.context.clone()));
         shard::spawn(mail::sender::run(here.context.clone()));
+        shard::spawn(accounts::sweep::run(here.context.clone()));
         shard::spawn(sweeper::run(here.context.clone()));
         let house = &here.context.house;
         shard::spawn(sweep::run(house.commerce.clone(), house.uploads.clone()));
@@ -134,6 +137,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot, mut ids: IdSource) -> Rc<Here> {
     context::enter(context.clone());
     let turns = context.clone();
     shard.observe_turns(move |nanoseconds| turns.telemetry.record_turn(nanoseconds));
+    store::share_snapshots(shard);
     let doors = tables.into_iter().map(Router::new).collect();
     let server = Server::new(
         context.clone(),

@@ -452,6 +452,19 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "stock.reservation_ttl_s",
+        doc: "How long stock is reserved for a buyer who has not paid.",
+        default: "900",
+        change: Change::Live,
+        slot: &Span {
+            field: |settings| &mut settings.stock.reservation_ttl,
+            unit: Unit::Seconds,
+            min: 1,
+            max: 86_400,
+        },
+        spellings: &[],
+    },
+    Key {
         name: "proxy.timeout_ms",
         doc: "Time for an upstream to connect.",
         default: "30000",

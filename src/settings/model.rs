@@ -46,6 +46,8 @@ pub struct Settings {
     pub rate: Rate,
     /// The mail that the shop sends.
     pub mail: Mail,
+    /// Stock.
+    pub stock: Stock,
     /// Upstream registries.
     pub proxy: Proxy,
     /// Products to fill an empty shop with.
@@ -137,6 +139,13 @@ pub struct Rate {
     pub auth_per_15s: u32,
     /// Requests to the commerce API per minute and peer address; 0 where none is counted.
     pub api_per_minute: u32,
+}
+
+/// Stock.
+#[derive(Debug, Clone, Default)]
+pub struct Stock {
+    /// How long a reservation holds its stock before the sweeper releases it.
+    pub reservation_ttl: Duration,
 }
 
 /// The mail that the shop sends.
@@ -236,6 +245,7 @@ impl Settings {
             http: Http::default(),
             rate: Rate::default(),
             mail: Mail::default(),
+            stock: Stock::default(),
             proxy: Proxy::default(),
             demo: 0,
             log: Log::default(),

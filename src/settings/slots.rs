@@ -57,6 +57,7 @@ pub(super) struct Span {
 /// The unit in which a [`Span`] is written; the key's name ends with it.
 #[derive(Clone, Copy)]
 pub(super) enum Unit {
+    Seconds,
     Milliseconds,
     Microseconds,
 }
@@ -129,6 +130,7 @@ impl Slot for Span {
     fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
         let count = bounded(raw, self.min, self.max)?;
         *(self.field)(settings) = match self.unit {
+            Unit::Seconds => Duration::from_secs(count),
             Unit::Milliseconds => Duration::from_millis(count),
             Unit::Microseconds => Duration::from_micros(count),
         };
@@ -137,6 +139,7 @@ impl Slot for Span {
 
     fn accepts(&self) -> String {
         let unit = match self.unit {
+            Unit::Seconds => "seconds",
             Unit::Milliseconds => "milliseconds",
             Unit::Microseconds => "microseconds",
         };

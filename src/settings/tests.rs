@@ -223,6 +223,7 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "mail.smtp_url" => ("smtps://user@mail.example", Some("mail.example")),
         "mail.smtp_password_file" => ("/run/credentials/smtp", Some("a\0b")),
         "mail.from" => ("Ours <a@b.example>", Some("nobody")),
+        "stock.reservation_ttl_s" => ("1800", Some("0")),
         "mail.link_base" => ("https://shop.example", Some("shop.example")),
         "cache.reply_bytes" => ("0", Some("64 MiB")),
         _ => ("5000", Some("99999999")),

@@ -41,6 +41,9 @@ pub(super) async fn drive(shard: Rc<Shard>, spin: Duration) -> io::Result<()> {
         work_began = worked.then(|| ring.now());
         let polls = shard.tasks.polls();
         yield_now().await;
+        if let Some(end) = shard.between_turns.get() {
+            end();
+        }
         if worked || shard.tasks.polls() != polls {
             idle_since = None;
         }

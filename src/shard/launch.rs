@@ -179,6 +179,7 @@ where
         tasks: Rc::new(Tasks::default()),
         ending: Cell::new(None),
         on_turn: OnceCell::new(),
+        between_turns: OnceCell::new(),
     });
     let _entered = enter(shard.clone());
     let (future, told) = (main(shard.clone()), EndOnDrop(shard.clone()));

@@ -24,6 +24,7 @@ pub struct Shard {
     /// How the main task ended, which ends the shard.
     pub(super) ending: Cell<Option<Ending>>,
     pub(super) on_turn: OnceCell<Box<dyn Fn(u64)>>,
+    pub(super) between_turns: OnceCell<Box<dyn Fn()>>,
 }
 
 /// How a shard's main task ended.
@@ -39,6 +40,13 @@ impl Shard {
     pub fn observe_turns(&self, observer: impl Fn(u64) + 'static) {
         let set = self.on_turn.set(Box::new(observer));
         assert!(set.is_ok(), "a shard's turns have one observer");
+    }
+
+    /// Calls `end` after each turn's tasks have run, and so before the shard looks at its network
+    /// again or sleeps: for what may be kept for the length of a turn and no longer.
+    pub fn between_turns(&self, end: impl Fn() + 'static) {
+        let set = self.between_turns.set(Box::new(end));
+        assert!(set.is_ok(), "what is kept for a turn has one end");
     }
 
     /// Jobs that wait for a thread of the offload pool.

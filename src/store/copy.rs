@@ -10,8 +10,9 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::limits::{STORE_COPY_PAGES, STORE_FAULTS_TOLD_MAX};
 
-use super::fault::OpenFault;
+use super::fault::{OpenFault, SqlFault};
 use super::open::{Definition, Role, connect, recognise};
+use super::view::View;
 
 /// Why a store could not be copied or checked; the copy's place is as it was.
 #[derive(Debug)]
@@ -104,6 +105,36 @@ pub fn check(definition: &Definition, folder: &Path) -> Result<Vec<String>, Copy
         Err(other) => return Err(fault(other.to_string())),
     }
     damage(&connection).map_err(|error| fault(error.to_string()))
+}
+
+/// Reads a store that another process may have open, without changing it. Finds nothing where
+/// there is no store, or one of another schema.
+///
+/// # Errors
+/// What keeps it from being read.
+pub fn inspect<T>(
+    definition: &Definition,
+    folder: &Path,
+    read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>,
+) -> Result<Option<T>, CopyFault> {
+    let path = definition.path(folder);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let fault = |cause: String| CopyFault {
+        path: path.clone(),
+        cause,
+    };
+    let connection = connect(&path, Role::Reader).map_err(|error| fault(error.to_string()))?;
+    let schema: Result<usize, _> = connection.pragma_query_value(None, "user_version", |row| {
+        let version: i64 = row.get(0)?;
+        Ok(version.max(0) as usize)
+    });
+    if schema.map_err(|error| fault(error.to_string()))? != definition.migrations.len() {
+        return Ok(None);
+    }
+    let found = read(&View::new(&connection)).map_err(|error| fault(error.to_string()))?;
+    Ok(Some(found))
 }
 
 fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {

@@ -88,7 +88,7 @@ impl Store {
         &self,
         read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>,
     ) -> Result<T, StoreFault> {
-        reader::of_this_thread(self.number, &self.path)?.read(read)
+        reader::of_this_thread(self.number, &self.path)?.read(&self.shared.commits, read)
     }
 
     /// Reads on a thread of the heavy lane; for what takes longer than a shard may stand still.

@@ -67,21 +67,34 @@ impl Heavy {
 pub(super) struct Desk {
     path: PathBuf,
     reader: Option<Reader>,
+    patience: Duration,
     began: Instant,
     /// Microseconds after `began`.
     deadline: Arc<AtomicU64>,
 }
 
 impl Desk {
+    /// No connection is open until the first read.
+    pub(super) fn new(path: PathBuf, patience: Duration) -> Desk {
+        Desk {
+            path,
+            reader: None,
+            patience,
+            began: Instant::now(),
+            deadline: Arc::default(),
+        }
+    }
+
     /// Runs `read` on one snapshot, for as long as a heavy read may take.
     pub(super) fn read<T>(
         &mut self,
         read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>,
     ) -> Result<T, StoreFault> {
-        let until = self.began.elapsed() + STORE_HEAVY_PATIENCE;
+        let until = self.began.elapsed() + self.patience;
         self.deadline
             .store(until.as_micros() as u64, Ordering::Relaxed);
-        self.reader()?.read(read)
+        // No turns here, so no snapshot is kept, whatever its number.
+        self.reader()?.read(&AtomicU64::new(0), read)
     }
 
     fn reader(&mut self) -> Result<&Reader, StoreFault> {
@@ -103,12 +116,7 @@ impl Desk {
 }
 
 fn labour(work: &Receiver<Work>, path: PathBuf) {
-    let mut desk = Desk {
-        path,
-        reader: None,
-        began: Instant::now(),
-        deadline: Arc::default(),
-    };
+    let mut desk = Desk::new(path, STORE_HEAVY_PATIENCE);
     while let Ok(Work::Read(read)) = work.recv() {
         read(&mut desk);
     }

@@ -22,10 +22,11 @@ mod tests;
 #[cfg(test)]
 pub(crate) use tests::Folder;
 
-pub use copy::{CopyFault, check, copy};
+pub use copy::{CopyFault, check, copy, inspect};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;
+pub use reader::share_snapshots;
 pub use topic::Topic;
 pub use tx::Tx;
 pub use value::{FromValue, ToValue, Value};

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ use super::view::View;
 pub(super) struct Shared {
     pub(super) queues: Queues,
     pub(super) generations: Generations,
+    /// Counted after each commit, before generations move and answers go.
+    pub(super) commits: AtomicU64,
     record: Mutex<StoreRecord>,
     /// The last commit, or the last probe, failed.
     commits_fail: AtomicBool,
@@ -39,6 +41,7 @@ impl Shared {
         Shared {
             queues: Queues::new(shards),
             generations: Generations::new(),
+            commits: AtomicU64::new(0),
             record: Mutex::default(),
             commits_fail: AtomicBool::new(false),
             checkpoints_fail: AtomicBool::new(false),
@@ -148,6 +151,7 @@ impl Writer {
             Ok(()) => {
                 let is_durable = connection.total_changes() > changes_before;
                 self.connection = Some(connection);
+                self.shared.commits.fetch_add(1, Ordering::Release);
                 self.committed(&batch, began.elapsed(), is_durable);
                 for topic in &batch.touched {
                     self.shared.generations.advance(*topic);
@@ -326,6 +330,7 @@ impl Writer {
             }
             Err(fault) => {
                 self.checkpoint_failed = Some(Instant::now());
+
                 self.shared.checkpoints_fail.store(true, Ordering::Relaxed);
                 self.shared.record().failures += 1;
                 tracing::error!(

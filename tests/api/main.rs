@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auth;
 mod coverage;
 mod document;
+mod inventory;
+mod users;
 mod world;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each resource's tests use their own part of it")]
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
@@ -46,6 +47,11 @@ impl World {
         Caller::of(&self.server, String::new(), None)
     }
 
+    /// Somebody who has an account, in a session of its own.
+    pub(crate) fn signed_in(&self, email: &str) -> Caller {
+        sign_in(&self.server, email)
+    }
+
     /// A customer with an address of their own at example.com.
     pub(crate) fn customer(&self, name: &str) -> Caller {
         let email = format!("{name}@example.com");
@@ -73,6 +79,15 @@ impl Caller {
             connection: RefCell::new(Connection::open(server.api())),
             id,
             token,
+        }
+    }
+
+    /// The same at another door.
+    pub(crate) fn at(&self, address: SocketAddr) -> Caller {
+        Caller {
+            connection: RefCell::new(Connection::open(address)),
+            id: self.id.clone(),
+            token: self.token.clone(),
         }
     }
 

@@ -78,7 +78,8 @@ pub fn fill(store: &Store, count: u64) -> Result<Filled, FillFault> {
     while next < count {
         let end = count.min(next + PRODUCTS_PER_COMMAND);
         let batch: Vec<Made> = (next..end).map(|number| frame.product(number)).collect();
-        let written = store.write_blocking(move |tx| batch.iter().try_for_each(|made| add(tx, made)));
+        let written =
+            store.write_blocking(move |tx| batch.iter().try_for_each(|made| add(tx, made)));
         written?.map_err(StoreFault::from)?;
         next = end;
     }

@@ -47,7 +47,9 @@ impl Frame {
         let attributes = ATTRIBUTES.iter().enumerate();
         Frame {
             categories,
-            attributes: attributes.map(|(index, row)| attribute(index, row)).collect(),
+            attributes: attributes
+                .map(|(index, row)| attribute(index, row))
+                .collect(),
         }
     }
 
@@ -92,7 +94,12 @@ impl Frame {
         let values = self.values(&mut chance);
         let variants = variants(&mut chance, &product);
         let on_hand = stock(&mut chance) * i64::from(variants.is_empty());
-        Made { product, values, on_hand, variants }
+        Made {
+            product,
+            values,
+            on_hand,
+            variants,
+        }
     }
 
     /// One value of each of three attributes, in the order of their ids.
@@ -118,7 +125,9 @@ impl Default for Frame {
 
 fn category(number: usize, parent: Option<&Category>, name: &str, sort_order: usize) -> Category {
     let mut chance = Chance::of(KIND_CATEGORY, number as u64);
-    let slug = slug::of_name(name).expect("the demo's names have letters").into_string();
+    let slug = slug::of_name(name)
+        .expect("the demo's names have letters")
+        .into_string();
     Category {
         id: Id::of(BEGINNING_MS as u64, chance.bytes()),
         version: 1,
@@ -148,11 +157,14 @@ fn attribute(
         created_at: BEGINNING_MS,
         updated_at: BEGINNING_MS,
     };
-    let values = values.iter().enumerate().map(|(position, value)| AttributeValue {
-        id: id(),
-        value: (*value).to_owned(),
-        sort_order: position as i64,
-    });
+    let values = values
+        .iter()
+        .enumerate()
+        .map(|(position, value)| AttributeValue {
+            id: id(),
+            value: (*value).to_owned(),
+            sort_order: position as i64,
+        });
     (attribute, values.collect())
 }
 
@@ -227,10 +239,17 @@ mod tests {
     fn a_frame_has_fifty_categories_whose_paths_are_their_places() {
         let frame = Frame::new();
         assert_eq!(frame.categories.len(), 50);
-        let slugs: HashSet<&str> = frame.categories.iter().map(|category| &*category.slug).collect();
+        let slugs: HashSet<&str> = frame
+            .categories
+            .iter()
+            .map(|category| &*category.slug)
+            .collect();
         assert_eq!(slugs.len(), 50, "slugs are unlike each other");
         for category in &frame.categories {
-            let parent = frame.categories.iter().find(|other| Some(other.id) == category.parent_id);
+            let parent = frame
+                .categories
+                .iter()
+                .find(|other| Some(other.id) == category.parent_id);
             let expected = Path::below(parent.map(|parent| &parent.path), &category.slug);
             assert_eq!(category.path, expected);
         }
@@ -252,6 +271,10 @@ mod tests {
                 assert!(ids.insert(variant.id));
             }
         }
-        assert_eq!(in_categories.len(), 40, "every category below a department has products");
+        assert_eq!(
+            in_categories.len(),
+            40,
+            "every category below a department has products"
+        );
     }
 }

@@ -1,15 +1,17 @@
 //! Stock for staff: `/api/v1/inventory`.
 
+use std::sync::{Arc, Mutex};
+
 use crate::auth::principal::Admin;
+use crate::commerce::idempotency::{Key, Once, StoredReply, once};
 use crate::context::Context;
 use crate::http::{
-    Body, Cursor, Exchange, Json, Page, PageQuery, Problem, Query, Start, Total, Versioned,
-    if_match,
+    Body, Cursor, Exchange, Page, PageQuery, Problem, Query, Start, Total, Versioned, if_match,
 };
 use crate::id::Id;
 use crate::store::{SqlFault, Tx, View};
 
-use super::change::{adjust_all, update as update_item};
+use super::change::{AdjustFault, adjust_all, update as update_item};
 use super::low;
 use super::rules::Item;
 use super::shapes::{
@@ -115,22 +117,23 @@ pub async fn adjust(
     context: &Context,
     admin: Admin,
     body: Body<Adjust>,
-    _: &mut Exchange<'_>,
-) -> Result<Json<Adjusted>, Problem> {
-    let (adjustments, place): (_, fn(usize) -> String) = match body.value {
-        Adjust::One(one) => (vec![one], |_| String::new()),
-        Adjust::Several(several) => (several, |index| format!("/adjustments/{index}")),
+    exchange: &mut Exchange<'_>,
+) -> Result<Once<Adjusted, 200>, Problem> {
+    let key = Key::of(&exchange.request(), admin.id, body.digest)?;
+    // Told once the command is on disk, and not again when its reply is.
+    let made_low = Arc::new(Mutex::new(Vec::new()));
+    let found_low = made_low.clone();
+    let command = move |tx: &mut Tx<'_>| -> Result<StoredReply, AdjustFault> {
+        let changed = adjust_all(tx, admin.id, &body.value)?;
+        let low = changed.iter().filter_map(|change| change.low);
+        found_low.lock().expect(NOBODY_PANICS).extend(low);
+        let items = changed.into_iter().map(|change| change.after.into());
+        let items = items.collect();
+        Ok(StoredReply::ok(&Adjusted { items }))
     };
-    let command = move |tx: &mut Tx<'_>| adjust_all(tx, admin.id, &adjustments);
-    let written = context.house.commerce.write(command).await?;
-    let changed = written.map_err(|fault| fault.problem(place))?;
-    for change in &changed {
-        low::announce(&context.telemetry, change.low.as_slice());
-    }
-    let items = changed.into_iter().map(|change| change.after.into());
-    Ok(Json(Adjusted {
-        items: items.collect(),
-    }))
+    let reply = once(context, key, command).await?;
+    low::announce(&context.telemetry, &made_low.lock().expect(NOBODY_PANICS));
+    Ok(reply)
 }
 
 /// Reads a page: at once where a few rows of an index are all, otherwise in the heavy lane.
@@ -206,6 +209,8 @@ fn id_of(text: &str) -> Result<Id, Problem> {
 const BY_ITEM: u8 = 1;
 const BY_MARGIN: u8 = 2;
 const BY_TIME: u8 = 3;
+
+const NOBODY_PANICS: &str = "nobody panics while he holds a list of items";
 
 /// Rows of an index that a shard may walk past for a page by number.
 const SKIPPED_MAX: u64 = 200;

@@ -8,14 +8,14 @@ use crate::id::Id;
 use crate::store::{SqlFault, StoreFault, Tx};
 
 use super::rules::{Item, LevelFault};
-use super::shapes::{Adjustment, UpdateInventory};
-use super::sql::{Cause, ChangeFault, Changed, adjust, set};
+use super::shapes::{Adjust, UpdateInventory};
+use super::sql::{self, Cause, ChangeFault, Changed};
 
-/// Why adjustments were not made: the faults of each, by its place. Not one was made.
+/// Why adjustments were not made. Not one was.
 #[derive(Debug)]
 pub enum AdjustFault {
-    /// These cannot be made.
-    Refused(Vec<(usize, Refusal)>),
+    /// These cannot be made: the pointer of each into the body, and why.
+    Refused(Vec<(String, Refusal)>),
     /// The store.
     Sql(SqlFault),
 }
@@ -52,7 +52,7 @@ pub fn update(
         reason,
         actor: Some(staff),
     };
-    let changed = set(
+    let changed = sql::set(
         tx,
         item,
         body.on_hand.map(|level| level.value()),
@@ -70,23 +70,23 @@ pub fn update(
 pub fn adjust_all(
     tx: &mut Tx<'_>,
     staff: Id,
-    adjustments: &[Adjustment],
+    adjust: &Adjust,
 ) -> Result<Vec<Changed>, AdjustFault> {
-    let mut all_changed = Vec::with_capacity(adjustments.len());
+    let mut all_changed = Vec::new();
     let mut refused = Vec::new();
-    for (index, adjustment) in adjustments.iter().enumerate() {
+    for (place, adjustment) in adjust.places() {
         let cause = Cause {
             reason: &adjustment.reason,
             actor: Some(staff),
         };
-        match adjust(tx, adjustment.item(), adjustment.delta.value(), cause) {
+        match sql::adjust(tx, adjustment.item(), adjustment.delta.value(), cause) {
             Ok(changed) => {
                 note(tx, staff, "inventory.adjusted", &changed, cause.reason)?;
                 all_changed.push(changed);
             }
             // The others are tried, so that every fault is told; the caller undoes them all.
-            Err(ChangeFault::Unknown) => refused.push((index, Refusal::Unknown)),
-            Err(ChangeFault::Level(fault)) => refused.push((index, Refusal::Level(fault))),
+            Err(ChangeFault::Unknown) => refused.push((place, Refusal::Unknown)),
+            Err(ChangeFault::Level(fault)) => refused.push((place, Refusal::Level(fault))),
             Err(ChangeFault::Stale { .. }) => unreachable!("an adjustment expects no version"),
             Err(ChangeFault::Sql(fault)) => return Err(fault.into()),
         }
@@ -110,7 +110,7 @@ fn note(
     let entry = audit::Entry {
         actor: Actor::Staff(staff),
         action,
-        subject: ("inventory", &after_id(changed)),
+        subject: ("inventory", &changed.after.id.text()),
         detail: json!({
             "product_id": changed.after.item.product_id,
             "variant_id": changed.after.item.variant_id,
@@ -120,10 +120,6 @@ fn note(
         }),
     };
     audit::append(tx, &entry)
-}
-
-fn after_id(changed: &Changed) -> String {
-    changed.after.id.to_string()
 }
 
 impl From<ChangeFault> for Problem {
@@ -139,35 +135,29 @@ impl From<ChangeFault> for Problem {
     }
 }
 
-impl AdjustFault {
-    /// The problem, which points at every adjustment that cannot be made. `place` is the pointer
-    /// of one.
-    pub fn problem(self, place: impl Fn(usize) -> String) -> Problem {
-        let refused = match self {
+impl From<AdjustFault> for Problem {
+    /// Points at every adjustment that cannot be made.
+    fn from(fault: AdjustFault) -> Problem {
+        let refused = match fault {
             AdjustFault::Refused(refused) => refused,
             AdjustFault::Sql(fault) => return StoreFault::from(fault).into(),
         };
-        let is_unknown = refused
-            .iter()
-            .any(|(_, refusal)| *refusal == Refusal::Unknown);
-        let problem = if is_unknown {
+        let is_unknown = |(_, refusal): &(String, Refusal)| *refusal == Refusal::Unknown;
+        let problem = if refused.iter().any(is_unknown) {
             Problem::new(404, "Not all of this is counted; nothing was adjusted.")
         } else {
-            Problem::new(409, "Not all of this can be; nothing was adjusted.")
-                .code("stock_conflict")
+            let problem = Problem::new(409, "Not all of this can be; nothing was adjusted.");
+            problem.code("stock_conflict")
         };
-        refused
-            .into_iter()
-            .fold(problem, |problem, (index, refusal)| match refusal {
-                Refusal::Unknown => {
-                    let pointer = format!("{}/product_id", place(index));
-                    problem.fault(pointer, "not_found", NOT_COUNTED)
-                }
-                Refusal::Level(fault) => {
-                    let pointer = format!("{}/delta", place(index));
-                    problem.fault(pointer, code_of(fault), detail_of(fault))
-                }
-            })
+        let add = |problem: Problem, (place, refusal): (String, Refusal)| match refusal {
+            Refusal::Unknown => {
+                problem.fault(format!("{place}/product_id"), "not_found", NOT_COUNTED)
+            }
+            Refusal::Level(fault) => {
+                problem.fault(format!("{place}/delta"), code_of(fault), detail_of(fault))
+            }
+        };
+        refused.into_iter().fold(problem, add)
     }
 }
 
@@ -194,3 +184,103 @@ fn detail_of(fault: LevelFault) -> String {
 pub const REASON_SET: &str = "set";
 
 const NOT_COUNTED: &str = "No stock is kept of such a product or variant.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::audit::{Chain, verify};
+    use crate::commerce::inventory::rules::LEVEL_MAX;
+    use crate::commerce::inventory::scene::Scene;
+    use crate::json::read_body;
+
+    fn adjust_in(
+        scene: &Scene,
+        changes: &[(Item, i64)],
+    ) -> Result<Vec<Changed>, (u16, Vec<(String, &'static str)>)> {
+        let change = |(item, delta): &(Item, i64)| {
+            json!({ "product_id": item.product_id, "variant_id": item.variant_id,
+                "delta": delta, "reason": "counted" })
+        };
+        let changes: Vec<_> = changes.iter().map(change).collect();
+        let mut body = json!({ "adjustments": changes }).to_string().into_bytes();
+        let adjust: Adjust = read_body(&mut body).unwrap();
+        let adjusted = scene.try_write(move |tx| adjust_all(tx, Id::fresh(), &adjust));
+        adjusted.map_err(|fault| {
+            let problem = Problem::from(fault);
+            let told = problem.faults.into_iter();
+            (
+                problem.status,
+                told.map(|fault| (fault.pointer, fault.code)).collect(),
+            )
+        })
+    }
+
+    fn audit_rows(scene: &Scene) -> u64 {
+        match scene.read(verify) {
+            Chain::Whole { rows, .. } => rows,
+            Chain::Broken { sequence } => panic!("row {sequence} does not follow"),
+        }
+    }
+
+    fn on_hand(scene: &Scene, item: Item) -> i64 {
+        let counted = scene.read(|view| sql::read(view, item)).unwrap();
+        counted.stock.on_hand
+    }
+
+    #[test]
+    fn adjustments_are_made_in_their_order_with_a_row_of_audit_each() {
+        let scene = Scene::new(1);
+        let (hat, shirt) = (scene.product(1), scene.product(0));
+        let small = scene.variant(shirt, 0);
+        let changed = adjust_in(&scene, &[(hat, -1), (small, 4), (hat, 2)]).unwrap();
+        let levels: Vec<i64> = changed
+            .iter()
+            .map(|changed| changed.after.stock.on_hand)
+            .collect();
+        assert_eq!(levels, [0, 4, 2]);
+        assert_eq!(audit_rows(&scene), 3);
+    }
+
+    #[test]
+    fn every_fault_is_told_and_nothing_is_adjusted() {
+        let scene = Scene::new(1);
+        let (hat, shirt) = (scene.product(1), scene.product(2));
+        let nothing = Item {
+            product_id: Id::fresh(),
+            variant_id: None,
+        };
+        let wanted = [(hat, 5), (shirt, -3), (nothing, 1), (hat, LEVEL_MAX)];
+        let fault = |pointer: &str, code| (pointer.to_owned(), code);
+        let mut faults = vec![
+            fault("/adjustments/1/delta", "below_reserved"),
+            fault("/adjustments/2/product_id", "not_found"),
+            fault("/adjustments/3/delta", "level_too_high"),
+        ];
+        assert_eq!(adjust_in(&scene, &wanted), Err((404, faults.clone())));
+        faults.remove(1);
+        faults[1].0 = "/adjustments/2/delta".to_owned();
+        let counted = [wanted[0], wanted[1], wanted[3]];
+        assert_eq!(adjust_in(&scene, &counted), Err((409, faults)));
+        assert_eq!((on_hand(&scene, hat), on_hand(&scene, shirt)), (1, 2));
+        assert_eq!(audit_rows(&scene), 0);
+    }
+
+    #[test]
+    fn an_update_is_audited_where_it_changes_something() {
+        let scene = Scene::new(1);
+        let hat = scene.product(1);
+        let update = |text: &str, expected: Expected| {
+            let body: UpdateInventory = read_body(&mut text.as_bytes().to_vec()).unwrap();
+            let staff = Id::fresh();
+            scene.try_write(move |tx| update(tx, staff, hat.product_id, &expected, &body))
+        };
+        let changed = update(r#"{"on_hand": 4, "reorder_point": 2}"#, Expected::Any).unwrap();
+        assert_eq!(changed.after.version, 2);
+        let same = update(r#"{"on_hand": 4}"#, Expected::Versions(vec![2])).unwrap();
+        assert_eq!(same.after.version, 2);
+        assert_eq!(audit_rows(&scene), 1);
+        let stale = update(r#"{"on_hand": 5}"#, Expected::Versions(vec![1])).unwrap_err();
+        assert_eq!(Problem::from(stale).status, 412);
+        assert_eq!(on_hand(&scene, hat), 4);
+    }
+}

@@ -9,10 +9,11 @@ use crate::store::{Definition, Options, SqlFault, Store, StoreFault, Tx, View, o
 
 use super::rules::Item;
 
-/// Stock with as much of a catalogue as it refers to.
+/// Stock with the audit log and as much of a catalogue as it refers to.
 const SHOP: Definition = Definition {
     name: "shop",
     migrations: &[
+        include_str!("../migrations/0001_identity.sql"),
         "CREATE TABLE products (id TEXT NOT NULL UNIQUE) STRICT;
          CREATE TABLE product_variants (id TEXT PRIMARY KEY) STRICT;",
         include_str!("../migrations/0003_stock.sql"),

@@ -187,6 +187,20 @@ impl Describe for Adjust {
     }
 }
 
+impl Adjust {
+    /// Each adjustment with its pointer into the body.
+    pub fn places(&self) -> Vec<(String, &Adjustment)> {
+        match self {
+            Adjust::One(one) => vec![(String::new(), one)],
+            Adjust::Several(several) => several
+                .iter()
+                .enumerate()
+                .map(|(index, one)| (format!("/adjustments/{index}"), one))
+                .collect(),
+        }
+    }
+}
+
 impl Adjustment {
     /// What it changes.
     pub fn item(&self) -> Item {

@@ -55,6 +55,7 @@ CREATE TABLE refresh_tokens (
     CHECK ((rotated_at IS NULL) = (replaced_by IS NULL))
 ) STRICT;
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 
 -- Links that were mailed: to verify an address, to set a password.
 CREATE TABLE account_tokens (

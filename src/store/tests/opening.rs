@@ -45,6 +45,25 @@ fn an_old_schema_is_brought_up_with_its_rows() {
     assert_eq!(store.read(read), Ok(Some((7, None))));
 }
 
+/// Kept from when the bank had one migration, so that what reads it cannot have written it.
+#[test]
+fn a_stored_file_of_an_old_schema_is_brought_up() {
+    let folder = Folder::new();
+    fs::write(BANK.path(folder.path()), include_bytes!("data/bank-1.db")).unwrap();
+    let store = folder.open();
+    assert_eq!(balance(&store, "old"), Ok(Some(7)));
+    let sql = "UPDATE accounts SET currency = 'EUR' WHERE id = 'old'";
+    store
+        .write_blocking(|tx| tx.run(sql, &[]))
+        .unwrap()
+        .unwrap();
+    let sum = |view: &super::super::View<'_>| {
+        let sql = "SELECT sum(amount) FROM moves WHERE account = 'old'";
+        view.one(sql, &[], |row| row.get::<i64>(0))
+    };
+    assert_eq!(store.read(sum), Ok(Some(7)));
+}
+
 #[test]
 fn a_migration_that_fails_leaves_the_schema_before_it() {
     let folder = Folder::new();

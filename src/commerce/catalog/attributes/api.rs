@@ -183,7 +183,7 @@ pub async fn update_value(
     exchange: &mut Exchange<'_>,
 ) -> Result<Json<AttributeValue>, Problem> {
     let request = exchange.request();
-    let ids = (request.id("id")?, request.id("value_id")?);
+    let ids = (request.id("id")?, request.id("valueId")?);
     let command = move |tx: &mut Tx<'_>| {
         let value = change::update_value(tx, ids, body.value)?;
         note(tx, admin, "attribute.value_updated", ids.0)?;
@@ -200,7 +200,7 @@ pub async fn delete_value(
     exchange: &mut Exchange<'_>,
 ) -> Result<NoContent, Problem> {
     let request = exchange.request();
-    let ids = (request.id("id")?, request.id("value_id")?);
+    let ids = (request.id("id")?, request.id("valueId")?);
     let command = move |tx: &mut Tx<'_>| {
         change::delete_value(tx, ids)?;
         note(tx, admin, "attribute.value_deleted", ids.0)?;

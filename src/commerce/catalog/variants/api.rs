@@ -67,7 +67,7 @@ pub fn read(
     request: &Request<'_>,
     _: &mut Reply<'_>,
 ) -> Result<Versioned<Variant>, Problem> {
-    let (product_id, id) = (request.id("id")?, request.id("variant_id")?);
+    let (product_id, id) = (request.id("id")?, request.id("variantId")?);
     let read = |view: &View<'_>| {
         let product = products::sql::read(view, product_id)?;
         let is_seen = product.is_some_and(|product| {
@@ -93,7 +93,7 @@ pub async fn update(
 ) -> Result<Versioned<Variant>, Problem> {
     let request = exchange.request();
     let (ids, expected) = (
-        (request.id("id")?, request.id("variant_id")?),
+        (request.id("id")?, request.id("variantId")?),
         if_match(&request),
     );
     let command = move |tx: &mut Tx<'_>| {
@@ -116,7 +116,7 @@ pub async fn delete(
 ) -> Result<NoContent, Problem> {
     let request = exchange.request();
     let (ids, expected) = (
-        (request.id("id")?, request.id("variant_id")?),
+        (request.id("id")?, request.id("variantId")?),
         if_match(&request),
     );
     let command = move |tx: &mut Tx<'_>| {

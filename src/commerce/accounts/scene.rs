@@ -1,0 +1,77 @@
+//! What tests of statements stand on: a shop's store in a folder that goes with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::users::sql::{NewUser, insert};
+use crate::auth::Role;
+use crate::commerce::schema::DEFINITION;
+use crate::id::Id;
+use crate::store::{Options, SqlFault, Store, Tx, View, open};
+
+/// An empty shop.
+pub(in crate::commerce) struct Scene {
+    store: Arc<Store>,
+    folder: PathBuf,
+}
+
+impl Scene {
+    pub(in crate::commerce) fn new() -> Scene {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("thirteen-accounts-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _gone_or_not = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = open(&DEFINITION, &folder, Options { shards: 0 }).unwrap();
+        Scene { store, folder }
+    }
+
+    pub(in crate::commerce) fn write<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Tx<'_>) -> Result<T, SqlFault> + Send + 'static,
+    ) -> T {
+        self.store.write_blocking(command).unwrap().unwrap()
+    }
+
+    pub(in crate::commerce) fn try_write<T: Send + 'static, E: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.store.write_blocking(command).unwrap()
+    }
+
+    pub(in crate::commerce) fn read<T>(
+        &self,
+        read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>,
+    ) -> T {
+        self.store.read(read).unwrap()
+    }
+
+    pub(in crate::commerce) fn generation_of(&self, user: Id) -> u64 {
+        self.store.generation(crate::auth::sessions::topic(user))
+    }
+
+    /// A user with this address.
+    pub(in crate::commerce) fn user(&self, email: &str, role: Role) -> Id {
+        let new = NewUser {
+            id: Id::fresh(),
+            email: email.to_owned(),
+            email_key: email.to_ascii_lowercase(),
+            name: "Somebody".to_owned(),
+            password_hash: "none".to_owned(),
+            role,
+        };
+        let id = new.id;
+        self.write(move |tx| insert(tx, &new));
+        id
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.store.close();
+        let _gone_or_not = std::fs::remove_dir_all(&self.folder);
+    }
+}

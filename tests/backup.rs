@@ -1,0 +1,117 @@
+//! Backups by the command line: of a server that runs, and back into a folder that none has.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use support::folder::Folder;
+use support::http::{fetch, post_json};
+use support::server::{Server, run};
+
+#[test]
+fn a_running_server_is_backed_up_and_restored() {
+    let mut server = Server::start();
+    let elsewhere = Folder::new();
+    let backup = elsewhere.path().join("backup.tar");
+    set_rows(&server, 41);
+    let taken = thirteen(&["backup", path(&backup), "--json"], &server);
+    assert!(taken.status.success(), "{taken:?}");
+    let said: Value = serde_json::from_slice(&taken.stdout).unwrap();
+    assert!(
+        said["files"].as_u64() >= Some(2),
+        "the state and a store: {said}"
+    );
+    set_rows(&server, 42);
+
+    let refused = thirteen(&["restore", path(&backup)], &server);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        why.contains("is locked by process") && why.contains("stop that server"),
+        "{why}"
+    );
+
+    assert!(server.terminate().status.success());
+    let restored = thirteen(&["restore", path(&backup), "--json"], &server);
+    assert!(restored.status.success(), "{restored:?}");
+    let said: Value = serde_json::from_slice(&restored.stdout).unwrap();
+    let aside = Path::new(said["aside"].as_str().unwrap());
+    assert!(aside.join("commerce.db").exists(), "{said}");
+    let doctor = thirteen(&["doctor", "--json"], &server);
+    let checks: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let store = checks
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|check| check["check"] == "store");
+    assert_eq!(store.unwrap()["verdict"], "ok", "{checks}");
+    server.restart();
+    assert_eq!(rows(&server), 41);
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    let server = Server::start();
+    let elsewhere = Folder::new();
+    let backup = elsewhere.path().join("backup.tar");
+    std::fs::write(&backup, "kept").unwrap();
+    for (arguments, cause) in [
+        (["backup", path(&backup)], "is there already"),
+        (
+            ["backup", path(&server.data().join("inside.tar"))],
+            "is in the data folder",
+        ),
+        (["backup", "/nowhere/backup.tar"], "/nowhere"),
+    ] {
+        let refused = thirteen(&arguments, &server);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let why = String::from_utf8(refused.stderr).unwrap();
+        assert!(why.contains(cause), "{why}");
+    }
+    assert_eq!(std::fs::read(&backup).unwrap(), b"kept");
+    let fresh = Folder::new();
+    let data = ["--data", path(fresh.path())];
+    let nothing = run(
+        &[
+            &["backup", path(&elsewhere.path().join("a.tar"))],
+            &data[..],
+        ]
+        .concat(),
+        &[],
+    );
+    assert!(
+        String::from_utf8(nothing.stderr)
+            .unwrap()
+            .contains("holds nothing")
+    );
+    let broken = run(&[&["restore", path(&backup)], &data[..]].concat(), &[]);
+    assert!(
+        String::from_utf8(broken.stderr)
+            .unwrap()
+            .contains("no whole backup")
+    );
+}
+
+fn thirteen(arguments: &[&str], server: &Server) -> Output {
+    let data = server.data();
+    run(&[arguments, &["--data", path(&data)]].concat(), &[])
+}
+
+fn set_rows(server: &Server, rows: u8) {
+    let reply = post_json(server.api(), "/api/config", &json!({ "rows": rows }));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+fn rows(server: &Server) -> u64 {
+    fetch(server.api(), "/api/config").json()["rows"]
+        .as_u64()
+        .unwrap()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
