@@ -38,7 +38,7 @@ enum Lines {
 }
 
 /// The pages, by name.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("serve.md", include_str!("manual/serve.md")),
     ("config.md", include_str!("manual/config.md")),
     ("catalog.md", include_str!("manual/catalog.md")),
