@@ -1,9 +1,9 @@
 //! The ways out: an SMTP server, or the maildir of the data folder.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -100,7 +100,10 @@ fn shown(error: impl fmt::Display) -> String {
 fn put_in_maildir(maildir: &Path, delivery: &Delivery, bytes: &[u8]) -> io::Result<()> {
     let folders: [PathBuf; 3] = ["cur", "tmp", "new"].map(|name| maildir.join(name));
     for folder in &folders {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
     }
     let [_, tmp_folder, new_folder] = folders;
     let name = format!("{}.{}.thirteen", delivery.queued_at / 1000, delivery.id);
