@@ -108,14 +108,14 @@ impl Compressors {
 
 fn brotli(effort: Effort, body: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     let window = usize::BITS - body.len().leading_zeros();
-    let params = BrotliEncoderParams {
+    let parameters = BrotliEncoderParams {
         quality: BROTLI_QUALITIES[effort as usize],
         lgwin: window.clamp(10, 22) as i32,
         size_hint: body.len(),
         ..BrotliEncoderParams::default()
     };
     let mut rest = body;
-    brotli::BrotliCompress(&mut rest, out, &params).map(drop)
+    brotli::BrotliCompress(&mut rest, out, &parameters).map(drop)
 }
 
 /// By effort.

@@ -580,8 +580,9 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{SECURITY}{IDS}X-One: 1\r\n\
-                 X-Two: 2\r\nX-Three: 3\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{SECURITY}{IDS}\
+                 X-One: 1\r\nX-Two: 2\r\nX-Three: 3\r\n\
+                 Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
             )
         );
     }
