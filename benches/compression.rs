@@ -19,7 +19,7 @@ fn pages(criterion: &mut Criterion) {
         let body = serde_json::to_vec(&catalogue::page(items)).expect("its keys are strings");
         group.throughput(Throughput::Bytes(body.len() as u64));
         for coding in Coding::ALL {
-            for effort in [Effort::Least, Effort::Usual, Effort::Kept] {
+            for effort in [Effort::Usual, Effort::Kept] {
                 let mut out = Vec::new();
                 compress(coding, effort, &body, &mut out).expect("text is compressed");
                 let name = format!("{} {effort:?} of {} bytes", coding.name(), body.len());

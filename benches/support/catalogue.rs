@@ -42,7 +42,7 @@ fn product(numbers: &mut Numbers) -> Value {
         "rating_average": numbers.below(50) as f64 / 10.0,
         "rating_count": numbers.below(500),
         "stock": { "on_hand": numbers.below(900), "available": numbers.below(900) },
-        "created_at": format!("2026-11-20T13:{:02}:07.{:03}Z", numbers.below(60), numbers.below(999)),
+        "created_at": format!("2026-11-20T13:07:07.{:03}Z", numbers.below(999)),
     })
 }
 
