@@ -1,7 +1,5 @@
 //! `/api/v1/inventory`.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use thirteen::commerce::inventory::reservations::sql::reserve;
 use thirteen::commerce::inventory::reservations::{Holder, HolderKind};
@@ -334,18 +332,15 @@ fn what_is_reserved_cannot_be_counted_away_and_expires() {
     let refused = shop.set(&hat, &[], &json!({ "on_hand": 3 }));
     assert_eq!(refused.problem(409), "below_reserved");
     // The second one's time is over: the sweeper gives back its two, and nothing of the first.
-    let deadline = Instant::now() + SWEEP_PATIENCE;
-    loop {
-        let count = shop.list(INVENTORY, &format!("product_id={hat}"))["items"][0].clone();
-        let (reserved, available) = (&count["reserved"], &count["available"]);
-        assert_eq!(reserved.as_i64().unwrap() + available.as_i64().unwrap(), 9);
-        if *reserved == 4 {
-            break;
-        }
-        assert_eq!(*reserved, 6);
-        assert!(Instant::now() < deadline, "the sweeper does not sweep");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    shop.world
+        .server
+        .await_log("expired reservations were released");
+    let counts = shop.list(INVENTORY, &format!("product_id={hat}"));
+    let count = &counts["items"][0];
+    assert_eq!(
+        (&count["reserved"], &count["available"]),
+        (&json!(4), &json!(5))
+    );
     let stock = shop.set(&hat, &[], &json!({ "on_hand": 4 })).expect(200);
     assert_eq!(
         (&stock["available"], &stock["low"]),
@@ -372,9 +367,6 @@ fn hold(world: &World, product: &str, holds: &'static [(i64, i64)]) {
     }
     store.close();
 }
-
-/// Longer than a busy machine takes between two looks of the sweeper.
-const SWEEP_PATIENCE: Duration = Duration::from_secs(60);
 
 const INVENTORY: &str = "/api/v1/inventory";
 const LOW_STOCK: &str = "/api/v1/inventory/low-stock";
