@@ -43,6 +43,8 @@ const PAGES: &[(&str, &str)] = &[
     ("config.md", include_str!("manual/config.md")),
     ("api.md", include_str!("manual/api.md")),
     ("http.md", include_str!("manual/http.md")),
+    ("identity.md", include_str!("manual/identity.md")),
+    ("catalog.md", include_str!("manual/catalog.md")),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),

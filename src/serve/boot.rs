@@ -14,7 +14,8 @@ use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
 use crate::backup;
 use crate::commerce::accounts::users;
-use crate::commerce::schema;
+use crate::commerce::demo::fill::Filled;
+use crate::commerce::{demo, schema};
 use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
@@ -79,6 +80,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
         .map_err(|fault| environment(format!("the keys cannot be used: {fault}")))?;
     passwords::prepare();
     let commerce = open_store(&settings)?;
+    let demo = fill_demo(&settings, &commerce)?;
     let (sockets, doors) = bind(&settings)?;
     let uploads = open_uploads(&settings)?;
     let house = Arc::new(house_of(
@@ -105,7 +107,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    announce(&settings, doors, &commerce).map_err(failed(
+    announce(&settings, doors, (&commerce, &demo)).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
     ))?;
@@ -215,6 +217,14 @@ fn open_store(settings: &Settings) -> Result<Arc<Store>, StartFault> {
         .map_err(|fault| environment(fault.to_string()))
 }
 
+fn fill_demo(settings: &Settings, commerce: &Store) -> Result<Filled, StartFault> {
+    if settings.demo == 0 {
+        return Ok(Filled::Kept);
+    }
+    demo::fill::fill(commerce, settings.demo)
+        .map_err(|fault| environment(format!("the demo cannot be stored: {fault}")))
+}
+
 fn open_uploads(settings: &Settings) -> Result<Arc<uploads::Desk>, StartFault> {
     let desk = uploads::Desk::open(&settings.data).map_err(failed(
         "the folder of uploads cannot be opened",
@@ -290,12 +300,23 @@ fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
 fn announce(
     settings: &Settings,
     doors: [SocketAddr; DOORS.len()],
-    commerce: &Store,
+    (commerce, demo): (&Store, &Filled),
 ) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
     let mut out = io::stdout().lock();
     for (name, address) in DOORS.iter().zip(doors) {
         writeln!(out, "{name:<9} http://{address}")?;
+    }
+    if let Filled::Made {
+        email,
+        password,
+        products,
+    } = demo
+    {
+        writeln!(
+            out,
+            "demo      {products} products; {email} signs in with {password}"
+        )?;
     }
     writeln!(out, "ready")?;
     // A store that cannot tell is told of elsewhere.

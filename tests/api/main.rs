@@ -5,9 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attributes;
 mod auth;
+mod categories;
 mod coverage;
+mod demo;
 mod document;
 mod inventory;
+mod products;
+mod uploads;
 mod users;
 mod world;

@@ -84,6 +84,12 @@ impl Server {
         self.process = process;
     }
 
+    /// As `restart`, with other arguments.
+    pub(crate) fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
+        self.restart();
+    }
+
     /// Starts again and kills that start: at its first line of output or when `patience` is over,
     /// whichever comes first.
     pub(crate) fn restart_cut_short(&mut self, patience: Duration) {
