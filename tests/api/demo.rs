@@ -1,4 +1,4 @@
-//! `--demo`.
+//! `--demo` fills an empty shop, once and always alike.
 
 use crate::support::http::{fetch, post_json};
 use crate::support::server::Server;
@@ -17,8 +17,13 @@ fn a_demo_is_the_same_every_time_and_filled_once() {
     assert_eq!(categories["total"], 50);
 
     let exit = first.terminate();
-    let line = exit.stdout.iter().find(|line| line.starts_with("demo")).unwrap();
-    let (email, password) = line.split_once("products; ").unwrap().1.split_once(" signs in with ").unwrap();
+    let line = exit
+        .stdout
+        .iter()
+        .find(|line| line.starts_with("demo"))
+        .unwrap();
+    let (_, account) = line.split_once("products; ").unwrap();
+    let (email, password) = account.split_once(" signs in with ").unwrap();
     first.restart();
     let login = post_json(
         first.api(),
@@ -28,7 +33,11 @@ fn a_demo_is_the_same_every_time_and_filled_once() {
     assert_eq!(login.status, 200, "{}", login.text());
     assert_eq!(fetch(first.api(), list).body, products.body);
     let exit = first.terminate();
-    assert!(!exit.stdout.iter().any(|line| line.starts_with("demo")), "{:?}", exit.stdout);
+    assert!(
+        !exit.stdout.iter().any(|line| line.starts_with("demo")),
+        "{:?}",
+        exit.stdout
+    );
 }
 
 #[test]

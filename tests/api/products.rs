@@ -22,7 +22,10 @@ fn path_of(product: &Value) -> String {
 
 fn skus(page: &Value) -> Vec<&str> {
     let items = page["items"].as_array().unwrap();
-    items.iter().map(|item| item["sku"].as_str().unwrap()).collect()
+    items
+        .iter()
+        .map(|item| item["sku"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -41,7 +44,10 @@ fn a_product_is_made_read_changed_and_deleted() {
     assert_eq!(made["slug"], "creme-brulee-dish");
     assert_eq!(made["specifications"], body["specifications"]);
     assert_eq!(made["stock"], json!({ "on_hand": 0, "available": 0 }));
-    assert_eq!((&made["status"], &made["version"]), (&json!("active"), &json!(1)));
+    assert_eq!(
+        (&made["status"], &made["version"]),
+        (&json!("active"), &json!(1))
+    );
 
     let read = anyone.get(&path);
     document.check("GET", "/api/v1/products/:id", &read);
@@ -51,12 +57,19 @@ fn a_product_is_made_read_changed_and_deleted() {
     assert_eq!((again.status, again.body.len()), (304, 0));
 
     let change = json!({ "price_amount": 2499, "name": "Dish" });
-    let put = |tag: &str| world.admin.request("PUT", &path, &[("If-Match", tag)], Some(&change));
+    let put = |tag: &str| {
+        world
+            .admin
+            .request("PUT", &path, &[("If-Match", tag)], Some(&change))
+    };
     assert_eq!(put("\"v9\"").status, 412);
     let reply = put(&etag);
     document.check("PUT", "/api/v1/products/:id", &reply);
     let changed = reply.expect(200);
-    assert_eq!((&changed["price_amount"], &changed["version"]), (&json!(2499), &json!(2)));
+    assert_eq!(
+        (&changed["price_amount"], &changed["version"]),
+        (&json!(2499), &json!(2))
+    );
     assert_eq!(changed["slug"], made["slug"], "URLs stay");
     assert_eq!(put(&etag).status, 412, "it has moved on");
     assert_eq!(anyone.get(&path).expect(200), changed, "no cache is stale");
@@ -81,7 +94,10 @@ fn what_is_taken_unknown_or_wrong_is_refused() {
         body
     };
     assert_eq!(post(&new(json!({ "sku": "A" }))).problem(409), "sku_taken");
-    assert_eq!(post(&new(json!({ "slug": "a" }))).problem(409), "slug_taken");
+    assert_eq!(
+        post(&new(json!({ "slug": "a" }))).problem(409),
+        "slug_taken"
+    );
     let nobody = first["id"].as_str().unwrap();
     let faults = post(&new(json!({
         "category_id": nobody, "attributes": [{ "value_id": nobody }],
@@ -90,13 +106,18 @@ fn what_is_taken_unknown_or_wrong_is_refused() {
     .faults();
     let pointers: Vec<&str> = faults.iter().map(|(pointer, _)| &**pointer).collect();
     assert_eq!(pointers, ["/category_id", "/attributes", "/images/0/url"]);
-    let faults = post(&json!({ "price_amount": -1, "currency": "EURO", "sku": "", "x": 1 })).faults();
+    let faults =
+        post(&json!({ "price_amount": -1, "currency": "EURO", "sku": "", "x": 1 })).faults();
     assert_eq!(faults.len(), 5, "{faults:?}");
 
     let path = path_of(&first);
     let to = |status: &str| world.admin.put(&path, &json!({ "status": status }));
     to("archived").expect(200);
-    assert_eq!(world.anyone().get(&path).status, 404, "customers do not see it");
+    assert_eq!(
+        world.anyone().get(&path).status,
+        404,
+        "customers do not see it"
+    );
     assert_eq!(world.customer("c").get(&path).status, 404);
     assert_eq!(world.admin.get(&path).status, 200);
     assert_eq!(to("active").problem(409), "illegal_transition");
@@ -106,15 +127,25 @@ fn what_is_taken_unknown_or_wrong_is_refused() {
 }
 
 #[test]
-fn lists_are_filtered_sorted_and_paged() {
+fn lists_are_filtered_and_sorted() {
     let world = World::start();
     let document = Document::of(&world);
     let admin = &world.admin;
-    let category = admin.post("/api/v1/categories", &json!({ "name": "Lamps" })).expect(201);
+    let category = admin
+        .post("/api/v1/categories", &json!({ "name": "Lamps" }))
+        .expect(201);
     let category = category["id"].as_str().unwrap();
     for (sku, price) in [("A", 300), ("B", 100), ("C", 200), ("D", 200)] {
-        let place = if sku == "D" { Value::Null } else { json!(category) };
-        create(admin, sku, &json!({ "price_amount": price, "category_id": place }));
+        let place = if sku == "D" {
+            Value::Null
+        } else {
+            json!(category)
+        };
+        create(
+            admin,
+            sku,
+            &json!({ "price_amount": price, "category_id": place }),
+        );
     }
     create(admin, "E", &json!({ "status": "inactive" }));
     let anyone = world.anyone();
@@ -135,23 +166,69 @@ fn lists_are_filtered_sorted_and_paged() {
     ] {
         assert_eq!(skus(&list(query)), expected, "{query}");
     }
+}
+
+#[test]
+fn categories_have_lists_of_their_own() {
+    let world = World::start();
+    let (admin, anyone) = (&world.admin, world.anyone());
+    let category = admin
+        .post("/api/v1/categories", &json!({ "name": "Lamps" }))
+        .expect(201);
+    let category = category["id"].as_str().unwrap();
+    for (sku, price) in [("A", 300), ("B", 100), ("C", 200)] {
+        let more = json!({ "price_amount": price, "category_id": category });
+        create(admin, sku, &more);
+    }
+    create(admin, "D", &json!({}));
+    let list = |query: &str| {
+        let target = format!("/api/v1/products?{query}");
+        anyone.get(&target).expect(200)
+    };
     let of_category = format!("category={category}&include_total=1");
     let page = list(&of_category);
-    assert_eq!((skus(&page), &page["total"]), (vec!["C", "B", "A"], &json!(3)));
-    for path in [format!("products/category/{category}"), format!("categories/{category}/products")] {
-        let page = anyone.get(&format!("/api/v1/{path}?sort=price")).expect(200);
+    assert_eq!(
+        (skus(&page), &page["total"]),
+        (vec!["C", "B", "A"], &json!(3))
+    );
+    for path in [
+        format!("products/category/{category}"),
+        format!("categories/{category}/products"),
+    ] {
+        let page = anyone
+            .get(&format!("/api/v1/{path}?sort=price"))
+            .expect(200);
         assert_eq!(skus(&page), ["B", "C", "A"], "{path}");
     }
     let nowhere = format!("/api/v1/products/category/{}", uuid_of_nobody());
     assert_eq!(anyone.get(&nowhere).status, 404);
+}
 
+#[test]
+fn lists_go_on_where_a_page_ended() {
+    let world = World::start();
+    let (document, anyone) = (Document::of(&world), world.anyone());
+    for (sku, price) in [("A", 300), ("B", 100), ("C", 200), ("D", 200)] {
+        create(&world.admin, sku, &json!({ "price_amount": price }));
+    }
+    let list = |query: &str| {
+        let reply = anyone.get(&format!("/api/v1/products?{query}"));
+        document.check("GET", "/api/v1/products", &reply);
+        reply.expect(200)
+    };
     assert_eq!(list("include_total=1&price_min=150")["total"], 3);
     let first = anyone.get("/api/v1/products?limit=2&sort=price");
     let next = first.expect(200)["next"].as_str().unwrap().to_owned();
     let link = first.header("link").unwrap().to_owned();
-    assert!(link.ends_with("rel=\"next\"") && link.contains(&next), "{link}");
+    assert!(
+        link.ends_with("rel=\"next\"") && link.contains(&next),
+        "{link}"
+    );
     let second = list(&format!("limit=2&sort=price&cursor={next}"));
-    assert_eq!((skus(&second), &second["next"]), (vec!["D", "A"], &Value::Null));
+    assert_eq!(
+        (skus(&second), &second["next"]),
+        (vec!["D", "A"], &Value::Null)
+    );
     assert_eq!(skus(&list("sort=price&page=2&per_page=3")), ["A"]);
     let other = anyone.get(&format!("/api/v1/products?limit=2&cursor={next}"));
     assert_eq!(other.problem(422), "invalid_cursor");
@@ -165,18 +242,35 @@ fn what_is_not_active_is_for_staff() {
     assert_eq!(world.anyone().get(target).status, 401);
     assert_eq!(world.customer("c").get(target).status, 403);
     assert_eq!(skus(&world.admin.get(target).expect(200)), ["E"]);
-    assert_eq!(world.anyone().get(target).status, 401, "no cache lets anybody by");
-    assert_eq!(skus(&world.admin.get("/api/v1/products?status=all").expect(200)), ["E"]);
-    assert_eq!(skus(&world.anyone().get("/api/v1/products").expect(200)), [""; 0]);
+    assert_eq!(
+        world.anyone().get(target).status,
+        401,
+        "no cache lets anybody by"
+    );
+    assert_eq!(
+        skus(&world.admin.get("/api/v1/products?status=all").expect(200)),
+        ["E"]
+    );
+    assert_eq!(
+        skus(&world.anyone().get("/api/v1/products").expect(200)),
+        [""; 0]
+    );
 }
 
 #[test]
 fn faulty_queries_are_told_whole() {
     let world = World::start();
-    let reply = world.anyone().get("/api/v1/products?sort=x&price_min=-1&colour=red&limit=0");
+    let reply = world
+        .anyone()
+        .get("/api/v1/products?sort=x&price_min=-1&colour=red&limit=0");
     assert_eq!(reply.faults().len(), 4, "{}", reply.text());
-    let reply = world.anyone().get("/api/v1/products?price_min=2&price_max=1");
-    assert_eq!(reply.faults(), [("/price_max".to_owned(), "range".to_owned())]);
+    let reply = world
+        .anyone()
+        .get("/api/v1/products?price_min=2&price_max=1");
+    assert_eq!(
+        reply.faults(),
+        [("/price_max".to_owned(), "range".to_owned())]
+    );
 }
 
 #[test]
@@ -184,9 +278,21 @@ fn search_finds_words_and_their_beginnings() {
     let world = World::start();
     let document = Document::of(&world);
     let admin = &world.admin;
-    create(admin, "S-1", &json!({ "name": "Blue Lamp", "description": "For a desk." }));
-    create(admin, "S-2", &json!({ "name": "Desk", "description": "Goes with a blue lamp." }));
-    create(admin, "S-3", &json!({ "name": "Red Lamp", "price_amount": 5 }));
+    create(
+        admin,
+        "S-1",
+        &json!({ "name": "Blue Lamp", "description": "For a desk." }),
+    );
+    create(
+        admin,
+        "S-2",
+        &json!({ "name": "Desk", "description": "Goes with a blue lamp." }),
+    );
+    create(
+        admin,
+        "S-3",
+        &json!({ "name": "Red Lamp", "price_amount": 5 }),
+    );
     let anyone = world.anyone();
     let search = |query: &str| {
         let reply = anyone.get(&format!("/api/v1/products/search?{query}"));
@@ -213,7 +319,14 @@ fn search_finds_words_and_their_beginnings() {
         let reply = search(query);
         assert_eq!(reply.status, 422, "{query}: {}", reply.text());
     }
-    for query in ["q=%22a", "q=a%20OR", "q=NEAR(a", "q=name%3Aa", "q=a*b", "q=%F0%9F%92%A1a"] {
+    for query in [
+        "q=%22a",
+        "q=a%20OR",
+        "q=NEAR(a",
+        "q=name%3Aa",
+        "q=a*b",
+        "q=%F0%9F%92%A1a",
+    ] {
         assert_eq!(search(query).status, 200, "{query}");
     }
     let long = "a".repeat(201);
@@ -231,14 +344,28 @@ fn variants_have_skus_options_and_stock_of_their_own() {
     let reply = admin.post(&path, &new("P-S", "S"));
     document.check("POST", "/api/v1/products/:id/variants", &reply);
     let small = reply.expect(201);
-    assert_eq!((&small["price_amount"], &small["product_id"]), (&Value::Null, &product["id"]));
-    assert_eq!(admin.post(&path, &new("P-S", "M")).problem(409), "sku_taken");
-    assert_eq!(admin.post(&path, &new("P-M", "S")).problem(409), "options_taken");
+    assert_eq!(
+        (&small["price_amount"], &small["product_id"]),
+        (&Value::Null, &product["id"])
+    );
+    assert_eq!(
+        admin.post(&path, &new("P-S", "M")).problem(409),
+        "sku_taken"
+    );
+    assert_eq!(
+        admin.post(&path, &new("P-M", "S")).problem(409),
+        "options_taken"
+    );
     let faulty = json!({ "sku": "x", "options": { "size": 1 } });
     assert_eq!(admin.post(&path, &faulty).faults()[0].0, "/options");
     let variant = format!("{path}/{}", small["id"].as_str().unwrap());
-    let changed = admin.put(&variant, &json!({ "price_amount": 5 })).expect(200);
-    assert_eq!((&changed["price_amount"], &changed["version"]), (&json!(5), &json!(2)));
+    let changed = admin
+        .put(&variant, &json!({ "price_amount": 5 }))
+        .expect(200);
+    assert_eq!(
+        (&changed["price_amount"], &changed["version"]),
+        (&json!(5), &json!(2))
+    );
 
     let count = json!({
         "product_id": product["id"], "variant_id": small["id"], "delta": 7, "reason": "found",
@@ -250,12 +377,21 @@ fn variants_have_skus_options_and_stock_of_their_own() {
     document.check("GET", "/api/v1/products/:id/variants", &listed);
     assert_eq!(listed.expect(200)["items"][0]["stock"], stock);
     assert_eq!(anyone.get(&path_of(&product)).expect(200)["stock"], stock);
-    assert_eq!(skus(&anyone.get("/api/v1/products?in_stock=true").expect(200)), ["P"]);
+    assert_eq!(
+        skus(&anyone.get("/api/v1/products?in_stock=true").expect(200)),
+        ["P"]
+    );
 
     assert_eq!(admin.delete(&variant).status, 204);
     assert_eq!(anyone.get(&variant).status, 404);
-    assert_eq!(anyone.get(&path_of(&product)).expect(200)["stock"]["on_hand"], 0);
-    assert_eq!(skus(&anyone.get("/api/v1/products?in_stock=true").expect(200)), [""; 0]);
+    assert_eq!(
+        anyone.get(&path_of(&product)).expect(200)["stock"]["on_hand"],
+        0
+    );
+    assert_eq!(
+        skus(&anyone.get("/api/v1/products?in_stock=true").expect(200)),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -264,8 +400,7 @@ fn a_bulk_request_tells_what_became_of_each_operation() {
     let document = Document::of(&world);
     let admin = &world.admin;
     let known = create(admin, "K", &json!({}));
-    let new = |sku: &str| json!({ "op": "create", "product": {
-        "name": sku, "sku": sku, "price_amount": 1, "currency": "EUR" } });
+    let new = new_operation;
     let operations = json!([
         new("N-1"),
         new("K"),
@@ -277,31 +412,73 @@ fn a_bulk_request_tells_what_became_of_each_operation() {
     let whole = json!({ "operations": operations, "all_or_nothing": true });
     let refused = admin.post("/api/v1/products/bulk", &whole);
     assert_eq!(refused.problem(409), "bulk_refused");
-    let pointers: Vec<Value> = refused.json()["errors"].as_array().unwrap().iter()
-        .map(|error| error["pointer"].clone()).collect();
-    let expected = ["/operations/1/product/sku", "/operations/3", "/operations/4"];
+    let pointers: Vec<Value> = refused.json()["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].clone())
+        .collect();
+    let expected = [
+        "/operations/1/product/sku",
+        "/operations/3",
+        "/operations/4",
+    ];
     assert_eq!(pointers, expected);
-    assert_eq!(world.anyone().get(&path_of(&known)).expect(200)["price_amount"], 1000);
+    assert_eq!(
+        world.anyone().get(&path_of(&known)).expect(200)["price_amount"],
+        1000
+    );
 
     let each = json!({ "operations": operations });
     let reply = admin.post("/api/v1/products/bulk", &each);
     document.check("POST", "/api/v1/products/bulk", &reply);
     let told = reply.expect(200);
     let results = told["results"].as_array().unwrap();
-    let statuses: Vec<i64> = results.iter().map(|one| one["status"].as_i64().unwrap()).collect();
+    let statuses: Vec<i64> = results
+        .iter()
+        .map(|one| one["status"].as_i64().unwrap())
+        .collect();
     assert_eq!(statuses, [201, 409, 200, 412, 404, 204]);
-    assert_eq!((&told["succeeded"], &told["failed"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&told["succeeded"], &told["failed"]),
+        (&json!(3), &json!(3))
+    );
     assert_eq!(results[1]["error"]["code"], "sku_taken");
-    assert_eq!(skus(&world.anyone().get("/api/v1/products").expect(200)), ["N-1"]);
+    assert_eq!(
+        skus(&world.anyone().get("/api/v1/products").expect(200)),
+        ["N-1"]
+    );
+}
 
-    let many: Vec<Value> = (0..1000).map(|number| new(&format!("M-{number}"))).collect();
+#[test]
+fn a_bulk_request_has_bounds() {
+    let world = World::start();
+    let admin = &world.admin;
+    let new = new_operation;
+    let many: Vec<Value> = (0..1000)
+        .map(|number| new(&format!("M-{number}")))
+        .collect();
     let reply = admin.post("/api/v1/products/bulk", &json!({ "operations": many }));
     assert_eq!(reply.expect(200)["succeeded"], 1000);
-    let too_many: Vec<Value> = (0..1001).map(|number| new(&format!("T-{number}"))).collect();
+    let too_many: Vec<Value> = (0..1001)
+        .map(|number| new(&format!("T-{number}")))
+        .collect();
     let reply = admin.post("/api/v1/products/bulk", &json!({ "operations": too_many }));
-    assert_eq!(reply.faults(), [("/operations".to_owned(), "length".to_owned())]);
+    assert_eq!(
+        reply.faults(),
+        [("/operations".to_owned(), "length".to_owned())]
+    );
     let faulty = json!({ "operations": [{ "op": "create" }, { "op": "update", "product": {} }] });
-    assert_eq!(admin.post("/api/v1/products/bulk", &faulty).faults().len(), 2);
+    assert_eq!(
+        admin.post("/api/v1/products/bulk", &faulty).faults().len(),
+        2
+    );
+}
+
+/// An operation that makes a product.
+fn new_operation(sku: &str) -> Value {
+    let product = json!({ "name": sku, "sku": sku, "price_amount": 1, "currency": "EUR" });
+    json!({ "op": "create", "product": product })
 }
 
 /// An id that nothing has.

@@ -15,12 +15,17 @@ fn issue(world: &World, body: &Value) -> Value {
 }
 
 fn ask(world: &World, bytes: &[u8], kind: &str) -> Value {
-    issue(world, &json!({ "size": bytes.len(), "content_type": kind, "filename": "a \"b\".png" }))
+    issue(
+        world,
+        &json!({ "size": bytes.len(), "content_type": kind, "filename": "a \"b\".png" }),
+    )
 }
 
 fn put(world: &World, url: &str, kind: &str, bytes: &[u8]) -> Reply {
     let headers = [("Content-Type", kind)];
-    Connection::open(world.server.api()).request("PUT", url, &headers, bytes).unwrap()
+    Connection::open(world.server.api())
+        .request("PUT", url, &headers, bytes)
+        .unwrap()
 }
 
 /// Files in the folder of uploads, but for its key.
@@ -53,14 +58,30 @@ fn a_picture_is_uploaded_once_and_shown_by_a_product() {
     let issued = reply.expect(201);
     assert_eq!(issued["expires_in"], 900);
     assert_eq!(issued["fields"]["Content-Type"], "image/png");
-    let (url, location) = (issued["url"].as_str().unwrap(), issued["location"].as_str().unwrap());
-    assert_eq!(world.anyone().get(location).status, 404, "nothing is there yet");
+    let (url, location) = (
+        issued["url"].as_str().unwrap(),
+        issued["location"].as_str().unwrap(),
+    );
+    assert_eq!(
+        world.anyone().get(location).status,
+        404,
+        "nothing is there yet"
+    );
     let reply = put(&world, url, "image/png", PNG);
     document.check("PUT", "/v1/uploads/:id", &reply);
     let stored = reply.expect(201);
-    let hash: String = Sha256::digest(PNG).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((&stored["url"], &stored["sha256"]), (&json!(location), &json!(hash)));
-    assert_eq!(put(&world, url, "image/png", PNG).problem(409), "upload_used");
+    let hash: String = Sha256::digest(PNG)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        (&stored["url"], &stored["sha256"]),
+        (&json!(location), &json!(hash))
+    );
+    assert_eq!(
+        put(&world, url, "image/png", PNG).problem(409),
+        "upload_used"
+    );
 
     let read = world.anyone().get(location);
     assert_eq!((read.status, &*read.body), (200, PNG));
@@ -70,7 +91,9 @@ fn a_picture_is_uploaded_once_and_shown_by_a_product() {
     let disposition = read.header("content-disposition").unwrap();
     assert_eq!(disposition, "inline; filename*=UTF-8''a%20%22b%22.png");
     let etag = read.header("etag").unwrap().to_owned();
-    let again = world.anyone().request("GET", location, &[("If-None-Match", &etag)], None);
+    let again = world
+        .anyone()
+        .request("GET", location, &[("If-None-Match", &etag)], None);
     assert_eq!(again.status, 304);
 
     let image = json!({ "images": [{ "url": location, "alt": "A lamp" }] });
@@ -84,11 +107,20 @@ fn what_was_not_promised_is_refused_and_leaves_nothing() {
     let url = |kind: &str| ask(&world, PNG, kind)["url"].as_str().unwrap().to_owned();
     let own = url("image/png");
     assert_eq!(put(&world, &own, "image/gif", PNG).status, 415);
-    assert_eq!(put(&world, &own, "image/png", &PNG[1..]).problem(422), "upload_mismatch");
+    assert_eq!(
+        put(&world, &own, "image/png", &PNG[1..]).problem(422),
+        "upload_mismatch"
+    );
     let longer = [PNG, b"!"].concat();
-    assert_eq!(put(&world, &own, "image/png", &longer).problem(422), "upload_mismatch");
+    assert_eq!(
+        put(&world, &own, "image/png", &longer).problem(422),
+        "upload_mismatch"
+    );
     let script = vec![b'<'; PNG.len()];
-    assert_eq!(put(&world, &own, "image/png", &script).problem(422), "upload_mismatch");
+    assert_eq!(
+        put(&world, &own, "image/png", &script).problem(422),
+        "upload_mismatch"
+    );
     for (from, to) in [
         (format!("size={}", PNG.len()), "size=9".to_owned()),
         ("image%2Fpng".to_owned(), "text%2Fhtml".to_owned()),
@@ -97,14 +129,28 @@ fn what_was_not_promised_is_refused_and_leaves_nothing() {
     ] {
         let changed = own.replace(&from, &to);
         assert_ne!(changed, own);
-        let kind = if to.contains("html") { "text/html" } else { "image/png" };
-        assert_eq!(put(&world, &changed, kind, PNG).problem(403), "bad_signature", "{changed}");
+        let kind = if to.contains("html") {
+            "text/html"
+        } else {
+            "image/png"
+        };
+        assert_eq!(
+            put(&world, &changed, kind, PNG).problem(403),
+            "bad_signature",
+            "{changed}"
+        );
     }
-    let wrong = issue(&world, &json!({
-        "size": PNG.len(), "content_type": "image/png", "sha256": "0".repeat(64),
-    }));
+    let wrong = issue(
+        &world,
+        &json!({
+            "size": PNG.len(), "content_type": "image/png", "sha256": "0".repeat(64),
+        }),
+    );
     let wrong = wrong["url"].as_str().unwrap();
-    assert_eq!(put(&world, wrong, "image/png", PNG).problem(422), "upload_mismatch");
+    assert_eq!(
+        put(&world, wrong, "image/png", PNG).problem(422),
+        "upload_mismatch"
+    );
     assert_eq!(files(&world), 0, "nothing is left");
     put(&world, &own, "image/png", PNG).expect(201);
     assert_eq!(files(&world), 1, "a refusal does not use the URL up");
@@ -124,7 +170,10 @@ fn a_body_that_breaks_off_leaves_nothing() {
     );
     connection.stream().write_all(head.as_bytes()).unwrap();
     connection.stream().write_all(&vec![7; 600 << 10]).unwrap();
-    connection.stream().shutdown(std::net::Shutdown::Write).unwrap();
+    connection
+        .stream()
+        .shutdown(std::net::Shutdown::Write)
+        .unwrap();
     // The server answers or closes once it has seen the end.
     let _closed = connection.read_to_close();
     let whole = vec![7; 1 << 20];
@@ -135,7 +184,9 @@ fn a_body_that_breaks_off_leaves_nothing() {
 #[test]
 fn large_files_come_back_whole_and_as_downloads() {
     let world = World::start();
-    let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..3_000_000_u32)
+        .map(|number| (number % 251) as u8)
+        .collect();
     let issued = ask(&world, &bytes, "text/html");
     put(&world, issued["url"].as_str().unwrap(), "text/html", &bytes).expect(201);
     let read = world.anyone().get(issued["location"].as_str().unwrap());
