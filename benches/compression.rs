@@ -1,31 +1,38 @@
-//! What a coding of a reply costs and saves: catalogue pages of 2, 10 and 60 KB.
+//! What a coding of a reply costs and saves: catalogue pages of 4, 20 and 100 products.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
+use std::io::Read as _;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use thirteen::http::{Coding, Effort, compress};
 
 #[path = "support/answer.rs"]
 mod answer;
+#[path = "support/catalogue.rs"]
+mod catalogue;
 #[path = "support/flamegraph.rs"]
 mod flamegraph;
 
-fn replies(criterion: &mut Criterion) {
+fn pages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("compression");
-    for items in [4, 20, 120] {
-        let body = page(items);
+    for items in [4, 20, 100] {
+        let body = serde_json::to_vec(&catalogue::page(items)).expect("its keys are strings");
         group.throughput(Throughput::Bytes(body.len() as u64));
         for coding in Coding::ALL {
-            for effort in [Effort::Least, Effort::Usual, Effort::Kept] {
+            for effort in [Effort::Usual, Effort::Kept] {
                 let mut out = Vec::new();
-                compress(coding, effort, body.as_bytes(), &mut out).expect("text is compressed");
-                let share = out.len() * 100 / body.len();
-                let name = format!("{} {effort:?}, {share} % of {}", coding.name(), body.len());
+                compress(coding, effort, &body, &mut out).expect("text is compressed");
+                let name = format!("{} {effort:?} of {} bytes", coding.name(), body.len());
+                answer::check(&name, decoded(coding, &out) == body, true);
+                println!(
+                    "{name}: {} bytes, {} %",
+                    out.len(),
+                    out.len() * 100 / body.len()
+                );
                 group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
                     bencher.iter(|| {
                         out.clear();
-                        compress(coding, effort, black_box(body.as_bytes()), &mut out)
+                        compress(coding, effort, black_box(&body), &mut out)
                     });
                 });
             }
@@ -34,49 +41,22 @@ fn replies(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A page of products as the catalogue writes it; ids, prices and words differ.
-fn page(items: u32) -> String {
-    let mut page = String::from("{\"items\":[");
-    let mut seed = 13_u64;
-    let mut random = || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        seed >> 33
+fn decoded(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let read = match coding {
+        Coding::Brotli => brotli::BrotliDecompress(&mut &*bytes, &mut plain),
+        Coding::Zstd => zstd::decode_all(bytes).map(|decoded| plain = decoded),
+        Coding::Gzip => flate2::read::GzDecoder::new(bytes)
+            .read_to_end(&mut plain)
+            .map(drop),
     };
-    for item in 0..items {
-        let words: Vec<&str> = (0..12)
-            .map(|_| WORDS[random() as usize % WORDS.len()])
-            .collect();
-        let (name, description) = (words[..3].join(" "), words.join(" "));
-        let (id, price) = (random() << 20 | random(), random() % 100_000);
-        let separator = if item == 0 { "" } else { "," };
-        write!(
-            page,
-            "{separator}{{\"id\":\"0193e5c2-7b{:02x}-7{:03x}-8{:03x}-{id:012x}\",\"version\":{},\
-             \"name\":\"{name}\",\"slug\":\"{}\",\"sku\":\"SKU-{:06}\",\"description\":\"{description}\",\
-             \"price_amount\":{price},\"currency\":\"EUR\",\"status\":\"active\",\
-             \"rating_average\":{}.{},\"rating_count\":{},\"stock\":{{\"on_hand\":{},\"available\":{}}},\
-             \"created_at\":\"2026-11-20T13:{:02}:{:02}.{:03}Z\"}}",
-            item % 256, random() % 4096, random() % 4096, random() % 40, name.replace(' ', "-"),
-            random() % 1_000_000, random() % 5, random() % 10, random() % 500, random() % 900,
-            random() % 900, random() % 60, random() % 60, random() % 1000,
-        )
-        .expect("a String takes everything");
-    }
-    page.push_str("],\"next\":null}");
-    page
+    read.expect("what was compressed is read again");
+    plain
 }
-
-const WORDS: [&str; 24] = [
-    "chair", "oak", "linen", "lamp", "brass", "folding", "garden", "outdoor", "cushion", "blue",
-    "handmade", "solid", "shelf", "small", "storage", "with", "drawer", "and", "for", "kitchen",
-    "ceramic", "mug", "set", "of",
-];
 
 criterion_group! {
     name = benches;
     config = flamegraph::criterion();
-    targets = replies
+    targets = pages
 }
 criterion_main!(benches);

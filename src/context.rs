@@ -17,7 +17,8 @@ use crate::auth::tokens::TokenCache;
 use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, CacheTally, ConnectionChange, CorsPolicy, DoorPolicy, Generations,
-    Observation, PAGES_SECURITY, Prepared, Problem, RateClass, ReplyCache, Request, Route,
+    Observation, PAGES_SECURITY, Prepared, Problem, RateClass, RateExceeded, ReplyCache, Request,
+    Route,
 };
 use crate::routes::{API, DOORS};
 use crate::settings::{AccessLog as AccessSetting, Settings};
@@ -41,8 +42,10 @@ pub struct Context {
     pub state: crate::state::Local,
     /// The settings in force.
     pub settings: RefCell<Arc<Settings>>,
-    /// The web pages that may come.
+    /// The web pages that may follow and change the configuration.
     pub origins: RefCell<OriginPolicy>,
+    /// The web pages whose requests may carry the cookies of a session.
+    pub shop_origins: RefCell<OriginPolicy>,
     /// What each door says of every reply, in the order of [`DOORS`].
     pub policies: RefCell<[Rc<DoorPolicy>; DOORS.len()]>,
     /// The keys that tokens are signed and checked with.
@@ -137,7 +140,8 @@ impl Context {
         routes_before: [usize; DOORS.len()],
     ) -> Context {
         let access = settings.log.access;
-        let origins = origins_of(&settings);
+        let origins = origins_of(&settings.state.origins);
+        let shop_origins = origins_of(&settings.api.cors_origins);
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
@@ -150,6 +154,7 @@ impl Context {
             passwords: Passwords::new(settings.shards),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
+            shop_origins: RefCell::new(shop_origins),
             policies: RefCell::new(policies),
             replies,
             replies_counted: Cell::default(),
@@ -170,7 +175,8 @@ impl Context {
         self.access_policy.set(access);
         let log = AccessLines::new(access_policy(access), self.house.log.clone());
         *self.access_log.borrow_mut() = log;
-        *self.origins.borrow_mut() = origins_of(&settings);
+        *self.origins.borrow_mut() = origins_of(&settings.state.origins);
+        *self.shop_origins.borrow_mut() = origins_of(&settings.api.cors_origins);
         *self.policies.borrow_mut() = policies_of(&settings);
         self.replies.set_bytes_max(reply_bytes_of(&settings));
         let rule = self
@@ -379,9 +385,14 @@ impl Context {
         match self.telemetry.sample(Operation::RateCheck, check) {
             Verdict::Allowed => Ok(()),
             Verdict::Limited { retry_after_ms } => {
-                let seconds = retry_after_ms.div_ceil(1000).to_string();
-                let problem = Problem::new(429, "Too many changes from this address.");
-                Err(problem.header("Retry-After", seconds))
+                let rule = self.house.writes.rule();
+                let exceeded = RateExceeded {
+                    limit: rule.limit(),
+                    window_ms: rule.window_ms(),
+                    retry_after_ms,
+                };
+                let detail = "Too many changes from this address.";
+                Err(Problem::limited(detail, exceeded))
             }
         }
     }
@@ -409,8 +420,8 @@ fn fault_of(observation: &Observation<'_>) -> Option<Fault> {
     }
 }
 
-fn origins_of(settings: &Settings) -> OriginPolicy {
-    OriginPolicy::new(&settings.state.origins).expect("settings hold readable origins only")
+fn origins_of(origins: &[String]) -> OriginPolicy {
+    OriginPolicy::new(origins).expect("settings hold readable origins only")
 }
 
 impl Generations for Context {

@@ -58,9 +58,15 @@ pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
 pub const STREAM_BYTES_MAX: usize = 16 << 10;
 /// The shortest body that is compressed: a shorter one fits the packet of its head.
 pub const COMPRESSED_BYTES_MIN: usize = 1 << 10;
-/// The longest body that a shard compresses with the usual effort; longer ones with the least, or
-/// on another thread.
-pub const USUAL_EFFORT_BYTES_MAX: usize = 32 << 10;
+/// The longest body that a shard compresses itself: brotli, the slowest, takes 7 µs for a KB. A
+/// longer one is sent as it is, unless its handler waits.
+pub const COMPRESSED_HERE_BYTES_MAX: usize = 128 << 10;
+/// The shortest body that another thread compresses where the handler waits.
+pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
+/// The longest kept reply that is worth a second, better compression.
+pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
+/// How often a kept reply is sent before it is.
+pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
 /// The longest target whose reply is kept in the cache of replies.
 pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
@@ -171,6 +177,9 @@ const _: () = {
     // receives into.
     let received_bytes_max = RING_BUFFERS as usize * (4 << 10);
     assert!(RING_COMPLETIONS_PER_TURN_MAX * PIPELINE_BYTES_MAX <= received_bytes_max);
+    // What a shard does not compress itself another thread does, where the handler waits.
+    assert!(COMPRESSED_BYTES_MIN < COMPRESSED_ELSEWHERE_BYTES_MIN);
+    assert!(COMPRESSED_ELSEWHERE_BYTES_MIN <= COMPRESSED_HERE_BYTES_MAX);
     // A streamed reply is no less fair to other connections than pipelined ones.
     assert!(STREAM_BYTES_MAX <= PIPELINE_BYTES_MAX);
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::rate::{RateKey, RateTable, Rule, Verdict};
-use crate::http::Problem;
+use crate::http::{Problem, RateExceeded};
 use crate::limits::RATE_KEYS_EXPECTED;
 
 /// The counts of one class, shared by all shards. A limit of 0 counts nothing.
@@ -48,14 +48,12 @@ impl Budget {
 
     fn exceeded(&self, retry_after_ms: u64) -> Problem {
         let rule = self.table.rule();
-        let seconds = retry_after_ms.div_ceil(1000).to_string();
-        let policy = format!("{};w={}", rule.limit(), rule.window_ms() / 1000);
-        Problem::new(429, "Too many requests; wait a little.")
-            .header("Retry-After", seconds.clone())
-            .header("RateLimit-Limit", rule.limit().to_string())
-            .header("RateLimit-Remaining", "0")
-            .header("RateLimit-Reset", seconds)
-            .header("RateLimit-Policy", policy)
+        let exceeded = RateExceeded {
+            limit: rule.limit(),
+            window_ms: rule.window_ms(),
+            retry_after_ms,
+        };
+        Problem::limited("Too many requests; wait a little.", exceeded)
     }
 }
 

@@ -270,7 +270,7 @@ impl Credential<'_> {
         if self.carrier == Carrier::Cookie {
             let token = csrf_token(context, grant.session);
             let channel = channel_of(context, request);
-            csrf::check(request, channel, &context.origins.borrow(), &token)?;
+            csrf::check(request, channel, &context.shop_origins.borrow(), &token)?;
         }
         Ok(User {
             id: grant.user,

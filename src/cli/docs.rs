@@ -38,9 +38,12 @@ enum Lines {
 }
 
 /// The pages, by name.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: &[(&str, &str)] = &[
     ("serve.md", include_str!("manual/serve.md")),
     ("config.md", include_str!("manual/config.md")),
+    ("api.md", include_str!("manual/api.md")),
+    ("http.md", include_str!("manual/http.md")),
+    ("identity.md", include_str!("manual/identity.md")),
     ("catalog.md", include_str!("manual/catalog.md")),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
@@ -53,9 +56,8 @@ pub(super) fn run(args: Args) -> Outcome {
     let Action::Search { text, sh } = args.action;
     let found = search(&text, if sh { Lines::Commands } else { Lines::All })?;
     if found.is_empty() {
-        let pages = PAGES
-            .map(|(name, _)| name.trim_end_matches(".md"))
-            .join(", ");
+        let names = PAGES.iter().map(|(name, _)| name.trim_end_matches(".md"));
+        let pages = names.collect::<Vec<_>>().join(", ");
         let message = format!("the manual has no `{text}`; its pages are {pages}");
         return Err(Failure::Failed(message));
     }

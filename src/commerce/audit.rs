@@ -209,7 +209,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commerce::accounts::scene::Scene;
+    use crate::commerce::scene::Scene;
 
     fn tell(scene: &Scene, count: usize) {
         for number in 0..count {

@@ -270,7 +270,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commerce::accounts::scene::Scene;
+    use crate::commerce::scene::Scene;
     use crate::mail::{Letter, queue};
 
     fn key(key: &str) -> Key {

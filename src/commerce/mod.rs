@@ -12,4 +12,6 @@ pub mod currency;
 pub mod demo;
 pub mod idempotency;
 pub mod inventory;
+#[cfg(test)]
+mod scene;
 pub mod schema;

@@ -51,12 +51,6 @@ mod tests {
     /// Walks that are as they should be: statement, what it walks through, and why.
     const ALLOWED_SCANS: &[(&str, &str, &str)] = &[
         (
-            "products::INSERT",
-            "inventory",
-            "for rows that refer to a product which is not there: SQLite counts those, and walks \
-             only while there are some",
-        ),
-        (
             "products::listing::extent",
             "found",
             "rows of an index that a LIMIT ends",

@@ -72,16 +72,16 @@ impl<'o> Asked<'o> {
         self.trace.came == Came::Made && self.welcome() == Welcome::Unasked
     }
 
-    /// The coding that the client likes best.
+    /// The coding that the client likes best, of equals the first in this order.
     #[inline]
-    pub(super) fn coding(&self) -> Option<Coding> {
+    pub(super) fn coding(&self, order: [Coding; Coding::ALL.len()]) -> Option<Coding> {
         let head = self.head?;
         head.header("accept-encoding")?;
         let lines = head.headers().filter_map(|(name, value)| {
             name.eq_ignore_ascii_case(b"accept-encoding")
                 .then_some(value)
         });
-        AcceptedCodings::read(lines).best()
+        AcceptedCodings::read(lines).best(order)
     }
 
     /// The header of this name in lower case.

@@ -11,12 +11,15 @@ use std::hash::{DefaultHasher, Hasher};
 use serde::Serialize;
 use thirteen_kernels::http::Method;
 
-use crate::limits::{CACHED_TARGET_BYTES_MAX, COMPRESSED_BYTES_MIN};
+use crate::limits::{
+    CACHED_TARGET_BYTES_MAX, COMPRESSED_AGAIN_AFTER, COMPRESSED_AGAIN_BYTES_MAX,
+    COMPRESSED_BYTES_MIN,
+};
 use crate::store::{Store, Topic};
 
 use super::coding::Coding;
 use super::compress::{Effort, compress, is_text};
-use super::conditional::{etag_of, etag_of_parts, not_modified};
+use super::conditional::{BETTER_SUFFIX, etag_of, etag_of_parts, not_modified};
 use super::page::Page;
 use super::problem::Problem;
 use super::reply::Reply;
@@ -95,6 +98,7 @@ enum Text {
 struct Form {
     bytes: Box<[u8]>,
     head_bytes: usize,
+    sent: u32,
 }
 
 impl Generations for Store {
@@ -276,7 +280,9 @@ impl Shelf {
             return false;
         }
         entry.is_wanted.set(true);
-        self.bytes += entry.answer(request, reply);
+        let before = entry.bytes;
+        entry.answer(request, reply);
+        self.bytes = self.bytes - before + entry.bytes;
         true
     }
 
@@ -344,36 +350,56 @@ impl Entry {
     }
 
     /// Writes the reply, in the coding that the client likes best, which is made where it is
-    /// asked for the first time. Gives the bytes by which the entry grew.
-    fn answer(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> usize {
+    /// asked for the first time and made better where it is asked for often.
+    fn answer(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) {
         let coding = match self.text {
             Text::Long => reply.choose_coding(),
             Text::Other => None,
         };
         if let Some(known) = not_modified(request, &self.etag) {
             reply.status(304).header("ETag", known).empty();
-            return 0;
+            return;
         }
-        let before = self.bytes;
         let form = self.form(coding);
         reply.status(200);
         reply.ending(&form.bytes, form.head_bytes);
-        self.bytes - before
     }
 
     fn form(&mut self, coding: Option<Coding>) -> &Form {
         let index = coding.map_or(PLAIN, |coding| coding as usize);
-        if let (None, Some(coding)) = (&self.forms[index], coding) {
-            let plain = self.forms[PLAIN]
-                .as_ref()
-                .expect("the plain form is made first");
-            if let Some(form) = plain.coded(coding) {
-                self.bytes += form.bytes.len();
-                self.forms[index] = Some(form);
+        if let Some(coding) = coding {
+            match &mut self.forms[index] {
+                None => self.make(coding, Effort::Usual),
+                Some(form) => {
+                    form.sent = form.sent.saturating_add(1);
+                    let is_due = form.sent == COMPRESSED_AGAIN_AFTER;
+                    if is_due && self.plain().bytes.len() <= COMPRESSED_AGAIN_BYTES_MAX {
+                        self.make(coding, Effort::Kept);
+                    }
+                }
             }
         }
         let form = self.forms[index].as_ref().or(self.forms[PLAIN].as_ref());
         form.expect("the plain form is made first")
+    }
+}
+
+impl Entry {
+    fn plain(&self) -> &Form {
+        let plain = self.forms[PLAIN].as_ref();
+        plain.expect("the plain form is made first")
+    }
+
+    /// Makes the form in a coding, in the place of the one that there may be.
+    fn make(&mut self, coding: Coding, effort: Effort) {
+        let Some(mut form) = self.plain().coded(coding, effort) else {
+            return;
+        };
+        let place = &mut self.forms[coding as usize];
+        let before = place.as_ref().map_or(0, |form| form.bytes.len());
+        form.sent = place.as_ref().map_or(0, |form| form.sent);
+        self.bytes = self.bytes - before + form.bytes.len();
+        *place = Some(form);
     }
 }
 
@@ -398,11 +424,12 @@ impl Form {
         Form {
             bytes: bytes.into(),
             head_bytes,
+            sent: 0,
         }
     }
 
     /// This form in a coding: the same lines, another tag, another body.
-    fn coded(&self, coding: Coding) -> Option<Form> {
+    fn coded(&self, coding: Coding, effort: Effort) -> Option<Form> {
         let (head, body) = self.bytes.split_at(self.head_bytes);
         let head = str::from_utf8(head).expect("the lines were text");
         let (etag, rest) = head.split_once("\"\r\n").expect("the tag comes first");
@@ -411,8 +438,12 @@ impl Form {
             .expect("the length comes last");
         let suffix = str::from_utf8(coding.tag_suffix()).expect("a suffix is ASCII");
         let mut coded = Vec::new();
-        compress(coding, Effort::Usual, body, &mut coded).ok()?;
-        let lines = format!("{etag}{suffix}\"\r\n{rest}");
+        compress(coding, effort, body, &mut coded).ok()?;
+        let better = match effort {
+            Effort::Usual => "",
+            Effort::Kept => str::from_utf8(BETTER_SUFFIX).expect("a suffix is ASCII"),
+        };
+        let lines = format!("{etag}{suffix}{better}\"\r\n{rest}");
         Some(Form::of_lines(lines, Some(coding), &coded))
     }
 }
@@ -540,6 +571,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_often_is_compressed_again() {
+        let (cache, clock) = (ReplyCache::new(1 << 20), Clock::default());
+        let value: String = (0..900)
+            .map(|number| format!("{} ", number * 7919 % 997))
+            .collect();
+        let request = ("GET", "/x", "Accept-Encoding: br\r\n");
+        let sent: Vec<_> = (0..COMPRESSED_AGAIN_AFTER + 3)
+            .map(|_| ask(&cache, &clock, request, &[1], &value).body)
+            .collect();
+        let (first, last) = (&sent[0], &sent[sent.len() - 1]);
+        assert!(last.len() < first.len(), "{} {}", last.len(), first.len());
+        let changes = sent.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert_eq!(changes, 1, "once");
+        let mut plain = Vec::new();
+        brotli::BrotliDecompress(&mut &**last, &mut plain).unwrap();
+        assert_eq!(serde_json::from_slice::<String>(&plain).unwrap(), value);
+        let kept = cache.bytes();
+        cache.set_bytes_max(0);
+        assert_eq!(cache.bytes(), 0, "of {kept}");
+    }
+
+    #[test]
     fn who_has_it_is_told_so() {
         let (cache, clock) = (ReplyCache::new(1 << 20), Clock::default());
         let tag_of = |sent: &Sent| {
@@ -549,6 +602,7 @@ mod tests {
         };
         let etag = tag_of(&get(&cache, &clock, "/x", &"a word ".repeat(500)));
         let coded = format!("{}-br\"", etag.trim_end_matches('"'));
+        let better = format!("{}-br+\"", etag.trim_end_matches('"'));
         let takes = "Accept-Encoding: br\r\n";
         for (lines, known) in [
             (format!("If-None-Match: {etag}\r\n"), Some(&etag)),
@@ -557,6 +611,7 @@ mod tests {
                 Some(&etag),
             ),
             (format!("If-None-Match: {coded}\r\n{takes}"), Some(&coded)),
+            (format!("If-None-Match: {better}\r\n{takes}"), Some(&better)),
             (format!("If-None-Match: {coded}\r\n"), None),
             ("If-None-Match: \"x\"\r\n".to_owned(), None),
         ] {

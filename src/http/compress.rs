@@ -1,7 +1,9 @@
 //! Compression of replies: which are worth it, and how much of it a shard may do itself.
 //!
-//! The levels are chosen by `benches/compression.rs`: what a level above these saves costs more
-//! of a shard's time than the network takes for it.
+//! The levels are chosen by `benches/compression.rs`. Of a page of the catalogue, 8 KB, on one
+//! core: zstd 1 leaves 24 % in 17 µs, brotli 2 leaves 25 % in 51 µs, gzip 1 leaves 30 % in 27 µs.
+//! Less effort than that saves no time; brotli 4 leaves 24 % in 100 µs. For what is sent often
+//! brotli 5 leaves 22 % in 184 µs, zstd 9 leaves 23 % in 134 µs, gzip 6 leaves 24 % in 71 µs.
 
 use std::cell::RefCell;
 use std::io;
@@ -16,16 +18,14 @@ use super::coding::Coding;
 pub enum Effort {
     /// What pays for replies that are made per request.
     Usual,
-    /// Next to nothing, for those that are long.
-    Least,
     /// More, for what is compressed once and sent often.
     Kept,
 }
 
 /// What the compressors of this thread keep between replies.
 struct Compressors {
-    zstd: [Option<zstd::bulk::Compressor<'static>>; 3],
-    gzip: [Option<Compress>; 3],
+    zstd: [Option<zstd::bulk::Compressor<'static>>; 2],
+    gzip: [Option<Compress>; 2],
 }
 
 /// Appends a body in a coding.
@@ -108,27 +108,32 @@ impl Compressors {
 
 fn brotli(effort: Effort, body: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     let window = usize::BITS - body.len().leading_zeros();
-    let params = BrotliEncoderParams {
+    // Below 18 bits quality 5 looks for matches in a way that takes ten times as long.
+    let window = match effort {
+        Effort::Usual => window.clamp(10, 22),
+        Effort::Kept => window.clamp(18, 22),
+    };
+    let parameters = BrotliEncoderParams {
         quality: BROTLI_QUALITIES[effort as usize],
-        lgwin: window.clamp(10, 22) as i32,
+        lgwin: window as i32,
         size_hint: body.len(),
         ..BrotliEncoderParams::default()
     };
     let mut rest = body;
-    brotli::BrotliCompress(&mut rest, out, &params).map(drop)
+    brotli::BrotliCompress(&mut rest, out, &parameters).map(drop)
 }
 
 /// By effort.
-const ZSTD_LEVELS: [i32; 3] = [1, -3, 9];
-const GZIP_LEVELS: [u32; 3] = [1, 1, 6];
-const BROTLI_QUALITIES: [i32; 3] = [1, 0, 5];
+const ZSTD_LEVELS: [i32; 2] = [1, 9];
+const GZIP_LEVELS: [u32; 2] = [1, 6];
+const BROTLI_QUALITIES: [i32; 2] = [2, 5];
 
 /// RFC 1952: no name, no time, no system.
 const GZIP_HEAD: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 thread_local! {
     static COMPRESSORS: RefCell<Compressors> = const {
-        RefCell::new(Compressors { zstd: [None, None, None], gzip: [None, None, None] })
+        RefCell::new(Compressors { zstd: [None, None], gzip: [None, None] })
     };
 }
 
@@ -165,7 +170,7 @@ mod tests {
         ) {
             let body = pieces.concat().repeat(repeats);
             for coding in Coding::ALL {
-                for effort in [Effort::Usual, Effort::Least, Effort::Kept] {
+                for effort in [Effort::Usual, Effort::Kept] {
                     let mut out = b"before".to_vec();
                     compress(coding, effort, body.as_bytes(), &mut out).unwrap();
                     prop_assert_eq!(&out[..6], b"before");

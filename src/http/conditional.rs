@@ -2,8 +2,9 @@
 //!
 //! A resource with a version has the strong tag `"v<version>"`. A reply that is compressed on its
 //! way out is another representation, so its tag ends with the coding: `"v7-br"` (RFC 9110,
-//! section 8.8.3.3). One that holds what the version does not count has a digest after a point:
-//! `"v7.09ab…"`. Each of a version's tags stands for that version when it comes back.
+//! section 8.8.3.3), and with `+` after it where it was compressed again with more effort. One that
+//! holds what the version does not count has a digest after a point: `"v7.09ab…"`. Each of a
+//! version's tags stands for that version when it comes back.
 
 use serde::Serialize;
 use thirteen_kernels::http::Method;
@@ -184,13 +185,18 @@ impl EntityTag<'_> {
     /// The tag without its last quote and its coding.
     fn plain(&self) -> (&[u8], Option<Coding>) {
         let open = &self.quoted[..self.quoted.len() - 1];
+        let coded_part = open.strip_suffix(BETTER_SUFFIX).unwrap_or(open);
         let coded = Coding::ALL.into_iter().find_map(|coding| {
-            let plain = open.strip_suffix(coding.tag_suffix())?;
+            let plain = coded_part.strip_suffix(coding.tag_suffix())?;
             Some((plain, Some(coding)))
         });
         coded.unwrap_or((open, None))
     }
 }
+
+/// What the tag of a reply that was compressed with more effort has after its coding: other
+/// bytes, so another tag.
+pub(super) const BETTER_SUFFIX: &[u8] = b"+";
 
 /// The tags of one line. What is no tag ends the list: it matches nothing, so a precondition that
 /// cannot be read is one that does not hold.
@@ -293,7 +299,7 @@ mod tests {
     fn versions_are_told_from_other_tags() {
         assert_eq!(
             versions(
-                r#""v1", "v2-br", "v3-gzip", "v4-zstd", W/"v5", "6", "v07", "v+8", "v", "v9-x""#
+                r#""v1", "v2-br", "v3-gzip+", "v4-zstd", "v4+", W/"v5", "6", "v07", "v+8", "x""#
             ),
             [1, 2, 3, 4]
         );

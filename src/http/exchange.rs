@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use thirteen_kernels::http::{Connection, Version};
 
-use crate::limits::{STREAM_BYTES_MAX, USUAL_EFFORT_BYTES_MAX};
+use crate::limits::{COMPRESSED_ELSEWHERE_BYTES_MIN, STREAM_BYTES_MAX};
 use crate::ring::{Outgoing, TcpStream};
 use crate::shard;
 use crate::telemetry::Fault;
@@ -200,7 +200,7 @@ impl Stored {
             let mut coded = Vec::new();
             compress(coding, Effort::Usual, &body, &mut coded).map(|()| coded)
         };
-        let done = if self.body.len() <= USUAL_EFFORT_BYTES_MAX {
+        let done = if self.body.len() < COMPRESSED_ELSEWHERE_BYTES_MIN {
             work().ok()
         } else {
             shard::offload(work).await.ok().and_then(Result::ok)

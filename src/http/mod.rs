@@ -56,7 +56,9 @@ pub use live::{Event, Live, LiveEnd, Pause};
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY};
-pub use problem::{Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, pointer};
+pub use problem::{
+    Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, RateExceeded, pointer,
+};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
 pub use request::Request;

@@ -120,7 +120,7 @@ pub const PICTURE_SECURITY: &[u8] = b"\
 
 /// Headers of replies that scripts of other origins may read, besides those that all may.
 const EXPOSED_HEADERS: &str = "ETag, Link, Location, RateLimit-Limit, RateLimit-Remaining, \
-    RateLimit-Reset, Retry-After, Idempotent-Replayed, traceparent, X-Quantum-Id";
+    RateLimit-Reset, RateLimit-Policy, Retry-After, Idempotent-Replayed, traceparent, X-Quantum-Id";
 
 /// Headers of requests that scripts of other origins may set; with `X-Bun-*` by name, since `*`
 /// does not count where there are credentials.

@@ -50,6 +50,17 @@ pub enum Afterwards {
     Close,
 }
 
+/// A rate that was exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateExceeded {
+    /// Hits of a window.
+    pub limit: u32,
+    /// The window.
+    pub window_ms: u32,
+    /// When the next hit is allowed.
+    pub retry_after_ms: u64,
+}
+
 /// Which request failed, as far as that is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Occurrence<'o> {
@@ -76,6 +87,21 @@ impl Problem {
     /// A request whose values are at fault; the faults are to be added.
     pub fn invalid() -> Problem {
         Problem::new(422, "Some values of the request are not acceptable.")
+    }
+
+    /// Too many requests, with what a client needs to come again in time.
+    pub fn limited(detail: impl Into<String>, exceeded: RateExceeded) -> Problem {
+        let seconds = exceeded.retry_after_ms.div_ceil(1000).max(1).to_string();
+        let window_seconds = exceeded.window_ms.div_ceil(1000);
+        Problem::new(429, detail)
+            .header("Retry-After", seconds.clone())
+            .header("RateLimit-Limit", exceeded.limit.to_string())
+            .header("RateLimit-Remaining", "0")
+            .header("RateLimit-Reset", seconds)
+            .header(
+                "RateLimit-Policy",
+                format!("{};w={window_seconds}", exceeded.limit),
+            )
     }
 
     /// Sets what a program tells this problem by.
@@ -265,6 +291,33 @@ mod tests {
         let json = json_of(&problem, &Occurrence::default());
         assert_eq!(json["detail"], "The server failed to answer this request.");
         assert_eq!(json["code"], "internal");
+    }
+
+    #[test]
+    fn who_comes_too_often_is_told_when_to_come_again() {
+        let problem = Problem::limited(
+            "Too many.",
+            RateExceeded {
+                limit: 5,
+                window_ms: 15_000,
+                retry_after_ms: 1,
+            },
+        );
+        assert_eq!((problem.status, problem.code), (429, "rate_limited"));
+        let told = problem
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, &**value));
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [
+                ("Retry-After", "1"),
+                ("RateLimit-Limit", "5"),
+                ("RateLimit-Remaining", "0"),
+                ("RateLimit-Reset", "1"),
+                ("RateLimit-Policy", "5;w=15"),
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use serde::Serialize;
 use thirteen_kernels::http::{Connection, Version};
 
-use crate::limits::{COMPRESSED_BYTES_MIN, USUAL_EFFORT_BYTES_MAX};
+use crate::limits::{COMPRESSED_BYTES_MIN, COMPRESSED_HERE_BYTES_MAX};
 
 use super::asked::Asked;
 use super::coding::Coding;
@@ -193,11 +193,12 @@ impl<'o> Reply<'o> {
     /// Ends the reply with a body; in a coding, where it is text that pays for it and the client
     /// takes one.
     pub fn body(&mut self, content_type: &str, body: &[u8]) {
-        if let Some(coding) = self.negotiate(content_type, body.len()) {
-            let effort = effort_of(body.len());
+        let coding = self.negotiate(content_type, body.len());
+        // A longer one would keep others waiting for more than a millisecond.
+        if let Some(coding) = coding.filter(|_| body.len() <= COMPRESSED_HERE_BYTES_MAX) {
             let coded = CODED.with_borrow_mut(|coded| {
                 coded.clear();
-                let done = compress(coding, effort, body, coded);
+                let done = compress(coding, Effort::Usual, body, coded);
                 done.is_ok()
                     .then(|| self.coded_body(content_type, coding, coded))
             });
@@ -247,13 +248,13 @@ impl<'o> Reply<'o> {
             return None;
         }
         self.frame.negotiated = Negotiated::Coding;
-        self.asked.coding()
+        self.asked.coding(Coding::USUAL_ORDER)
     }
 
     /// The coding of a long text that is there in all of them.
     pub(super) fn choose_coding(&mut self) -> Option<Coding> {
         self.frame.negotiated = Negotiated::Coding;
-        self.asked.coding()
+        self.asked.coding(Coding::KEPT_ORDER)
     }
 
     /// Ends the reply with its last header lines, from its tag to the empty one, and its body.
@@ -490,15 +491,6 @@ fn write_padded(mut number: usize, field: &mut [u8]) {
     unreachable!("a body fits in memory");
 }
 
-/// What pays for a body of this length, on a shard that has others to serve.
-fn effort_of(bytes: usize) -> Effort {
-    if bytes <= USUAL_EFFORT_BYTES_MAX {
-        Effort::Usual
-    } else {
-        Effort::Least
-    }
-}
-
 fn is_line_breaking(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n' | 0)
 }
@@ -580,8 +572,9 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{SECURITY}{IDS}X-One: 1\r\n\
-                 X-Two: 2\r\nX-Three: 3\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{SECURITY}{IDS}\
+                 X-One: 1\r\nX-Two: 2\r\nX-Three: 3\r\n\
+                 Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
             )
         );
     }

@@ -139,12 +139,17 @@ impl Store {
     ///
     /// # Errors
     /// Why the store could not do it.
+    ///
+    /// # Panics
+    /// Inside of a command, which would wait for its own end.
     pub fn write_blocking<T, E, C>(&self, command: C) -> Written<T, E>
     where
         T: Send + 'static,
         E: Send + 'static,
         C: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        let is_inside = self.shared.queues.is_writer();
+        assert!(!is_inside, "a command inside of a command");
         let (sender, receiver) = bounded(1);
         let pending = Pending::new(command, Way::Thread(sender));
         self.shared.queues.submit(None, Box::new(pending));

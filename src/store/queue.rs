@@ -190,6 +190,12 @@ impl Queues {
         assert!(set.is_ok(), "a store has one writer");
     }
 
+    /// Whether the calling thread is the writer.
+    pub(super) fn is_writer(&self) -> bool {
+        let writer = self.writer.get();
+        writer.is_some_and(|writer| writer.id() == thread::current().id())
+    }
+
     /// Sleeps until something is queued or the end is asked for, or the time is over.
     pub(super) fn wait(&self, patience: Option<Duration>) {
         self.is_asleep.store(true, Ordering::Relaxed);

@@ -312,7 +312,8 @@ fn cookies_are_bare_on_the_machine_and_prefixed_through_a_proxy() {
 
 #[test]
 fn a_cookie_alone_changes_nothing() {
-    let world = World::start();
+    let front_end = [("THIRTEEN_API_CORS_ORIGINS", "https://shop.example")];
+    let world = World::start_under(&[], &front_end);
     world.customer("ada");
     let reply = login(&world.anyone(), "ada@example.com", PASSWORD);
     let id = text(&reply.json()["user"]["id"]).to_owned();
@@ -350,6 +351,21 @@ fn a_cookie_alone_changes_nothing() {
         ),
         (200, &[("Cookie", &access), ("Sec-Fetch-Site", "none")]),
         (200, &[("Cookie", &access), ("Origin", &ours)]),
+        (
+            200,
+            &[("Cookie", &access), ("Origin", "https://shop.example")],
+        ),
+        (
+            403,
+            &[
+                ("Cookie", &access),
+                ("Origin", "https://shop.example.evil.example"),
+            ],
+        ),
+        (
+            403,
+            &[("Cookie", &access), ("Origin", "http://shop.example")],
+        ),
     ];
     for (expected, headers) in table {
         assert_eq!(put(headers), *expected, "{headers:?}");
@@ -362,7 +378,16 @@ fn a_cookie_alone_changes_nothing() {
         .anyone()
         .request("GET", "/api/v1/auth/me", &read, None)
         .expect(200);
-    // The refresh cookie is under the same rule.
+}
+
+#[test]
+fn the_refresh_cookie_is_under_the_same_rule() {
+    let world = World::start();
+    world.customer("ada");
+    let reply = login(&world.anyone(), "ada@example.com", PASSWORD);
+    let pairs: Vec<String> = cookies(&reply).into_iter().map(|(pair, _)| pair).collect();
+    let token = pairs[2].strip_prefix("csrf=").unwrap();
+    let all = pairs.join("; ");
     let renew = |headers: &[(&str, &str)]| {
         let caller = world.anyone();
         caller.request("POST", "/api/v1/auth/refresh-token", headers, None)

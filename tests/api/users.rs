@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::config_client::{CONFIG_UPDATE, ConfigClient, ERROR, frame};
 use crate::support::server::run;
 use crate::world::{Caller, World};
 
@@ -326,3 +327,24 @@ fn staff_changes_the_configuration_where_others_may_not() {
     assert_eq!(ops(&ada).status, 403);
     assert_eq!(ops(&world.admin).status, 422, "a length that is refused");
 }
+
+#[test]
+fn staff_that_is_signed_out_changes_nothing_over_an_open_websocket() {
+    let write = [("THIRTEEN_STATE_WRITE", "token")];
+    let world = World::start_under(&[], &write);
+    let token = world.admin.token.clone().unwrap();
+    let mut staff = ConfigClient::connect_as(world.server.api(), &token);
+    staff.update(ROWS, 30).unwrap();
+    let mut anyone = ConfigClient::connect(world.server.api());
+    anyone.send(&frame(CONFIG_UPDATE, ROWS, 31)).unwrap();
+    assert_eq!(anyone.next().unwrap()[0], ERROR, "without a session");
+    world
+        .admin
+        .request("POST", "/api/v1/auth/logout", &[], None)
+        .expect(204);
+    staff.send(&frame(CONFIG_UPDATE, ROWS, 32)).unwrap();
+    assert_eq!(staff.next().unwrap()[0], ERROR, "the session has ended");
+}
+
+/// The rows' field, as the configuration's frames name it.
+const ROWS: u32 = 14;

@@ -32,7 +32,13 @@ impl World {
 
     /// As `start`, with further arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> World {
-        let server = Server::start_with(arguments, UNLIMITED);
+        World::start_under(arguments, &[])
+    }
+
+    /// As `start_with`, with further settings by their variables.
+    pub(crate) fn start_under(arguments: &[&str], environment: &[(&str, &str)]) -> World {
+        let environment = [UNLIMITED, environment].concat();
+        let server = Server::start_with(arguments, &environment);
         let folder = server.data();
         let command = ["admin", "create", ADMIN, "--password-stdin", "--data"];
         let command = [&command[..], &[folder.to_str().unwrap()]].concat();

@@ -13,6 +13,8 @@ use thirteen::http::{
 use thirteen::shard::Flag;
 use thirteen_kernels::http::Method::{Delete, Get, Post, Put};
 
+use crate::shelf::{self, Shelf};
+
 /// What handlers reach, and what the server told.
 #[derive(Default)]
 pub(crate) struct Workbench {
@@ -25,6 +27,7 @@ pub(crate) struct Workbench {
     pub(crate) gate: Flag,
     /// Requests that have come to `/gate`.
     pub(crate) at_gate: Cell<usize>,
+    pub(crate) shelf: Shelf,
 }
 
 impl Application for Workbench {
@@ -50,6 +53,12 @@ impl Application for Workbench {
 }
 
 pub(crate) fn routes() -> Vec<Route<Workbench>> {
+    let mut routes = shelf::routes();
+    routes.extend(own_routes());
+    routes
+}
+
+fn own_routes() -> Vec<Route<Workbench>> {
     vec![
         get("/hello", hello),
         get("/nothing", nothing),

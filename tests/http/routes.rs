@@ -44,6 +44,9 @@ const fn read(door: &'static str, path: &'static str, content_type: &'static str
 
 const JSON: &str = "application/json";
 
+/// Rooms whose rows `tests/api` walks.
+const WALKED_BY_API: [&str; 2] = ["thirteen::commerce::", "thirteen::vault::"];
+
 /// In the order of the tables.
 const ROWS: &[Row] = &[
     read("api", "/health", JSON),
@@ -63,6 +66,7 @@ const ROWS: &[Row] = &[
         content_type: None,
         ..read("api", "/_ws/config", "")
     },
+    read("api", "/.well-known/jwks.json", JSON),
     read("ops", "/health", JSON),
     read("ops", "/livez", JSON),
     read("ops", "/readyz", JSON),
@@ -118,6 +122,11 @@ fn every_route_has_a_row() {
         .flat_map(|(door, table)| {
             table
                 .into_iter()
+                .filter(|route| {
+                    !WALKED_BY_API
+                        .iter()
+                        .any(|room| route.name.starts_with(room))
+                })
                 .map(move |route| format!("{door} {} {}", method_name(route.method), route.path))
         })
         .collect();

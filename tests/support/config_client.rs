@@ -18,7 +18,16 @@ impl ConfigClient {
         ConfigClient::try_connect(address).expect("the handshake succeeds")
     }
 
+    /// With an access token.
+    pub(crate) fn connect_as(address: SocketAddr, token: &str) -> ConfigClient {
+        ConfigClient::open(address, Some(token)).expect("the handshake succeeds")
+    }
+
     pub(crate) fn try_connect(address: SocketAddr) -> Result<ConfigClient, Error> {
+        ConfigClient::open(address, None)
+    }
+
+    fn open(address: SocketAddr, token: Option<&str>) -> Result<ConfigClient, Error> {
         let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
@@ -30,6 +39,11 @@ impl ConfigClient {
         request
             .headers_mut()
             .insert("Sec-WebSocket-Protocol", protocol);
+        if let Some(token) = token {
+            let bearer = format!("Bearer {token}");
+            let bearer = bearer.parse().expect("a token is a header value");
+            request.headers_mut().insert("Authorization", bearer);
+        }
         let (socket, _) = tungstenite::client(request, stream).map_err(|error| match error {
             tungstenite::HandshakeError::Failure(error) => error,
             tungstenite::HandshakeError::Interrupted(_) => {

@@ -2,8 +2,11 @@
 
 use std::fmt::Debug;
 use std::hint::black_box;
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use thirteen_kernels::config::frame::{
     BULK_BYTES_MAX, FIXED_BYTES, Frame, FrameType, decode, encode_bulk, encode_update, validate,
 };
@@ -14,7 +17,11 @@ use thirteen_kernels::config::{ConfigState, Field, OffsetBase, StateCell};
 use thirteen_kernels::http::{HeadParser, HeadStatus, HeadTable, cookies};
 use thirteen_kernels::level::Level;
 
+use crate::auth::Role;
+use crate::auth::keys::Keys;
 use crate::auth::rate::{RateKeys, RateTable, Rule, Verdict};
+use crate::auth::tokens::{Found, Grant, TokenCache, issue, verify};
+use crate::id::Id;
 use crate::telemetry::Operation;
 use crate::telemetry::trace_id::{IdSource, TRACEPARENT_BYTES, TraceParent};
 
@@ -136,6 +143,54 @@ pub(super) fn websocket() -> Cases {
             }
         }),
     ]
+}
+
+/// An access token: found among those that were verified, and verified. The library's share of
+/// the latter is measured before it.
+pub(super) fn jwt() -> Cases {
+    let keys = Keys::ephemeral();
+    let grant = Grant {
+        user: Id::of(1, [1; 10]),
+        session: Id::of(2, [2; 10]),
+        role: Role::Customer,
+    };
+    let issued_at = 1_700_000_000;
+    let token = issue(&keys, grant, Id::of(3, [3; 10]), issued_at);
+    let (message, signature) = signed_parts(&token);
+    let public = keys
+        .public(keys.signing_kid())
+        .expect("the key that signs is live");
+    let cache = TokenCache::new();
+    let (now, generation) = (Instant::now(), AtomicU64::new(1));
+    cache.remember(
+        token.as_bytes(),
+        grant,
+        1,
+        now,
+        now + Duration::from_secs(900),
+    );
+    let warm = token.clone();
+    vec![
+        case(Operation::JwtVerifyWarm, Found::Good(grant), move || {
+            let generation_of = |_| generation.load(Ordering::Acquire);
+            cache.find(black_box(warm.as_bytes()), black_box(now), generation_of)
+        }),
+        case(Operation::SignatureVerify, Ok(()), move || {
+            public.verify(black_box(&message), black_box(&signature))
+        }),
+        case(Operation::JwtVerifyCold, Ok(grant), move || {
+            let claims = verify(black_box(&keys), black_box(token.as_bytes()), issued_at);
+            claims.map(|claims| claims.grant)
+        }),
+    ]
+}
+
+/// What of a token is signed, and its signature.
+fn signed_parts(token: &str) -> (Vec<u8>, [u8; 64]) {
+    let (message, signature) = token.rsplit_once('.').expect("a token has three parts");
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok();
+    let signature = signature.and_then(|bytes| bytes.try_into().ok());
+    (message.into(), signature.expect("a signature has 64 bytes"))
 }
 
 fn rate_check() -> (Operation, Box<dyn Case>) {
@@ -286,7 +341,12 @@ mod tests {
 
     #[test]
     fn every_case_answers_right_before_and_after_a_run() {
-        for (operation, mut case) in config().into_iter().chain(validation()).chain(websocket()) {
+        for (operation, mut case) in config()
+            .into_iter()
+            .chain(validation())
+            .chain(websocket())
+            .chain(jwt())
+        {
             assert_eq!(case.check(), Ok(()), "{operation:?}");
             case.run(1000);
             assert_eq!(case.check(), Ok(()), "{operation:?}");

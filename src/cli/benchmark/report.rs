@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::output::columns;
 use crate::telemetry::measure::Measurement;
-use crate::telemetry::{ClockSource, Operation, Verdict};
+use crate::telemetry::{ClockSource, Target, Verdict};
 
 /// What was measured.
 #[derive(Debug, Serialize)]
@@ -62,8 +62,7 @@ impl Report {
 }
 
 impl Row {
-    pub(super) fn new(operation: Operation, measurement: &Measurement) -> Row {
-        let target = operation.target();
+    pub(super) fn new(target: Target, measurement: &Measurement) -> Row {
         let durations = &measurement.durations;
         let median_ps = durations.quantile(0.5);
         Row {
@@ -129,14 +128,14 @@ fn as_word<S: serde::Serializer>(verdict: &Verdict, serializer: S) -> Result<S::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::Durations;
+    use crate::telemetry::{Durations, Operation};
 
     fn report() -> Report {
-        let row = |operation, picoseconds| {
+        let row = |operation: Operation, picoseconds| {
             let mut durations = Durations::new();
             durations.add(picoseconds);
             Row::new(
-                operation,
+                operation.target(),
                 &Measurement {
                     durations,
                     batch_rounds: 64,

@@ -10,8 +10,6 @@ pub mod fields;
 pub mod links;
 pub mod recovery;
 pub mod registration;
-#[cfg(test)]
-pub(super) mod scene;
 pub mod sign_in;
 pub mod sweep;
 pub mod users;

@@ -23,6 +23,9 @@ CREATE TABLE inventory (
 -- Takes NULL for one value, which a UNIQUE constraint would not.
 CREATE UNIQUE INDEX inventory_item ON inventory (product_id, COALESCE(variant_id, ''))
     WHERE closed_at IS NULL;
+-- For the references: a product that is inserted with RETURNING is looked for among them.
+CREATE INDEX inventory_product ON inventory (product_id);
+CREATE INDEX inventory_variant ON inventory (variant_id) WHERE variant_id IS NOT NULL;
 -- Holds what is low and nothing else, what lacks most first: the list of it costs what it shows.
 CREATE INDEX inventory_low ON inventory (on_hand - reserved - reorder_point, id)
     WHERE closed_at IS NULL AND on_hand - reserved - reorder_point <= 0;

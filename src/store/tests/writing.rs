@@ -70,6 +70,17 @@ fn a_command_that_fails_rolls_back_alone() {
 }
 
 #[test]
+fn a_command_inside_of_a_command_is_a_fault_of_ours() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let inner = store.clone();
+    let nested = store.write_blocking(move |_| inner.write_blocking(|tx| add(tx, "a", 1)));
+    assert_eq!(nested.unwrap_err(), StoreFault::Panicked);
+    store.write_blocking(|tx| add(tx, "b", 1)).unwrap().unwrap();
+    assert_eq!(count(&store), 1);
+}
+
+#[test]
 fn kinds_of_constraints_are_told_apart() {
     let folder = Folder::new();
     let store = folder.open();

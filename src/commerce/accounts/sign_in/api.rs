@@ -110,7 +110,12 @@ pub async fn refresh(
     if shown == Shown::Cookie {
         let csrf_token = principal::csrf_token(context, known.session);
         let channel = principal::channel_of(context, &request);
-        csrf::check(&request, channel, &context.origins.borrow(), &csrf_token)?;
+        csrf::check(
+            &request,
+            channel,
+            &context.shop_origins.borrow(),
+            &csrf_token,
+        )?;
     }
     let rotate = move |tx: &mut Tx<'_>| -> Result<(Rotation, Option<User>), SqlFault> {
         let rotation = sql::rotate(tx, &hash, &next.hash())?;

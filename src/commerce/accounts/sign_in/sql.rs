@@ -188,8 +188,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 mod tests {
     use super::*;
     use crate::auth::{Role, Secret};
-    use crate::commerce::accounts::scene::Scene;
     use crate::commerce::accounts::sign_in::rules::{REPEAT_MS, successor};
+    use crate::commerce::scene::Scene;
 
     const KEY: [u8; 32] = [5; 32];
 

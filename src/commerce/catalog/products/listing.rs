@@ -378,7 +378,7 @@ impl Statement {
     /// How many products a set has, if those are not too many.
     fn extent(filter: &Filter, set: &Set, bounds: Bounds) -> Statement {
         let mut statement = Statement::of("SELECT COUNT(*) FROM (SELECT 1");
-        statement.from_set(set);
+        statement.of_set(set);
         statement.with_statuses(filter);
         statement.condition(" LIMIT ", bounds.set_rows_max + 1);
         statement.add(") AS found");
@@ -395,14 +395,14 @@ impl Statement {
     /// All that meet the filter, by way of a set where one is given.
     fn collect(&mut self, filter: &Filter, set: Option<&Set>) {
         match set {
-            Some(set) => self.from_set(set),
+            Some(set) => self.of_set(set),
             None => self.add(" FROM products AS walked WHERE walked.deleted_at IS NULL"),
         }
         self.with_statuses(filter);
         self.meet(filter);
     }
 
-    fn from_set(&mut self, set: &Set) {
+    fn of_set(&mut self, set: &Set) {
         if let Set::Value(value) = set {
             self.add(" FROM product_attributes AS member CROSS JOIN products AS walked");
             self.add(" WHERE walked.number = member.product_number");

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::users::sql::{NewUser, insert};
+use super::accounts::users::sql::{NewUser, insert};
+use super::schema::DEFINITION;
 use crate::auth::Role;
-use crate::commerce::schema::DEFINITION;
 use crate::id::Id;
 use crate::store::{Options, SqlFault, Store, Tx, View, open};
 
 /// An empty shop.
-pub(in crate::commerce) struct Scene {
+pub(super) struct Scene {
     store: Arc<Store>,
     folder: PathBuf,
 }
 
 impl Scene {
-    pub(in crate::commerce) fn new() -> Scene {
+    pub(super) fn new() -> Scene {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("thirteen-accounts-{}-{number}", std::process::id());
@@ -28,33 +28,30 @@ impl Scene {
         Scene { store, folder }
     }
 
-    pub(in crate::commerce) fn write<T: Send + 'static>(
+    pub(super) fn write<T: Send + 'static>(
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, SqlFault> + Send + 'static,
     ) -> T {
         self.store.write_blocking(command).unwrap().unwrap()
     }
 
-    pub(in crate::commerce) fn try_write<T: Send + 'static, E: Send + 'static>(
+    pub(super) fn try_write<T: Send + 'static, E: Send + 'static>(
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         self.store.write_blocking(command).unwrap()
     }
 
-    pub(in crate::commerce) fn read<T>(
-        &self,
-        read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>,
-    ) -> T {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>) -> T {
         self.store.read(read).unwrap()
     }
 
-    pub(in crate::commerce) fn generation_of(&self, user: Id) -> u64 {
+    pub(super) fn generation_of(&self, user: Id) -> u64 {
         self.store.generation(crate::auth::sessions::topic(user))
     }
 
     /// A user with this address.
-    pub(in crate::commerce) fn user(&self, email: &str, role: Role) -> Id {
+    pub(super) fn user(&self, email: &str, role: Role) -> Id {
         let new = NewUser {
             id: Id::fresh(),
             email: email.to_owned(),
