@@ -45,10 +45,8 @@ fn a_category_takes_its_descendants_along() {
         (expected.to_vec(), &json!(4))
     );
 
-    let reply = admin.put(
-        &path_of(&lamps),
-        &json!({ "parent_id": garden["id"], "slug": "lights" }),
-    );
+    let change = json!({ "parent_id": garden["id"], "slug": "lights" });
+    let reply = admin.put(&path_of(&lamps), &change);
     document.check("PUT", "/api/v1/categories/:id", &reply);
     assert_eq!(reply.expect(200)["path"], "/garden/lights/");
     let moved = anyone.get(&path_of(&desk)).expect(200);

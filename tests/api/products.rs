@@ -127,7 +127,7 @@ fn what_is_taken_unknown_or_wrong_is_refused() {
 }
 
 #[test]
-fn lists_are_filtered_sorted_and_paged() {
+fn lists_are_filtered_and_sorted() {
     let world = World::start();
     let document = Document::of(&world);
     let admin = &world.admin;
@@ -166,6 +166,25 @@ fn lists_are_filtered_sorted_and_paged() {
     ] {
         assert_eq!(skus(&list(query)), expected, "{query}");
     }
+}
+
+#[test]
+fn categories_have_lists_of_their_own() {
+    let world = World::start();
+    let (admin, anyone) = (&world.admin, world.anyone());
+    let category = admin
+        .post("/api/v1/categories", &json!({ "name": "Lamps" }))
+        .expect(201);
+    let category = category["id"].as_str().unwrap();
+    for (sku, price) in [("A", 300), ("B", 100), ("C", 200)] {
+        let more = json!({ "price_amount": price, "category_id": category });
+        create(admin, sku, &more);
+    }
+    create(admin, "D", &json!({}));
+    let list = |query: &str| {
+        let target = format!("/api/v1/products?{query}");
+        anyone.get(&target).expect(200)
+    };
     let of_category = format!("category={category}&include_total=1");
     let page = list(&of_category);
     assert_eq!(
@@ -183,7 +202,20 @@ fn lists_are_filtered_sorted_and_paged() {
     }
     let nowhere = format!("/api/v1/products/category/{}", uuid_of_nobody());
     assert_eq!(anyone.get(&nowhere).status, 404);
+}
 
+#[test]
+fn lists_go_on_where_a_page_ended() {
+    let world = World::start();
+    let (document, anyone) = (Document::of(&world), world.anyone());
+    for (sku, price) in [("A", 300), ("B", 100), ("C", 200), ("D", 200)] {
+        create(&world.admin, sku, &json!({ "price_amount": price }));
+    }
+    let list = |query: &str| {
+        let reply = anyone.get(&format!("/api/v1/products?{query}"));
+        document.check("GET", "/api/v1/products", &reply);
+        reply.expect(200)
+    };
     assert_eq!(list("include_total=1&price_min=150")["total"], 3);
     let first = anyone.get("/api/v1/products?limit=2&sort=price");
     let next = first.expect(200)["next"].as_str().unwrap().to_owned();
@@ -368,10 +400,7 @@ fn a_bulk_request_tells_what_became_of_each_operation() {
     let document = Document::of(&world);
     let admin = &world.admin;
     let known = create(admin, "K", &json!({}));
-    let new = |sku: &str| {
-        json!({ "op": "create", "product": {
-        "name": sku, "sku": sku, "price_amount": 1, "currency": "EUR" } })
-    };
+    let new = new_operation;
     let operations = json!([
         new("N-1"),
         new("K"),
@@ -419,7 +448,13 @@ fn a_bulk_request_tells_what_became_of_each_operation() {
         skus(&world.anyone().get("/api/v1/products").expect(200)),
         ["N-1"]
     );
+}
 
+#[test]
+fn a_bulk_request_has_bounds() {
+    let world = World::start();
+    let admin = &world.admin;
+    let new = new_operation;
     let many: Vec<Value> = (0..1000)
         .map(|number| new(&format!("M-{number}")))
         .collect();
@@ -438,6 +473,12 @@ fn a_bulk_request_tells_what_became_of_each_operation() {
         admin.post("/api/v1/products/bulk", &faulty).faults().len(),
         2
     );
+}
+
+/// An operation that makes a product.
+fn new_operation(sku: &str) -> Value {
+    let product = json!({ "name": sku, "sku": sku, "price_amount": 1, "currency": "EUR" });
+    json!({ "op": "create", "product": product })
 }
 
 /// An id that nothing has.
