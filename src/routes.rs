@@ -142,7 +142,8 @@ fn catalogue() -> Vec<Route<Context>> {
 fn deploy() -> Vec<Route<Context>> {
     vec![
         post("/v1/deploy/upload-url", uploads::api::issue),
-        put("/v1/uploads/:id", uploads::api::store).body(UPLOAD_BYTES_MAX),
+        put("/v1/uploads/:id", uploads::api::store)
+            .body(UPLOAD_BYTES_MAX),
         get("/v1/uploads/:id", uploads::api::read),
     ]
 }

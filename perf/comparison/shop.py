@@ -112,19 +112,17 @@ class Filling(Thirteen):
 
     def command(self):
         doors = [f"--{door}=127.0.0.1:0" for door in ("api", "ops", "registry")]
-        demo = ["serve", "--demo", "--shards", "1", "--data", self.data]
+        demo = ["serve", f"--demo={self.products}", "--shards", "1", "--data", self.data]
         return [self.setup.thirteen, *demo, *doors]
-
-    def environment(self):
-        return {"THIRTEEN_DEMO_PRODUCTS": str(self.products)}
 
     def await_ready(self):
         for line in self.process.stdout:
             words = line.decode().split()
             if words == ["ready"]:
                 return
-            if words[:2] == ["demo", "administrator"]:
-                self.administrator = (words[2], words[-1])
+            if "signs" in words:
+                at = words.index("signs")
+                self.administrator = (words[at - 1], words[-1])
         raise Fault(f"the demo ended before it was ready:\n{self.log_text()}")
 
 

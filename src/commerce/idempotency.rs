@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::http::{Answer, Problem, Reply, Request, Signature, etag_of, method_name};
+use crate::http::{Answer, Content, Problem, Reply, Request, Signature, etag_of, method_name};
 use crate::id::Id;
 use crate::json::{Describe, Schemas};
 use crate::store::{Row, SqlFault, StoreFault, ToValue, Tx, View};
@@ -181,7 +181,8 @@ impl<T: Describe + 'static, const STATUS: u16> Answer for Once<T, STATUS> {
     }
 
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
-        signature.replies.push((STATUS, Some(T::schema(schemas))));
+        let content = Content::Json(T::schema(schemas));
+        signature.replies.push((STATUS, Some(content)));
     }
 }
 

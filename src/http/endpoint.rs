@@ -17,7 +17,7 @@ use std::future::Future;
 use crate::json::{Describe, Object, Read, Schemas};
 
 use super::exchange::Exchange;
-use super::inputs::{Body, Query};
+use super::inputs::{Body, Query, Streamed};
 use super::outcome::Answer;
 use super::problem::Problem;
 use super::reply::Reply;
@@ -47,10 +47,19 @@ pub trait Input: Sized + 'static {
 pub struct Signature {
     /// The parameters of the query.
     pub query: Vec<crate::json::Property>,
-    /// The schema of the body.
-    pub body: Option<serde_json::Value>,
-    /// The status of a reply that did what was asked, and the schema of its body.
-    pub replies: Vec<(u16, Option<serde_json::Value>)>,
+    /// The body.
+    pub body: Option<Content>,
+    /// The status of a reply that did what was asked, and its body.
+    pub replies: Vec<(u16, Option<Content>)>,
+}
+
+/// What a body holds.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// JSON of this schema.
+    Json(serde_json::Value),
+    /// Bytes of any type.
+    Bytes,
 }
 
 /// Fills in an [`Signature`].
@@ -191,7 +200,7 @@ impl<T: Read + Describe + 'static> Input for Body<T> {
     }
 
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
-        signature.body = Some(T::schema(schemas));
+        signature.body = Some(Content::Json(T::schema(schemas)));
     }
 }
 
@@ -202,6 +211,16 @@ impl<T: Object + 'static> Input for Query<T> {
 
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
         T::properties(schemas, &mut signature.query);
+    }
+}
+
+impl Input for Streamed {
+    async fn read(_: &mut Exchange<'_>) -> Result<Streamed, Problem> {
+        Ok(Streamed)
+    }
+
+    fn describe(_: &mut Schemas, signature: &mut Signature) {
+        signature.body = Some(Content::Bytes);
     }
 }
 

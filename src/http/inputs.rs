@@ -24,6 +24,10 @@ pub struct Body<T> {
     pub digest: Option<[u8; 32]>,
 }
 
+/// A body of any type, which the handler reads piece by piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
+
 impl<T> Deref for Query<T> {
     type Target = T;
 

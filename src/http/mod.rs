@@ -49,11 +49,11 @@ pub use conditional::{
     if_match, not_modified,
 };
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
-pub use endpoint::{Describing, Endpoint, Guard, Input, Mounted, Signature};
+pub use endpoint::{Content, Describing, Endpoint, Guard, Input, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
-pub use inputs::{Body, Query};
+pub use inputs::{Body, Query, Streamed};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use outcome::{Accepted, Answer, Created, Json, NoContent, Written};
+pub use outcome::{Accepted, Answer, Created, Json, NoContent, Sent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY};
 pub use problem::{

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::json::{Describe, Schemas};
 
 use super::conditional::etag_of;
-use super::endpoint::Signature;
+use super::endpoint::{Content, Signature};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::request::Request;
@@ -44,6 +44,20 @@ pub struct Accepted<T>(pub T);
 /// 204.
 #[derive(Debug)]
 pub struct NoContent;
+
+/// The reply is sent already; its body is bytes of any type.
+#[derive(Debug)]
+pub struct Sent;
+
+impl Answer for Sent {
+    fn write(self, _: &Request<'_>, _: &mut Reply<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn describe(_: &mut Schemas, signature: &mut Signature) {
+        signature.replies.push((200, Some(Content::Bytes)));
+    }
+}
 
 /// The reply is written already; `T` is what its body holds.
 #[derive(Debug)]
@@ -119,5 +133,6 @@ pub(super) fn described<T: Describe>(
     signature: &mut Signature,
 ) {
     let schema: Value = T::schema(schemas);
-    signature.replies.push((status, Some(schema)));
+    let content = Content::Json(schema);
+    signature.replies.push((status, Some(content)));
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::Signature;
+use crate::http::{Content, Signature};
 use crate::json::Schemas;
 
 /// `GET /health`.
@@ -14,21 +14,22 @@ pub fn health(_: &mut Schemas, signature: &mut Signature) {
         "uptime": seconds(),
     }));
     let connections = object(json!({ "websocket": count(), "uptime": seconds() }));
-    signature.replies.push((
+    reply(
+        signature,
         200,
-        Some(object(json!({
+        object(json!({
             "status": { "type": "string", "enum": ["healthy", "draining"] },
             "config": config,
             "connections": connections,
             "timestamp": time(),
-        }))),
-    ));
+        })),
+    );
 }
 
 /// `GET /livez`.
 pub fn live(_: &mut Schemas, signature: &mut Signature) {
     let body = object(json!({ "status": { "const": "alive" } }));
-    signature.replies.push((200, Some(body)));
+    reply(signature, 200, body);
 }
 
 /// `GET /readyz`.
@@ -37,8 +38,8 @@ pub fn ready(_: &mut Schemas, signature: &mut Signature) {
         "status": { "type": "string", "enum": ["ready", "unready"] },
         "checks": { "type": "object", "additionalProperties": { "type": "string" } },
     }));
-    signature.replies.push((200, Some(body.clone())));
-    signature.replies.push((503, Some(body)));
+    reply(signature, 200, body.clone());
+    reply(signature, 503, body);
 }
 
 /// `GET /api/v1/status`.
@@ -49,24 +50,26 @@ pub fn status(_: &mut Schemas, signature: &mut Signature) {
         "pendingRequests": count(),
         "websockets": count(),
     }));
-    signature.replies.push((
+    reply(
+        signature,
         200,
-        Some(object(json!({
+        object(json!({
             "version": { "type": "string" },
             "uptime": seconds(),
             "timestamp": time(),
             "pendingRequests": count(),
             "websockets": count(),
             "doors": { "type": "array", "items": door, "minItems": 3, "maxItems": 3 },
-        }))),
-    ));
+        })),
+    );
 }
 
 /// `GET /api/config`.
 pub fn config(_: &mut Schemas, signature: &mut Signature) {
-    signature.replies.push((
+    reply(
+        signature,
         200,
-        Some(object(json!({
+        object(json!({
             "version": byte(),
             "registryHash": word(),
             "featureFlags": flags(),
@@ -76,15 +79,15 @@ pub fn config(_: &mut Schemas, signature: &mut Signature) {
             "reserved": { "const": 0 },
             "dump": { "type": "string", "pattern": "^0x[0-9a-f]{26}$" },
             "sequence": count(),
-        }))),
-    ));
+        })),
+    );
 }
 
 /// `POST /api/config`.
 pub fn change_config(_: &mut Schemas, signature: &mut Signature) {
     let hex = json!({ "type": "string", "pattern": "^0x[0-9a-fA-F]{1,8}$" });
     let or_hex = |number: Value| json!({ "anyOf": [number, hex] });
-    signature.body = Some(json!({
+    let body = json!({
         "type": "object",
         "minProperties": 1,
         "additionalProperties": false,
@@ -97,9 +100,16 @@ pub fn change_config(_: &mut Schemas, signature: &mut Signature) {
             "cols": size(),
             "reserved": { "const": 0 },
         },
-    }));
+    });
+    signature.body = Some(Content::Json(body));
     let body = object(json!({ "success": { "const": true }, "sequence": count() }));
-    signature.replies.push((200, Some(body)));
+    reply(signature, 200, body);
+}
+
+fn reply(signature: &mut Signature, status: u16, schema: Value) {
+    signature
+        .replies
+        .push((status, Some(Content::Json(schema))));
 }
 
 /// An object all of whose members are there.

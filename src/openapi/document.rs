@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use thirteen_kernels::http::Method;
 
-use crate::http::{Access, Handler, Property, Route, Signature};
+use crate::http::{Access, Content, Handler, Property, Route, Signature};
 use crate::json::Schemas;
 
 use super::names::{key_of, names_of, summary_of, template_of};
@@ -76,11 +76,8 @@ fn operation_of<A>(
         "parameters": described,
         "responses": replies_of(route, signature.replies),
     });
-    if let Some(schema) = signature.body {
-        operation["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": { "schema": schema } },
-        });
+    if let Some(content) = signature.body {
+        operation["requestBody"] = json!({ "required": true, "content": media_of(content) });
     }
     if needs_credentials(route.access) {
         operation["security"] = json!([{ "bearer": [] }, { "cookie": [] }]);
@@ -99,12 +96,12 @@ fn unused(name: String, used: &mut BTreeSet<String>) -> String {
     candidate
 }
 
-fn replies_of<A>(route: &Route<A>, replies: Vec<(u16, Option<Value>)>) -> Value {
+fn replies_of<A>(route: &Route<A>, replies: Vec<(u16, Option<Content>)>) -> Value {
     let mut responses = Map::new();
-    for (status, schema) in replies {
+    for (status, content) in replies {
         let mut response = json!({ "description": crate::http::reason(status) });
-        if let Some(schema) = schema {
-            response["content"] = json!({ "application/json": { "schema": schema } });
+        if let Some(content) = content {
+            response["content"] = media_of(content);
         }
         responses.insert(status.to_string(), response);
     }
@@ -119,6 +116,13 @@ fn replies_of<A>(route: &Route<A>, replies: Vec<(u16, Option<Value>)>) -> Value 
     let problem = json!({ "$ref": "#/components/responses/Problem" });
     responses.insert("default".to_owned(), problem);
     Value::Object(responses)
+}
+
+fn media_of(content: Content) -> Value {
+    match content {
+        Content::Json(schema) => json!({ "application/json": { "schema": schema } }),
+        Content::Bytes => json!({ "*/*": {} }),
+    }
 }
 
 fn path_parameter(name: &str) -> Value {

@@ -530,7 +530,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "demo",
-        doc: "Products to fill an empty shop with, to try it; 0 for none, `--demo` alone for 10000.",
+        doc: "Products to fill an empty shop with; 0 for none, `--demo` alone for 10000.",
         default: "0",
         change: Change::Restart,
         slot: &Number {

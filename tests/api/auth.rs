@@ -53,7 +53,7 @@ pub(crate) fn letters(server: &Server, to: &str, count: usize) -> Vec<String> {
 }
 
 /// The token in a letter's link.
-fn token_of(letter: &str) -> String {
+pub(crate) fn token_of(letter: &str) -> String {
     let whole = letter.replace("=\r\n", "").replace("=3D", "=");
     let (_, rest) = whole.split_once("?token=").unwrap();
     rest.chars()

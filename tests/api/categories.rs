@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::document::Document;
 use crate::world::{Caller, World};
 
 fn create(caller: &Caller, name: &str, parent: Option<&Value>) -> Value {
@@ -25,14 +24,13 @@ fn paths(page: &Value) -> Vec<&str> {
 #[test]
 fn a_category_takes_its_descendants_along() {
     let world = World::start();
-    let (document, admin, anyone) = (Document::of(&world), &world.admin, world.anyone());
+    let (admin, anyone) = (&world.admin, world.anyone());
     let home = create(admin, "Home", None);
     let garden = create(admin, "Garden", None);
     let lamps = create(admin, "Lamps", Some(&home));
     let desk = create(admin, "Desk Lamps", Some(&lamps));
     assert_eq!(desk["path"], "/home/lamps/desk-lamps/");
     let tree = anyone.get("/api/v1/categories?include_total=1");
-    document.check("GET", "/api/v1/categories", &tree);
     let tree = tree.expect(200);
     let expected = [
         "/garden/",
@@ -45,11 +43,8 @@ fn a_category_takes_its_descendants_along() {
         (expected.to_vec(), &json!(4))
     );
 
-    let reply = admin.put(
-        &path_of(&lamps),
-        &json!({ "parent_id": garden["id"], "slug": "lights" }),
-    );
-    document.check("PUT", "/api/v1/categories/:id", &reply);
+    let change = json!({ "parent_id": garden["id"], "slug": "lights" });
+    let reply = admin.put(&path_of(&lamps), &change);
     assert_eq!(reply.expect(200)["path"], "/garden/lights/");
     let moved = anyone.get(&path_of(&desk)).expect(200);
     assert_eq!(

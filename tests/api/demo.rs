@@ -1,4 +1,4 @@
-//! `--demo`.
+//! `--demo` fills an empty shop, once and always alike.
 
 use crate::support::http::{fetch, post_json};
 use crate::support::server::Server;
@@ -22,12 +22,8 @@ fn a_demo_is_the_same_every_time_and_filled_once() {
         .iter()
         .find(|line| line.starts_with("demo"))
         .unwrap();
-    let (email, password) = line
-        .split_once("products; ")
-        .unwrap()
-        .1
-        .split_once(" signs in with ")
-        .unwrap();
+    let (_, account) = line.split_once("products; ").unwrap();
+    let (email, password) = account.split_once(" signs in with ").unwrap();
     first.restart();
     let login = post_json(
         first.api(),

@@ -13,6 +13,7 @@ mod demo;
 mod document;
 mod inventory;
 mod products;
+mod tour;
 mod uploads;
 mod users;
 mod world;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use crate::document;
 use crate::support::http::{Connection, Reply};
 use crate::support::server::{Server, run_with_input};
 
@@ -22,6 +23,13 @@ pub(crate) struct Caller {
     pub(crate) id: String,
     /// What they signed in with; nothing for nobody in particular.
     pub(crate) token: Option<String>,
+    door: Door,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Api,
+    Other,
 }
 
 impl World {
@@ -85,6 +93,7 @@ impl Caller {
             connection: RefCell::new(Connection::open(server.api())),
             id,
             token,
+            door: Door::Api,
         }
     }
 
@@ -94,6 +103,7 @@ impl Caller {
             connection: RefCell::new(Connection::open(address)),
             id: self.id.clone(),
             token: self.token.clone(),
+            door: Door::Other,
         }
     }
 
@@ -134,6 +144,9 @@ impl Caller {
         let reply = connection
             .request(method, target, &all, bytes.as_bytes())
             .unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+        if self.door == Door::Api {
+            document::check(method, target, &reply);
+        }
         if reply.header("connection") == Some("close") {
             let address = connection.stream().peer_addr().unwrap();
             *connection = Connection::open(address);

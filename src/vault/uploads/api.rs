@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::auth::principal::{Anyone, Seller};
 use crate::context::Context;
-use crate::http::{Body, Created, Exchange, Problem, Query, Request, Written, not_modified};
+use crate::http::{Body, Created, Exchange, Problem, Query, Request, Sent, Streamed, not_modified};
 use crate::id::Id;
 use crate::json::{Document, Int, Text};
 use crate::limits::{UPLOAD_BYTES_MAX, UPLOAD_PIECE_BYTES, UPLOAD_URL_LIFETIME};
@@ -66,7 +66,7 @@ pub async fn issue(
 pub async fn store(
     context: &Context,
     _: Anyone,
-    query: Query<SignedQuery>,
+    (query, _): (Query<SignedQuery>, Streamed),
     exchange: &mut Exchange<'_>,
 ) -> Result<Created<StoredUpload>, Problem> {
     let desk = context.house.uploads.clone();
@@ -104,7 +104,7 @@ pub async fn read(
     context: &Context,
     _: Anyone,
     exchange: &mut Exchange<'_>,
-) -> Result<Written<String>, Problem> {
+) -> Result<Sent, Problem> {
     let request = exchange.request();
     let id = request.id("id")?;
     let upload = context.house.commerce.read(|view| sql::read(view, id))?;
@@ -115,10 +115,10 @@ pub async fn read(
         let mut reply = exchange.reply();
         reply.status(304).header("ETag", known);
         reply.header("Cache-Control", IMMUTABLE).empty();
-        return Ok(Written::by_hand());
+        return Ok(Sent);
     }
     send(exchange, context.house.uploads.place_of(id), &upload, &etag).await?;
-    Ok(Written::by_hand())
+    Ok(Sent)
 }
 
 fn promised(owner_id: Id, asked: UploadRequest) -> Result<Upload, Problem> {

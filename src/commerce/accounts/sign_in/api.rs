@@ -15,7 +15,9 @@ use crate::auth::tokens::{Grant, access, issue};
 use crate::auth::{Secret, csrf};
 use crate::commerce::audit::{self, Actor, Entry};
 use crate::context::Context;
-use crate::http::{Answer, Body, Exchange, Input, Problem, Reply, Request, Signature, Versioned};
+use crate::http::{
+    Answer, Body, Content, Exchange, Input, Problem, Reply, Request, Signature, Versioned,
+};
 use crate::id::Id;
 use crate::json::{Describe, Schemas};
 use crate::shard;
@@ -177,7 +179,7 @@ impl Input for Shown {
     }
 
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
-        signature.body = Some(Refresh::schema(schemas));
+        signature.body = Some(Content::Json(Refresh::schema(schemas)));
     }
 }
 
@@ -256,7 +258,8 @@ impl Answer for SignedIn {
     }
 
     fn describe(schemas: &mut Schemas, signature: &mut Signature) {
-        signature.replies.push((200, Some(Tokens::schema(schemas))));
+        let content = Content::Json(Tokens::schema(schemas));
+        signature.replies.push((200, Some(content)));
     }
 }
 

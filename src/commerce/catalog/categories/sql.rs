@@ -214,7 +214,8 @@ const FAMILY: &str =
 const DEEPEST: &str =
     "SELECT MAX(depth) FROM categories WHERE deleted_at IS NULL AND path >= ?1 AND path < ?2";
 const HOLDER_OF_SLUG: &str = "SELECT id FROM categories WHERE deleted_at IS NULL AND slug = ?1";
-const OCCUPIED: &str = "SELECT EXISTS (SELECT 1 FROM categories WHERE deleted_at IS NULL AND parent_id = ?1) \
+const OCCUPIED: &str = "SELECT \
+     EXISTS (SELECT 1 FROM categories WHERE deleted_at IS NULL AND parent_id = ?1) \
      OR EXISTS (SELECT 1 FROM product_counts WHERE category_id = ?1 AND products > 0)";
 const INSERT: &str = "INSERT INTO categories (id, parent_id, name, slug, path, depth, \
      description, image, sort_order, created_at, updated_at) \

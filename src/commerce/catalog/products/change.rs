@@ -124,66 +124,27 @@ pub fn update(
     change: UpdateProduct,
 ) -> Result<Product, ChangeFault> {
     let before = owned(tx, by, id, expected)?;
-    let status = change.status.unwrap_or(before.status);
-    if !before.status.may_become(status) {
-        return Err(ChangeFault::Transition {
-            from: before.status,
-        });
-    }
     let values = change.attributes.as_deref().map(values_of);
-    let category_id = change.category_id.over(before.category_id);
     let mut unknown = Vec::new();
-    check_category(
-        tx,
-        category_id.filter(|_| category_id != before.category_id),
-        &mut unknown,
-    )?;
-    check_values(tx, values.as_deref().unwrap_or_default(), &mut unknown)?;
     images::check(
         tx,
         change.images.as_deref().unwrap_or_default(),
         &mut unknown,
     )?;
+    let after = changed(&before, by, change, tx.now_ms());
+    if !before.status.may_become(after.status) {
+        return Err(ChangeFault::Transition {
+            from: before.status,
+        });
+    }
+    let category = after
+        .category_id
+        .filter(|_| after.category_id != before.category_id);
+    check_category(tx, category, &mut unknown)?;
+    check_values(tx, values.as_deref().unwrap_or_default(), &mut unknown)?;
     if !unknown.is_empty() {
         return Err(ChangeFault::Unknown(unknown));
     }
-    let mut after = Product {
-        version: before.version + 1,
-        status,
-        category_id,
-        updated_at: tx.now_ms(),
-        ..before.clone()
-    };
-    if by.role == Role::Admin {
-        after.vendor_id = change.vendor_id.over(before.vendor_id);
-    }
-    let set = |place: &mut String, text: Option<String>| {
-        if let Some(text) = text {
-            *place = text;
-        }
-    };
-    set(&mut after.name, change.name.map(Text::into_string));
-    set(&mut after.slug, change.slug.map(Slug::into_string));
-    set(&mut after.sku, change.sku.map(Text::into_string));
-    set(
-        &mut after.description,
-        change.description.map(Text::into_string),
-    );
-    set(
-        &mut after.specifications,
-        change.specifications.map(|text| text.as_str().to_owned()),
-    );
-    set(
-        &mut after.images,
-        change.images.as_deref().map(images::stored),
-    );
-    set(
-        &mut after.currency,
-        change.currency.map(|currency| currency.as_str().to_owned()),
-    );
-    after.price_amount = change
-        .price_amount
-        .map_or(before.price_amount, |price| price.value());
     if after.slug != before.slug && sql::slug_is_taken(tx, &after.slug, Some(id))? {
         return Err(ChangeFault::SlugTaken);
     }
@@ -192,6 +153,36 @@ pub fn update(
     }
     sql::update(tx, &before, &after, values.as_deref())?;
     Ok(after)
+}
+
+/// What a product is after a change; one of a vendor's stays the vendor's unless staff says so.
+fn changed(before: &Product, by: Seller, change: UpdateProduct, now_ms: i64) -> Product {
+    let text = |text: Option<String>, before: &str| text.unwrap_or_else(|| before.to_owned());
+    let specifications = change.specifications.map(|value| value.as_str().to_owned());
+    let currency = change.currency.map(|currency| currency.as_str().to_owned());
+    let description = change.description.map(Text::into_string);
+    let images = change.images.as_deref().map(images::stored);
+    Product {
+        version: before.version + 1,
+        status: change.status.unwrap_or(before.status),
+        category_id: change.category_id.over(before.category_id),
+        vendor_id: match by.role {
+            Role::Admin => change.vendor_id.over(before.vendor_id),
+            Role::Vendor | Role::Customer => before.vendor_id,
+        },
+        price_amount: change
+            .price_amount
+            .map_or(before.price_amount, |price| price.value()),
+        currency: text(currency, &before.currency),
+        updated_at: now_ms,
+        name: text(change.name.map(Text::into_string), &before.name),
+        slug: text(change.slug.map(Slug::into_string), &before.slug),
+        sku: text(change.sku.map(Text::into_string), &before.sku),
+        description: text(description, &before.description),
+        specifications: text(specifications, &before.specifications),
+        images: text(images, &before.images),
+        ..before.clone()
+    }
 }
 
 /// Deletes a product.

@@ -9,7 +9,7 @@
 use crate::id::Id;
 use crate::store::{Row, SqlFault, ToValue, View};
 
-use super::rules::{Filter, Order, Position, Sort, Sorting, Status, StockFilter};
+use super::rules::{Filter, Order, Position, Sort, Sorting, Status};
 use super::statement::Statement;
 use super::walk::{Page, Piece, Reached, merge};
 
@@ -83,8 +83,7 @@ pub fn counted(view: &View<'_>, filter: &Filter) -> Result<u64, SqlFault> {
 
 /// How many products a list has, by looking at all of them: for a thread that may take its time.
 pub fn count_all(view: &View<'_>, filter: &Filter) -> Result<u64, SqlFault> {
-    let mut statement = Statement::of("SELECT COUNT(*)");
-    statement.collect(filter, None);
+    let statement = Statement::count(filter);
     let read = |row: &Row<'_>| row.get::<i64>(0).map(i64::unsigned_abs);
     let count = view.one_built(&statement.text, &statement.arguments(), read)?;
     Ok(count.unwrap_or_default())
@@ -217,12 +216,7 @@ fn small_set(
         .filter(|_| sort != Sort::Rating)
         .map(Set::Rating);
     for set in values.chain(vendor).chain(price).chain(rating) {
-        let mut statement = Statement::of("SELECT COUNT(*) FROM (SELECT 1");
-        statement.from_set(&set);
-        statement.with_statuses(filter);
-        statement.add(" LIMIT ");
-        statement.bind(bounds.set_rows_max + 1);
-        statement.add(") AS found");
+        let statement = Statement::extent(filter, &set, bounds);
         let count = view.one_built(&statement.text, &statement.arguments(), |row| row.get(0))?;
         if count.is_some_and(|count: i64| count <= bounds.set_rows_max) {
             return Ok(Some(set));
@@ -381,17 +375,34 @@ impl Statement {
         statement
     }
 
+    /// How many products a set has, if those are not too many.
+    fn extent(filter: &Filter, set: &Set, bounds: Bounds) -> Statement {
+        let mut statement = Statement::of("SELECT COUNT(*) FROM (SELECT 1");
+        statement.of_set(set);
+        statement.with_statuses(filter);
+        statement.condition(" LIMIT ", bounds.set_rows_max + 1);
+        statement.add(") AS found");
+        statement
+    }
+
+    /// How many products meet the filter.
+    fn count(filter: &Filter) -> Statement {
+        let mut statement = Statement::of("SELECT COUNT(*)");
+        statement.collect(filter, None);
+        statement
+    }
+
     /// All that meet the filter, by way of a set where one is given.
     fn collect(&mut self, filter: &Filter, set: Option<&Set>) {
         match set {
-            Some(set) => self.from_set(set),
+            Some(set) => self.of_set(set),
             None => self.add(" FROM products AS walked WHERE walked.deleted_at IS NULL"),
         }
         self.with_statuses(filter);
         self.meet(filter);
     }
 
-    fn from_set(&mut self, set: &Set) {
+    fn of_set(&mut self, set: &Set) {
         if let Set::Value(value) = set {
             self.add(" FROM product_attributes AS member CROSS JOIN products AS walked");
             self.add(" WHERE walked.number = member.product_number");
@@ -446,83 +457,31 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 ];
 
 /// Every form of the statements that are put together, each condition on its own and all at once.
+#[cfg(test)]
 pub fn built_statements() -> Vec<(String, String)> {
-    let id = Id::of(0, [0; 10]);
-    let shop = Filter::of_shop();
-    let family = super::rules::Family {
-        ids: vec![id],
-        path: String::new(),
-        path_end: String::new(),
-    };
-    let filters = [
-        shop.clone(),
-        Filter {
-            category: Some(family.clone()),
-            ..shop.clone()
-        },
-        Filter {
-            vendor: Some(id),
-            ..shop.clone()
-        },
-        Filter {
-            price_min: Some(1),
-            price_max: Some(2),
-            ..shop.clone()
-        },
-        Filter {
-            rating_min_centi: Some(1),
-            ..shop.clone()
-        },
-        Filter {
-            values: vec![id],
-            ..shop.clone()
-        },
-        Filter {
-            stock: StockFilter::Available,
-            ..shop.clone()
-        },
-        Filter {
-            statuses: Status::ALL.to_vec(),
-            category: Some(family),
-            vendor: Some(id),
-            price_min: Some(1),
-            price_max: Some(2),
-            rating_min_centi: Some(1),
-            values: vec![id, id],
-            stock: StockFilter::SoldOut,
-        },
-    ];
-    let sets = [
-        Set::Value(id),
-        Set::Vendor(id),
-        Set::Price(1, 2),
-        Set::Rating(1),
-    ];
+    let filters = forms::filters();
     let after = Some(Position { key: 1, number: 1 });
     let mut all = Vec::new();
-    for (filter, sort, order) in filters.iter().flat_map(|filter| {
-        let orders = |sort: Sort| Order::ALL.iter().map(move |order| (sort, *order));
-        let sortings = Sort::ALL.iter().copied().flat_map(orders);
-        sortings.map(move |(sort, order)| (filter, sort, order))
-    }) {
-        let sorting = Sorting { sort, order };
-        let name =
-            |part: &str| format!("products::listing::{part}({sort:?}, {order:?}, {filter:?})");
-        let lane = &lanes(filter, sort)[0];
-        for stage in stages(filter, sorting, after) {
-            let walk = Statement::walk((filter, lane, Bounds::USUAL), sorting, stage, 1);
-            all.push((name("walk"), walk.text));
-            let stop = Statement::stop((lane, Bounds::USUAL), sorting, stage);
-            all.push((name("stop"), stop.text));
-        }
-        for set in &sets {
-            let collected = Statement::collected(filter, set, sorting, after, 1);
-            all.push((name("collected"), collected.text));
-        }
-    }
     for filter in &filters {
-        let mut count = Statement::of("SELECT COUNT(*)");
-        count.collect(filter, None);
+        for sorting in forms::sortings() {
+            let name = |part: &str| format!("products::listing::{part}({sorting:?}, {filter:?})");
+            let lane = &lanes(filter, sorting.sort)[0];
+            for stage in stages(filter, sorting, after) {
+                let walk = Statement::walk((filter, lane, Bounds::USUAL), sorting, stage, 1);
+                all.push((name("walk"), walk.text));
+                let stop = Statement::stop((lane, Bounds::USUAL), sorting, stage);
+                all.push((name("stop"), stop.text));
+            }
+            for set in forms::sets() {
+                let collected = Statement::collected(filter, &set, sorting, after, 1);
+                all.push((name("collected"), collected.text));
+                all.push((
+                    name("extent"),
+                    Statement::extent(filter, &set, Bounds::USUAL).text,
+                ));
+            }
+        }
+        let count = Statement::count(filter);
         all.push((
             format!("products::listing::count_all({filter:?})"),
             count.text,
@@ -531,4 +490,66 @@ pub fn built_statements() -> Vec<(String, String)> {
     all.sort_by(|one, other| one.1.cmp(&other.1));
     all.dedup_by(|one, other| one.1 == other.1);
     all
+}
+
+#[cfg(test)]
+mod forms {
+    use super::super::rules::{Family, Status, StockFilter};
+    use super::*;
+
+    pub(super) fn filters() -> Vec<Filter> {
+        let id = Id::of(0, [0; 10]);
+        let family = Family {
+            ids: vec![id],
+            path: String::new(),
+            path_end: String::new(),
+        };
+        let all = Filter {
+            statuses: Status::ALL.to_vec(),
+            category: Some(family.clone()),
+            vendor: Some(id),
+            price_min: Some(1),
+            price_max: Some(2),
+            rating_min_centi: Some(1),
+            values: vec![id, id],
+            stock: StockFilter::SoldOut,
+        };
+        let with = |change: fn(&mut Filter, &Filter)| {
+            let mut filter = Filter::of_shop();
+            change(&mut filter, &all);
+            filter
+        };
+        vec![
+            with(|_, _| {}),
+            with(|filter, all| filter.category.clone_from(&all.category)),
+            with(|filter, all| filter.vendor = all.vendor),
+            with(|filter, all| {
+                (filter.price_min, filter.price_max) = (all.price_min, all.price_max)
+            }),
+            with(|filter, all| filter.rating_min_centi = all.rating_min_centi),
+            with(|filter, all| filter.values.clone_from(&all.values)),
+            with(|filter, _| filter.stock = StockFilter::Available),
+            all.clone(),
+        ]
+    }
+
+    pub(super) fn sortings() -> impl Iterator<Item = Sorting> {
+        let orders = |sort: Sort| {
+            Order::ALL.iter().map(move |order| Sorting {
+                sort,
+                order: *order,
+            })
+        };
+        Sort::ALL.iter().copied().flat_map(orders)
+    }
+
+    pub(super) fn sets() -> [Set; 4] {
+        let id = Id::of(0, [0; 10]);
+        [
+            Set::Value(id),
+            Set::Vendor(id),
+            Set::Price(1, 2),
+            Set::Rating(1),
+        ]
+    }
 }

@@ -122,6 +122,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 ];
 
 /// The statements that are put together.
+#[cfg(test)]
 pub fn built_statements() -> Vec<(String, String)> {
     let shop = Filter::of_shop();
     let priced = Filter {
