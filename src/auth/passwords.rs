@@ -11,6 +11,7 @@ mod phc;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::LazyLock;
 use std::task::{Poll, Waker};
 
@@ -24,10 +25,16 @@ pub use phc::{HashFault, hash_blocking, verify_blocking};
 /// This shard's line of passwords that are to be hashed or checked.
 pub struct Passwords {
     running_max: usize,
+    /// Turns that are taken, or handed to somebody who has not taken them up yet.
     running: Cell<usize>,
-    waiting: RefCell<VecDeque<Waker>>,
-    /// Turns that were handed to the head of the line and not taken up yet.
-    handed: Cell<usize>,
+    waiting: RefCell<VecDeque<Rc<Place>>>,
+}
+
+/// Somebody's place in the line.
+#[derive(Default)]
+struct Place {
+    has_turn: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
 }
 
 /// What a check found.
@@ -104,7 +111,6 @@ impl Passwords {
             running_max: (HASHES_RUNNING_MAX / shards.max(1)).max(1),
             running: Cell::new(0),
             waiting: RefCell::default(),
-            handed: Cell::new(0),
         }
     }
 
@@ -141,28 +147,62 @@ impl Passwords {
 
     /// Waits in line.
     async fn turn(&self) -> Result<Turn<'_>, PasswordFault> {
-        let is_line_empty = self.waiting.borrow().is_empty() && self.handed.get() == 0;
-        if is_line_empty && self.running.get() < self.running_max {
+        if self.waiting.borrow().is_empty() && self.running.get() < self.running_max {
             self.running.set(self.running.get() + 1);
             return Ok(Turn { line: self });
         }
         if self.waiting.borrow().len() >= HASHES_WAITING_MAX {
             return Err(PasswordFault::Busy);
         }
-        let mut is_in_line = false;
+        let place = Rc::new(Place::default());
+        self.waiting.borrow_mut().push_back(place.clone());
+        let standing = Standing { line: self, place };
+        // A task is polled for whatever its connection has to tell it, not only for its turn.
         poll_fn(|context| {
-            if is_in_line && self.handed.get() > 0 {
-                self.handed.set(self.handed.get() - 1);
+            if standing.place.has_turn.get() {
                 return Poll::Ready(());
             }
-            if !is_in_line {
-                is_in_line = true;
-                self.waiting.borrow_mut().push_back(context.waker().clone());
-            }
+            *standing.place.waker.borrow_mut() = Some(context.waker().clone());
             Poll::Pending
         })
         .await;
-        Ok(Turn { line: self })
+        Ok(standing.go())
+    }
+
+    /// Gives a turn to the head of the line, or back.
+    fn pass_on(&self) {
+        let head = self.waiting.borrow_mut().pop_front();
+        let Some(place) = head else {
+            self.running.set(self.running.get() - 1);
+            return;
+        };
+        place.has_turn.set(true);
+        if let Some(waker) = place.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Somebody who stands in line. Who leaves it gives up the place, or the turn.
+struct Standing<'l> {
+    line: &'l Passwords,
+    place: Rc<Place>,
+}
+
+impl<'l> Standing<'l> {
+    fn go(self) -> Turn<'l> {
+        self.place.has_turn.set(false);
+        Turn { line: self.line }
+    }
+}
+
+impl Drop for Standing<'_> {
+    fn drop(&mut self) {
+        if self.place.has_turn.get() {
+            self.line.pass_on();
+        }
+        let mut waiting = self.line.waiting.borrow_mut();
+        waiting.retain(|place| !Rc::ptr_eq(place, &self.place));
     }
 }
 
@@ -173,13 +213,7 @@ struct Turn<'l> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        match self.line.waiting.borrow_mut().pop_front() {
-            Some(waker) => {
-                self.line.handed.set(self.line.handed.get() + 1);
-                waker.wake();
-            }
-            None => self.line.running.set(self.line.running.get() - 1),
-        }
+        self.line.pass_on();
     }
 }
 
@@ -266,14 +300,28 @@ mod tests {
         let mut refused = std::pin::pin!(line.turn());
         let refusal = poll(refused.as_mut()).unwrap();
         assert_eq!(refusal.err(), Some(PasswordFault::Busy));
+        // Polled for another reason than their turn, they stay where they are.
+        for asking in &mut waiting {
+            assert!(poll(asking.as_mut()).is_none());
+        }
         drop(turns.pop());
         let mut latecomer = std::pin::pin!(line.turn());
         assert!(
             poll(latecomer.as_mut()).is_none(),
             "it stands behind the line"
         );
-        let first = poll(waiting[0].as_mut()).expect("the head of the line goes on");
-        assert!(first.is_ok());
         assert!(poll(waiting[1].as_mut()).is_none());
+        let first = poll(waiting[0].as_mut()).expect("the head of the line goes on");
+        assert_eq!(line.running.get(), HASHES_RUNNING_MAX);
+        // Who leaves with a turn hands it on, and who leaves without one is not waited for.
+        drop(first);
+        let mut rest = waiting.split_off(1);
+        drop(rest.remove(0));
+        drop(rest.remove(0));
+        assert!(poll(rest[0].as_mut()).is_some_and(|turn| turn.is_ok()));
+        drop((rest, waiting));
+        assert!(poll(latecomer.as_mut()).is_some_and(|turn| turn.is_ok()));
+        drop(turns);
+        assert_eq!((line.running.get(), line.waiting.borrow().len()), (0, 0));
     }
 }

@@ -31,7 +31,7 @@ fn refresh(world: &World, token: &str) -> Reply {
 }
 
 /// The letters in the maildir to an address, the oldest first; waits until there are so many.
-fn letters(server: &Server, to: &str, count: usize) -> Vec<String> {
+pub(crate) fn letters(server: &Server, to: &str, count: usize) -> Vec<String> {
     let folder = server.data().join("mail/new");
     let deadline = Instant::now() + Duration::from_secs(30);
     let needle = format!("To: {to}\r\n");
@@ -143,6 +143,12 @@ fn a_wrong_password_and_an_unknown_address_are_told_alike() {
     assert_eq!(bodies[0], bodies[1]);
 }
 
+/// Seconds.
+fn lower_quartile(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 4].as_secs_f64()
+}
+
 /// Interleaved tries, of which the faster quarter counts: whatever else the machine does only adds
 /// to a time. The bound is generous, since the hash takes tens of milliseconds and the rest less
 /// than one: an answer without a hash would be ten times as fast.
@@ -159,14 +165,37 @@ fn the_time_of_a_login_does_not_tell_whether_the_address_is_known() {
             times.push(begun.elapsed());
         }
     }
-    let [known, unknown] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 4].as_secs_f64()
-    });
+    let [known, unknown] = times.map(lower_quartile);
     let ratio = known / unknown;
     assert!(
         (0.6..1.6).contains(&ratio),
         "known {known:.4} s, unknown {unknown:.4} s"
+    );
+}
+
+#[test]
+fn the_time_of_registering_does_not_tell_whether_the_address_is_taken() {
+    let world = World::start();
+    world.customer("ada");
+    let caller = world.anyone();
+    let mut times = [Vec::new(), Vec::new()];
+    for index in 0..25 {
+        let emails = [
+            "ada@example.com".to_owned(),
+            format!("user{index}@example.com"),
+        ];
+        for ((times, email), status) in times.iter_mut().zip(emails).zip([409, 201]) {
+            let body = json!({ "email": email, "password": PASSWORD, "name": "Ada" });
+            let begun = Instant::now();
+            caller.post("/api/v1/auth/register", &body).expect(status);
+            times.push(begun.elapsed());
+        }
+    }
+    let [taken, free] = times.map(lower_quartile);
+    let ratio = taken / free;
+    assert!(
+        (0.6..1.6).contains(&ratio),
+        "taken {taken:.4} s, free {free:.4} s"
     );
 }
 
@@ -521,6 +550,48 @@ fn keys_are_rotated_while_the_server_runs() {
     world.server.await_log(&third);
     assert_eq!(kids(), [third, fresh]);
     me(&world, text(&tokens["access_token"])).expect(200);
+}
+
+/// More at once than are hashed and wait: each is answered, with its tokens or with 503.
+#[test]
+fn a_storm_of_logins_is_answered_and_holds_up_nobody_else() {
+    let world = World::start();
+    world.customer("ada");
+    let address = world.server.api();
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
+    let login = || {
+        let headers = [("Content-Type", "application/json")];
+        let reply = Connection::open(address).request(
+            "POST",
+            "/api/v1/auth/login",
+            &headers,
+            body.as_bytes(),
+        );
+        let reply = reply.unwrap();
+        if reply.status == 503 {
+            assert_eq!(reply.header("retry-after"), Some("1"));
+        }
+        reply.status
+    };
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let storm: Vec<_> = (0..100).map(|_| scope.spawn(login)).collect();
+        let mut connection = Connection::open(address);
+        for _ in 0..50 {
+            let health = connection.request("GET", "/health", &[], b"").unwrap();
+            assert_eq!(health.status, 200);
+        }
+        storm
+            .into_iter()
+            .map(|login| login.join().unwrap())
+            .collect()
+    });
+    assert!(
+        statuses.iter().all(|status| matches!(status, 200 | 503)),
+        "{statuses:?}"
+    );
+    let good = statuses.iter().filter(|status| **status == 200).count();
+    assert!(good >= 64, "those who found room were served: {good}");
+    login();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::auth::letters;
 use crate::support::config_client::{CONFIG_UPDATE, ConfigClient, ERROR, frame};
 use crate::support::server::run;
 use crate::world::{Caller, World};
@@ -154,6 +155,13 @@ fn another_address_is_verified_again_and_a_taken_one_refused() {
         (text(&moved["email"]), &moved["email_verified"]),
         ("ada@example.org", &json!(false))
     );
+    // The one that had the account is told, and the other is asked.
+    let told = letters(&world.server, "ada@example.com", 2).remove(1);
+    assert!(
+        told.contains("Subject: Your address was replaced"),
+        "{told}"
+    );
+    assert!(letters(&world.server, "ada@example.org", 1)[0].contains("Confirm"));
     let case = eve
         .put(&path(&eve), &json!({ "email": "Eve@Example.com" }))
         .expect(200);

@@ -193,10 +193,10 @@ mod tests {
     use crate::commerce::inventory::scene::Scene;
     use crate::json::read_body;
 
-    fn adjust_in(
-        scene: &Scene,
-        changes: &[(Item, i64)],
-    ) -> Result<Vec<Changed>, (u16, Vec<(String, &'static str)>)> {
+    /// The status of a problem, and the places and codes of its faults.
+    type Refused = (u16, Vec<(String, &'static str)>);
+
+    fn adjust_in(scene: &Scene, changes: &[(Item, i64)]) -> Result<Vec<Changed>, Refused> {
         let change = |(item, delta): &(Item, i64)| {
             json!({ "product_id": item.product_id, "variant_id": item.variant_id,
                 "delta": delta, "reason": "counted" })

@@ -46,6 +46,19 @@ pub fn letter(
     }
 }
 
+/// The letter to an address that an account has no more.
+pub fn farewell(recipient: &str, name: &str) -> Letter {
+    let body = format!(
+        "Hello {name},\n\nyour account has another address from here on; nothing more comes to \
+         this one. If that was not you, answer this letter at once.\n"
+    );
+    Letter {
+        recipient: recipient.to_owned(),
+        subject: "Your address was replaced".to_owned(),
+        body,
+    }
+}
+
 /// How long a link is good.
 pub const LINK_MS: i64 = 30 * 60 * 1000;
 

@@ -3,7 +3,7 @@
 use super::rules::{LINK_MS, Purpose};
 use crate::auth::SecretHash;
 use crate::id::Id;
-use crate::store::{SqlFault, ToValue, Tx};
+use crate::store::{SqlFault, ToValue, Tx, View};
 
 /// Stores a link; those of the same purpose that the user had are good no more.
 ///
@@ -21,6 +21,20 @@ pub fn issue(
     let expires_at = now_ms + LINK_MS;
     let args: [&dyn ToValue; 5] = [hash, &user, &purpose.as_str(), &now_ms, &expires_at];
     tx.run(ISSUE, &args).map(|_| ())
+}
+
+/// Whether a link is good, without using it up.
+///
+/// # Errors
+/// What the store says.
+pub fn is_good(
+    view: &View<'_>,
+    purpose: Purpose,
+    hash: &SecretHash,
+    now_ms: i64,
+) -> Result<bool, SqlFault> {
+    let args: [&dyn ToValue; 3] = [hash, &purpose.as_str(), &now_ms];
+    Ok(view.one(IS_GOOD, &args, |_| Ok(()))?.is_some())
 }
 
 /// Uses a link up; gives the user whose it is, unless it is good no more.
@@ -59,6 +73,9 @@ const REVOKE: &str = "\
 const ISSUE: &str = "\
     INSERT INTO account_tokens (hash, user_id, purpose, created_at, expires_at) \
     VALUES (?1, ?2, ?3, ?4, ?5)";
+const IS_GOOD: &str = "\
+    SELECT user_id FROM account_tokens \
+    WHERE hash = ?1 AND purpose = ?2 AND used_at IS NULL AND expires_at > ?3";
 const CONSUME: &str = "\
     UPDATE account_tokens SET used_at = ?3 \
     WHERE hash = ?1 AND purpose = ?2 AND used_at IS NULL AND expires_at > ?3 RETURNING user_id";
@@ -71,6 +88,7 @@ const SWEEP: &str = "\
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("links::REVOKE", REVOKE),
     ("links::ISSUE", ISSUE),
+    ("links::IS_GOOD", IS_GOOD),
     ("links::CONSUME", CONSUME),
     ("links::REMOVE_ALL", REMOVE_ALL),
     ("links::SWEEP", SWEEP),

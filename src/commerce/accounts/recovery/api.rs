@@ -16,7 +16,8 @@ use crate::context::Context;
 use crate::http::{Accepted, Body, Exchange, NoContent, Problem};
 use crate::id::Id;
 use crate::mail;
-use crate::store::{SqlFault, Tx};
+use crate::store::{SqlFault, Tx, View};
+use crate::telemetry::process::unix_ms;
 
 /// `POST /api/v1/auth/forgot-password`: 202 for every address, after a write in either case.
 pub async fn forgot(
@@ -61,6 +62,12 @@ pub async fn reset(
 ) -> Result<NoContent, Problem> {
     let ResetPassword { token, password } = body.value;
     let secret = Secret::parse(&token).ok_or_else(link_is_over)?;
+    // Made-up links are not worth a hash.
+    let (purpose, now_ms) = (Purpose::ResetPassword, unix_ms() as i64);
+    let look = |view: &View<'_>| links::sql::is_good(view, purpose, &secret.hash(), now_ms);
+    if !context.house.commerce.read(look)? {
+        return Err(link_is_over());
+    }
     let hashed = context.passwords.hash(password.into_string()).await;
     let hash = hashed.map_err(problem_of_password)?;
     let set = move |tx: &mut Tx<'_>| -> Result<Option<Id>, SqlFault> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::addresses;
 use super::super::links;
-use super::super::links::rules::{Purpose, letter};
+use super::super::links::rules::{Purpose, farewell, letter};
 use super::super::registration::api::email_taken;
 use super::super::sign_in::sql::{Because, revoke_all};
 use super::rules::{Moved, RoleIsForStaff, Standing, UpdateUser, Updated, User, updated};
@@ -194,6 +194,7 @@ impl Changing {
             Role::Customer | Role::Vendor => Standing::Oneself,
         };
         let was_admin = before.role == Role::Admin;
+        let goodbye = farewell(&before.email, &before.name);
         let after = updated(before, update, by);
         let after = after.map_err(|RoleIsForStaff| UserFault::RoleIsForStaff)?;
         if after.role == Moved::Yes {
@@ -204,6 +205,7 @@ impl Changing {
         }
         sql::update(tx, &after.user)?;
         if after.email == Moved::Yes {
+            mail::queue(tx, &goodbye)?;
             let (user, purpose) = (&after.user, Purpose::VerifyEmail);
             links::sql::issue(tx, self.id, purpose, &self.secret.hash())?;
             let base = &self.link_base;

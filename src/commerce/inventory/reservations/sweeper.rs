@@ -18,9 +18,13 @@ pub async fn run(context: Rc<Context>) {
     loop {
         shard::sleep(STOCK_SWEEP_INTERVAL).await;
         match round(&context.house.commerce).await {
-            Ok(released) => context
-                .telemetry
-                .add(Counter::StockReservationsExpired, released),
+            Ok(0) => {}
+            Ok(released) => {
+                context
+                    .telemetry
+                    .add(Counter::StockReservationsExpired, released);
+                tracing::info!(target: "stock", released, "expired reservations were released");
+            }
             // What was not swept is swept by a later round.
             Err(fault) => {
                 tracing::warn!(target: "stock", cause = %fault, "reservations were not swept");
