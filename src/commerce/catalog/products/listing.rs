@@ -429,15 +429,6 @@ impl Statement {
             Set::Rating(low) => self.condition("walked.rating_average_centi >= ", *low),
         }
     }
-
-    fn with_statuses(&mut self, filter: &Filter) {
-        let mut before = " AND walked.status IN (";
-        for status in &filter.statuses {
-            self.condition(before, status.as_str());
-            before = ", ";
-        }
-        self.add(")");
-    }
 }
 
 fn column_of(sort: Sort) -> &'static str {
