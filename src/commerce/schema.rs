@@ -61,7 +61,7 @@ mod tests {
             "the rows of a walk along an index, of which a LIMIT lets few through",
         ),
         (
-            "search::matching(conditions)",
+            "search::matching",
             "found",
             "what the index found, of which a LIMIT lets few through",
         ),

@@ -251,6 +251,76 @@ fn what_is_not_active_is_for_staff() {
 }
 
 #[test]
+fn a_vendor_has_products_of_its_own_and_no_others() {
+    let world = World::start();
+    let vendor = |name: &str| {
+        let customer = world.customer(name);
+        let user = format!("/api/v1/users/{}", customer.id);
+        world
+            .admin
+            .put(&user, &json!({ "role": "vendor" }))
+            .expect(200);
+        world.signed_in(&format!("{name}@example.com"))
+    };
+    let (ada, bob) = (vendor("ada"), vendor("bob"));
+    let own = create(
+        &ada,
+        "A",
+        &json!({ "vendor_id": bob.id, "status": "inactive" }),
+    );
+    assert_eq!(
+        own["vendor_id"],
+        json!(ada.id),
+        "nobody makes products for another"
+    );
+    let path = path_of(&own);
+    assert_eq!((ada.get(&path).status, bob.get(&path).status), (200, 404));
+    let change = json!({ "status": "active", "vendor_id": bob.id });
+    assert_eq!(bob.put(&path, &change).status, 404);
+    assert_eq!(
+        ada.put(&path, &change).expect(200)["vendor_id"],
+        json!(ada.id)
+    );
+    let variant = json!({ "sku": "A-1", "options": {} });
+    let variants = format!("{path}/variants");
+    assert_eq!(bob.post(&variants, &variant).status, 404);
+    ada.post(&variants, &variant).expect(201);
+    assert_eq!(ada.delete(&path).status, 403, "that is for staff");
+    create(&ada, "B", &json!({ "status": "inactive" }));
+    let target = format!("/api/v1/products?status=all&vendor={}", ada.id);
+    assert_eq!(skus(&ada.get(&target).expect(200)), ["B", "A"]);
+    assert_eq!(bob.get(&target).status, 403);
+    let public = format!("/api/v1/products?vendor={}&sort=price", ada.id);
+    assert_eq!(skus(&world.anyone().get(&public).expect(200)), ["A"]);
+    let upload = json!({ "size": 1 });
+    ada.post("/v1/deploy/upload-url", &upload).expect(201);
+}
+
+#[test]
+fn changes_by_staff_are_in_the_audit_log() {
+    let mut world = World::start();
+    let product = create(&world.admin, "A", &json!({}));
+    world
+        .admin
+        .put(&path_of(&product), &json!({ "name": "B" }))
+        .expect(200);
+    assert_eq!(world.admin.delete(&path_of(&product)).status, 204);
+    assert!(world.server.terminate().status.success());
+    let folder = world.server.data();
+    let options = thirteen::store::Options { shards: 0 };
+    let definition = &thirteen::commerce::schema::DEFINITION;
+    let store = thirteen::store::open(definition, &folder, options).unwrap();
+    let sql = "SELECT action FROM audit_logs WHERE subject_kind = 'product' ORDER BY sequence";
+    let actions: Vec<String> = store
+        .read(|view| view.all(sql, &[], |row| row.get(0)))
+        .unwrap();
+    assert_eq!(
+        actions,
+        ["product.created", "product.updated", "product.deleted"]
+    );
+}
+
+#[test]
 fn faulty_queries_are_told_whole() {
     let world = World::start();
     let reply = world

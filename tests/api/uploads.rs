@@ -206,6 +206,53 @@ fn what_cannot_be_promised_is_told() {
 }
 
 #[test]
+fn a_url_ends_with_its_time() {
+    let world = World::start();
+    let key = std::fs::read(world.server.data().join("uploads").join("key")).unwrap();
+    let issued = ask(&world, PNG, "image/png");
+    let location = issued["location"].as_str().unwrap();
+    let ticket = thirteen::vault::uploads::rules::Ticket {
+        id: location.rsplit('/').next().unwrap().parse().unwrap(),
+        size_bytes: PNG.len() as u64,
+        content_type: "image/png".to_owned(),
+        sha256: None,
+        expires_at: 1_700_000_000_000,
+    };
+    let url = ticket.url(&key.try_into().unwrap());
+    assert_eq!(
+        put(&world, &url, "image/png", PNG).problem(410),
+        "upload_expired"
+    );
+    put(&world, issued["url"].as_str().unwrap(), "image/png", PNG).expect(201);
+}
+
+#[test]
+fn two_uploads_to_one_url_are_not_mixed() {
+    use std::io::Write;
+    let world = World::start();
+    let issued = ask(&world, PNG, "image/png");
+    let url = issued["url"].as_str().unwrap();
+    let mut slow = Connection::open(world.server.api());
+    let head = format!(
+        "PUT {url} HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        PNG.len()
+    );
+    slow.stream().write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 25];
+    // It is told to go on once it is the one who writes.
+    std::io::Read::read_exact(slow.stream(), &mut interim).unwrap();
+    assert!(interim.starts_with(b"HTTP/1.1 100"), "{interim:?}");
+    assert_eq!(
+        put(&world, url, "image/png", PNG).problem(409),
+        "upload_used"
+    );
+    slow.stream().write_all(PNG).unwrap();
+    slow.reply("PUT").unwrap().expect(201);
+    assert_eq!(files(&world), 1);
+}
+
+#[test]
 fn urls_outlive_a_restart() {
     let mut world = World::start();
     let issued = ask(&world, PNG, "image/png");

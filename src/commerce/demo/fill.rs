@@ -140,4 +140,4 @@ fn appoint(tx: &mut Tx<'_>, password_hash: String) -> Result<(), SqlFault> {
 /// Who administers the demo. The domain is one that nobody can have (RFC 2606).
 const ADMINISTRATOR: &str = "admin@demo.example";
 /// Products of one command: some tens of milliseconds each.
-const PRODUCTS_PER_COMMAND: u64 = 1000;
+const PRODUCTS_PER_COMMAND: u64 = 250;

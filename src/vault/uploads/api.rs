@@ -124,7 +124,7 @@ pub async fn read(
 fn promised(owner_id: Id, asked: UploadRequest) -> Result<Upload, Problem> {
     let mut problem = Problem::invalid();
     let content_type = match &asked.content_type {
-        None => Some("application/octet-stream".to_owned()),
+        None => Some(ANY_BYTES.to_owned()),
         Some(text) => media_type(text),
     };
     if content_type.is_none() {
@@ -188,7 +188,9 @@ fn require_as_promised(request: &Request<'_>, ticket: &Ticket) -> Result<(), Pro
             .header(name)
             .and_then(|value| str::from_utf8(value).ok())
     };
-    if text("content-type").and_then(media_type).as_deref() != Some(&*ticket.content_type) {
+    // What is not said to be anything may be taken for any bytes (RFC 9110, section 8.3).
+    let said = text("content-type").map_or(Some(ANY_BYTES.to_owned()), media_type);
+    if said.as_deref() != Some(&*ticket.content_type) {
         let detail = format!("The URL was signed for {}.", ticket.content_type);
         return Err(Problem::new(415, detail));
     }
@@ -356,3 +358,5 @@ fn busy(fault: shard::OffloadFault) -> Problem {
 
 /// What is read never changes: another file has another id.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// The type of a file of which nothing is said.
+const ANY_BYTES: &str = "application/octet-stream";

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,7 +31,10 @@ impl Desk {
     /// What the system says.
     pub fn open(data: &Path) -> io::Result<Desk> {
         let folder = data.join("uploads");
-        fs::create_dir_all(&folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)?;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             if entry

@@ -91,3 +91,41 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("uploads::MARK_STORED", MARK_STORED),
     ("uploads::FORGET_UNUSED", FORGET_UNUSED),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::schema::DEFINITION;
+    use crate::store::{Folder, Options, open};
+
+    #[test]
+    fn what_never_came_is_forgotten_and_what_came_stays() {
+        let folder = Folder::new();
+        let store = open(&DEFINITION, folder.path(), Options { shards: 0 }).unwrap();
+        let promised = |number: u64, expires_at: i64| Upload {
+            id: Id::of(number, [1; 10]),
+            owner_id: Id::of(9, [9; 10]),
+            filename: None,
+            content_type: "image/png".to_owned(),
+            size_bytes: 1,
+            sha256: None,
+            issued_at: 0,
+            expires_at,
+            stored_at: None,
+        };
+        let uploads = [promised(1, 10), promised(2, 10), promised(3, 30)];
+        let ids = uploads.clone().map(|upload| upload.id);
+        let written = store.write_blocking(move |tx| {
+            uploads.iter().try_for_each(|upload| insert(tx, upload))?;
+            assert!(mark_stored(tx, ids[1], "00")?);
+            assert!(!mark_stored(tx, ids[1], "11")?, "a URL is good once");
+            forget_unused(tx, 20)
+        });
+        let forgotten: Result<Vec<Id>, SqlFault> = written.unwrap();
+        assert_eq!(forgotten.unwrap(), [ids[0]]);
+        let left = ids.map(|id| store.read(|view| read(view, id)).unwrap().is_some());
+        assert_eq!(left, [false, true, true]);
+        let late = store.write_blocking(move |tx| mark_stored(tx, ids[0], "00"));
+        assert_eq!(late, Ok(Ok::<_, SqlFault>(false)));
+    }
+}

@@ -54,6 +54,12 @@ pub fn page_within(
         return collected(view, filter, &set, sorting, after, count);
     }
     let lanes = lanes(filter, sorting.sort);
+    // However many lists there are, together they look no further than one does.
+    let share = bounds.rows_walked_max / (lanes.len() as i64).max(1);
+    let bounds = Bounds {
+        rows_walked_max: share.max(LANE_ROWS_MIN.min(bounds.rows_walked_max)),
+        ..bounds
+    };
     merge(sorting, lanes.len(), after, count, |lane, after, wanted| {
         walk(view, (filter, &lanes[lane], bounds), sorting, after, wanted)
     })
@@ -423,15 +429,6 @@ impl Statement {
             Set::Rating(low) => self.condition("walked.rating_average_centi >= ", *low),
         }
     }
-
-    fn with_statuses(&mut self, filter: &Filter) {
-        let mut before = " AND walked.status IN (";
-        for status in &filter.statuses {
-            self.condition(before, status.as_str());
-            before = ", ";
-        }
-        self.add(")");
-    }
 }
 
 fn column_of(sort: Sort) -> &'static str {
@@ -442,6 +439,9 @@ fn column_of(sort: Sort) -> &'static str {
         Sort::Popularity => "popularity",
     }
 }
+
+/// Rows that one of many lists looks at all the same, so that a page makes headway.
+const LANE_ROWS_MIN: i64 = 64;
 
 const COUNTED: &str =
     "SELECT COALESCE(SUM(products), 0) FROM product_counts WHERE category_id >= '' AND status = ?1";

@@ -123,4 +123,14 @@ impl Statement {
             self.add(")");
         }
     }
+
+    /// The condition on the state of `walked`, which is one of the filter's.
+    pub fn with_statuses(&mut self, filter: &Filter) {
+        let mut before = " AND walked.status IN (";
+        for status in &filter.statuses {
+            self.condition(before, status.as_str());
+            before = ", ";
+        }
+        self.add(")");
+    }
 }

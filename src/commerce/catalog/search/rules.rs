@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::commerce::catalog::products::rules::{Family, Filter};
+use crate::commerce::catalog::products::rules::{Family, Filter, Status};
 use crate::commerce::catalog::products::sql::Product;
 use crate::id::Id;
 
@@ -21,7 +21,11 @@ pub struct Words {
 
 /// The words of a product that has these values of attributes.
 pub fn words_of(product: &Product, values: &[Id]) -> Words {
-    let mut facets = format!("s{}", product.status.as_str());
+    let mut facets = match product.status {
+        // Most products are active: a word that all of them have would be a walk over all of them.
+        Status::Active => String::new(),
+        Status::Inactive | Status::Archived => format!("s{}", product.status.as_str()),
+    };
     let placed = product.category_id.map(|id| ('c', id));
     let owned = product.vendor_id.map(|id| ('v', id));
     for (kind, id) in placed.into_iter().chain(owned) {
@@ -74,23 +78,25 @@ pub fn expression(text: &str, filter: &Filter) -> Result<Expression, QueryFault>
     let prefixes = prefixes.join(" AND ");
     let facets = facets(filter);
     Ok(Expression {
-        anywhere: format!("{{name sku description}} : ({prefixes}) AND {facets}"),
-        in_name: format!("{{name}} : ({prefixes}) AND {facets}"),
+        anywhere: format!("{{name sku description}} : ({prefixes}){facets}"),
+        in_name: format!("{{name}} : ({prefixes}){facets}"),
     })
 }
 
 fn facets(filter: &Filter) -> String {
-    let statuses = filter
-        .statuses
-        .iter()
-        .map(|status| format!("s{}", status.as_str()));
-    let mut groups = vec![any_of(statuses)];
+    let mut groups = Vec::new();
+    if let [status @ (Status::Inactive | Status::Archived)] = filter.statuses[..] {
+        groups.push(any_of([format!("s{}", status.as_str())]));
+    }
     if let Some(family) = filter.category.as_ref().filter(|family| is_held(family)) {
         groups.push(any_of(family.ids.iter().map(|id| facet('c', *id))));
     }
     groups.extend(filter.vendor.map(|id| any_of([facet('v', id)])));
     groups.extend(filter.values.iter().map(|id| any_of([facet('a', *id)])));
-    format!("{{facets}} : ({})", groups.join(" AND "))
+    let groups = groups
+        .iter()
+        .map(|group| format!(" AND {{facets}} : {group}"));
+    groups.collect()
 }
 
 /// Whether facets hold a family: one that is too large would make the expression too long.
@@ -161,7 +167,7 @@ mod tests {
         let found = expression("Blue  shirt-XL", &Filter::of_shop()).unwrap();
         assert_eq!(
             found.in_name,
-            r#"{name} : ("Blue"* AND "shirt"* AND "XL"*) AND {facets} : (("sactive"))"#
+            r#"{name} : ("Blue"* AND "shirt"* AND "XL"*)"#
         );
     }
 

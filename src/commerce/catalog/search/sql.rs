@@ -87,18 +87,16 @@ fn matching(expression: &str, rest: &Filter, ceiling: i64) -> Statement {
     statement.bind(expression);
     statement.condition(" AND rowid <= ", ceiling);
     statement.add(" ORDER BY rowid DESC");
-    let count = RANKED_MAX as i64 + 1;
-    if rest.is_counted() && rest.category.is_none() {
-        statement.condition(" LIMIT ", count);
-        return statement;
-    }
     statement.condition(" LIMIT ", CHECKED_MAX);
     let inner = std::mem::take(&mut statement.text);
     statement.add("SELECT found.number, found.score FROM (");
     statement.add(&inner);
-    statement.add(") AS found JOIN products AS walked ON walked.number = found.number WHERE 1 = 1");
+    // In SQLite a CROSS JOIN goes through its sides in this order.
+    statement.add(") AS found CROSS JOIN products AS walked");
+    statement.add(" WHERE walked.number = found.number AND walked.deleted_at IS NULL");
+    statement.with_statuses(rest);
     statement.meet(rest);
-    statement.condition(" LIMIT ", count);
+    statement.condition(" LIMIT ", RANKED_MAX as i64 + 1);
     statement
 }
 
