@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn every_statement_stays_prepared() {
+        let plans = Plans::of(&DEFINITION).unwrap();
+        for (name, sql) in STATEMENTS.iter().copied().flatten() {
+            assert_eq!(plans.preparations(sql).unwrap(), 0, "{name}");
+        }
+    }
+
+    #[test]
     fn references_are_checked_by_the_statement_that_breaks_them() {
         // A check that is put off to the commit would fail the commands of others with it.
         for migration in DEFINITION.migrations {

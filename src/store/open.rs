@@ -62,19 +62,9 @@ pub(super) fn connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
         Role::Reader => (STORE_READER_BUSY_PATIENCE, STORE_READER_CACHE_KIB),
     };
     connection.busy_timeout(patience)?;
-    for (option, is_on) in [
-        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
-        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
-        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
-        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
-        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
-        (
-            DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
-            role == Role::Reader,
-        ),
-    ] {
-        connection.set_db_config(option, is_on)?;
-    }
+    harden(&connection)?;
+    let is_reader = role == Role::Reader;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_reader)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -90,6 +80,22 @@ pub(super) fn connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
     }
     connection.set_prepared_statement_cache_capacity(STORE_STATEMENTS_MAX);
     Ok(connection)
+}
+
+/// What every connection refuses, and how it plans.
+pub(super) fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    for (option, is_on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        // A plan never depends on the values that are bound, so a cached statement stays prepared.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+    ] {
+        connection.set_db_config(option, is_on)?;
+    }
+    Ok(())
 }
 
 /// The writer's connection to a store that is there and has this binary's schema, both of which

@@ -1,9 +1,9 @@
 //! What SQLite would walk through from end to end: for tests that hold statements to indexes.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::fault::SqlFault;
-use super::open::Definition;
+use super::open::{Definition, harden};
 use super::view::View;
 
 /// An empty store in memory, to ask for the plans of statements.
@@ -15,6 +15,7 @@ impl Plans {
     /// Runs the migrations of a store.
     pub(crate) fn of(definition: &Definition) -> Result<Plans, SqlFault> {
         let connection = Connection::open_in_memory()?;
+        harden(&connection)?;
         for migration in definition.migrations {
             connection.execute_batch(migration)?;
         }
@@ -24,6 +25,19 @@ impl Plans {
     /// The scans of a statement; fails where it is not valid SQL for the schema.
     pub(crate) fn scans(&self, sql: &str) -> Result<Vec<String>, SqlFault> {
         scans(&View::new(&self.connection), sql)
+    }
+
+    /// How often a statement that is in the cache is prepared again when other values are bound.
+    pub(crate) fn preparations(&self, sql: &str) -> Result<i32, SqlFault> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for value in [7_i64, 8, 9] {
+            for parameter in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(parameter, value)?;
+            }
+            // The values are of no use to most statements, which is no matter here.
+            let _refused_or_not = statement.raw_query().next();
+        }
+        Ok(statement.get_status(StatementStatus::RePrepare))
     }
 }
 
