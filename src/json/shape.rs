@@ -40,10 +40,11 @@ impl<'t, 'i> Raw<'t, 'i> {
         }
     }
 
-    /// The whole number, where it is one: a JSON number without a fraction, or decimal digits.
+    /// The whole number, where it is one: a JSON number whose fraction is zero (`1.0` is one in
+    /// JSON Schema, draft 2020-12, section 6.1.1), or decimal digits.
     pub fn integer(self) -> Option<i64> {
         match self {
-            Raw::Json(value) => value.as_i64(),
+            Raw::Json(value) => value.as_i64().or_else(|| whole(value.as_f64()?)),
             Raw::Text(text) => text.parse().ok(),
         }
     }
@@ -63,6 +64,15 @@ impl<'t, 'i> Raw<'t, 'i> {
         matches!(self, Raw::Json(value) if value.is_null())
     }
 }
+
+/// The integer that a float is exactly.
+fn whole(number: f64) -> Option<i64> {
+    let is_whole = number.fract() == 0.0 && number.abs() <= EXACT_MAX;
+    is_whole.then_some(number as i64)
+}
+
+/// Up to here each integer is a float of its own: 2 to the 53.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A struct made by [`shape!`](crate::shape) that can be read.
 pub trait Object: Sized {

@@ -116,13 +116,21 @@ fn texts_keep_their_bounds() {
 
 #[test]
 fn numbers_are_whole() {
-    for text in ["1.5", "1e0", "\"1\"", "null", "true"] {
+    for text in ["1.5", "1e-1", "\"1\"", "null", "true"] {
         let text = format!(r#"{{"size":{text}}}"#);
         assert_eq!(
             faults::<Inner>(&text),
             [("/size".to_owned(), "type")],
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_number_without_a_fraction_is_whole_however_it_is_written() {
+    for text in ["4", "4.0", "4e0", "0.4e1"] {
+        let inner: Inner = read(&format!(r#"{{"size":{text}}}"#)).unwrap();
+        assert_eq!(inner.size.value(), 4, "{text}");
     }
 }
 
