@@ -140,7 +140,7 @@ pub const STORE_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Threads of a store's heavy lane.
 pub const STORE_HEAVY_THREADS: usize = 2;
 /// Heavy reads that wait for such a thread; one more is refused.
-pub const STORE_HEAVY_QUEUE_MAX: usize = 64;
+pub const STORE_HEAVY_QUEUE_MAX: usize = 256;
 /// How long a heavy read may take.
 pub const STORE_HEAVY_PATIENCE: Duration = Duration::from_secs(10);
 /// Steps of SQLite's machine between two looks at that deadline, some 0.1 ms.
