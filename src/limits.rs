@@ -131,8 +131,10 @@ pub const STORE_READER_CACHE_KIB: i64 = 16 << 10;
 pub const STORE_STATEMENTS_MAX: usize = 512;
 /// Frames of the log, a page each, that are copied into the database when nobody waits.
 pub const STORE_CHECKPOINT_FRAMES: i32 = 1000;
+/// How long nothing is asked of a store that is at rest.
+pub const STORE_REST_PATIENCE: Duration = Duration::from_millis(50);
 /// Frames of the log that are copied even though commands wait.
-pub const STORE_CHECKPOINT_FRAMES_MAX: i32 = 4000;
+pub const STORE_CHECKPOINT_FRAMES_MAX: i32 = 16_000;
 /// What is kept of a log that has grown, once it starts over.
 pub const STORE_WAL_KEPT_BYTES: i64 = 64 << 20;
 /// How often a store whose disk failed tries to write.

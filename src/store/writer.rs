@@ -13,6 +13,7 @@ use rusqlite::wal::CheckpointMode;
 use crate::limits::{
     STORE_BATCH_COMMANDS_MAX, STORE_BATCH_PATIENCE, STORE_CHECKPOINT_FRAMES,
     STORE_CHECKPOINT_FRAMES_MAX, STORE_PROBE_INTERVAL, STORE_READER_BUSY_PATIENCE,
+    STORE_REST_PATIENCE,
 };
 use crate::telemetry::StoreRecord;
 use crate::telemetry::process::unix_ms;
@@ -123,11 +124,21 @@ impl Writer {
                     self.probe();
                 }
             } else {
-                self.checkpoint(STORE_CHECKPOINT_FRAMES);
-                shared.queues.wait(None);
+                self.rest();
             }
         }
         self.finish();
+    }
+
+    /// Waits for the next command. Who was just answered is about to ask again: the log is copied
+    /// only when nobody came for a while.
+    fn rest(&mut self) {
+        let shared = self.shared.clone();
+        shared.queues.wait(Some(STORE_REST_PATIENCE));
+        if shared.queues.is_empty() && !shared.queues.is_ending() {
+            self.checkpoint(STORE_CHECKPOINT_FRAMES);
+            shared.queues.wait(None);
+        }
     }
 
     /// One transaction of what waits.

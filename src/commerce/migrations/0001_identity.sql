@@ -103,8 +103,6 @@ CREATE TABLE audit_logs (
     previous BLOB NOT NULL CHECK (length(previous) = 32),
     hash BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
-CREATE INDEX audit_logs_actor ON audit_logs (actor_id, sequence);
-CREATE INDEX audit_logs_subject ON audit_logs (subject_kind, subject_id, sequence);
 
 CREATE TABLE idempotency_keys (
     principal TEXT NOT NULL,
