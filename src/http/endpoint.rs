@@ -66,6 +66,14 @@ pub enum Content {
 pub type Describing = fn(&mut Schemas, &mut Signature);
 
 /// A function that can stand in a route's row. `M` only tells its forms apart.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot stand in a route's row",
+    label = "its parameters or its result are not those of a handler",
+    note = "parameters, in this order: &Context, who calls (a `Guard`), then",
+    note = "  [Query<Q>], &Request<'_>, &mut Reply<'_> of one that answers at once, or",
+    note = "  [an `Input`: Query<Q>, Body<B>, a pair], &mut Exchange<'_> of an `async fn`",
+    note = "result: Result<R, Problem>, where R is an `Answer` (Json, Created, Page, ...)"
+)]
 pub trait Endpoint<A: 'static, M> {
     /// What the row gets of it.
     fn mount(self) -> Mounted<A>;

@@ -15,8 +15,11 @@ pub(crate) fn first_lines(sources: &[Source]) -> Vec<Finding> {
         });
     silent
         .map(|source| {
-            let message = "begin with `//!` and one sentence on what the file is for";
-            source.finding("first_lines", 1, message.to_owned())
+            let message = format!(
+                "begin with `//!` and one sentence on what the file is for, \
+                 of at least {SENTENCE_BYTES_MIN} bytes"
+            );
+            source.finding("first_lines", 1, message)
         })
         .collect()
 }
