@@ -82,6 +82,10 @@ impl Guard<Context> for Anyone {
     fn admit(_: &Context, _: &Request<'_>) -> Result<Anyone, Problem> {
         Ok(Anyone(()))
     }
+
+    fn is_somebody(&self) -> bool {
+        false
+    }
 }
 
 impl Guard<Context> for User {
@@ -109,6 +113,10 @@ impl Guard<Context> for Maybe<User> {
             }
             outcome => outcome.map(Some).map(Maybe),
         }
+    }
+
+    fn is_somebody(&self) -> bool {
+        self.0.is_some()
     }
 }
 

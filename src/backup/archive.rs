@@ -11,7 +11,7 @@ use crate::store::{Definition, check, copy};
 use crate::telemetry::process::unix_ms;
 
 use super::fault::{BackupFault, system};
-use super::manifest::{FORMAT, Hashing, MANIFEST, Manifest, Member};
+use super::manifest::{FORMAT, Hashing, MANIFEST, MANIFEST_BYTES_MAX, Manifest, Member};
 use super::restore::is_of_restores;
 
 /// What a backup came to.
@@ -170,7 +170,11 @@ impl Archive<'_> {
             begun_ms,
             members: self.members,
         };
-        let text = serde_json::to_vec_pretty(&manifest).expect("strings and numbers are JSON");
+        let text = serde_json::to_vec(&manifest).expect("strings and numbers are JSON");
+        if text.len() as u64 > MANIFEST_BYTES_MAX {
+            let cause = "there are more files than a backup can name";
+            return Err(refused(io::Error::new(ErrorKind::FileTooLarge, cause)));
+        }
         let mut header = header_of(text.len() as u64);
         self.builder
             .append_data(&mut header, MANIFEST, &*text)

@@ -73,5 +73,6 @@ impl<R: Read> Read for Hashing<R> {
 /// The manifest's name in the archive.
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const FORMAT: u32 = 1;
-/// The longest manifest: some hundred thousand members.
-pub(super) const MANIFEST_BYTES_MAX: u64 = 32 << 20;
+/// The longest manifest: more than a million members. A longer one is not written, for it could
+/// not be read back.
+pub(super) const MANIFEST_BYTES_MAX: u64 = 256 << 20;

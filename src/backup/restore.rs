@@ -135,9 +135,12 @@ fn unpack(source: &Path, fresh: &Path) -> Result<Manifest, BackupFault> {
         if place == MANIFEST {
             let mut text = Vec::new();
             (&mut entry)
-                .take(MANIFEST_BYTES_MAX)
+                .take(MANIFEST_BYTES_MAX + 1)
                 .read_to_end(&mut text)
                 .map_err(unreadable)?;
+            if text.len() as u64 > MANIFEST_BYTES_MAX {
+                return Err(broken("its manifest is too long".to_owned()));
+            }
             manifest = Some(text);
         } else {
             let member = unpack_file(&mut entry, fresh, place, &unreadable)?;

@@ -13,7 +13,7 @@ use thirteen_kernels::http::Method;
 
 use crate::limits::{
     CACHED_TARGET_BYTES_MAX, COMPRESSED_AGAIN_AFTER, COMPRESSED_AGAIN_BYTES_MAX,
-    COMPRESSED_BYTES_MIN,
+    COMPRESSED_BYTES_MIN, COMPRESSED_HERE_BYTES_MAX,
 };
 use crate::store::{Store, Topic};
 
@@ -352,8 +352,11 @@ impl Entry {
     /// Writes the reply, in the coding that the client likes best, which is made where it is
     /// asked for the first time and made better where it is asked for often.
     fn answer(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) {
+        // One that takes longer to compress than others may wait goes out as it is.
+        let is_short = self.plain().bytes.len() <= COMPRESSED_HERE_BYTES_MAX;
         let coding = match self.text {
-            Text::Long => reply.choose_coding(),
+            Text::Long if is_short => reply.choose_coding(),
+            Text::Long => None,
             Text::Other => None,
         };
         if let Some(known) = not_modified(request, &self.etag) {

@@ -31,6 +31,11 @@ pub trait Guard<A>: Sized + 'static {
 
     /// The proof; 401 where nobody is known to call, 403 where it is somebody else.
     fn admit(application: &A, request: &Request<'_>) -> Result<Self, Problem>;
+
+    /// Whether it proves anything, so that the reply is for the caller alone.
+    fn is_somebody(&self) -> bool {
+        true
+    }
 }
 
 /// What a handler that waits takes of a request besides its head.
@@ -121,6 +126,9 @@ where
     fn mount(self) -> Mounted<A> {
         let handler = Handler::Plain(Box::new(move |application, request, reply| {
             let principal = P::admit(application, request)?;
+            if principal.is_somebody() {
+                reply.keep_private();
+            }
             let answer = self(application, principal, request, reply)?;
             answer.write(request, reply)
         }));
@@ -138,6 +146,9 @@ where
     fn mount(self) -> Mounted<A> {
         let handler = Handler::Plain(Box::new(move |application, request, reply| {
             let principal = P::admit(application, request)?;
+            if principal.is_somebody() {
+                reply.keep_private();
+            }
             let query = Query::of(request)?;
             let answer = self(application, principal, query, request, reply)?;
             answer.write(request, reply)
@@ -159,6 +170,9 @@ where
         let handler = Handler::Waiting(Box::new(move |application, exchange| {
             Box::pin(async move {
                 let principal = P::admit(application, &exchange.request())?;
+                if principal.is_somebody() {
+                    exchange.keep_private();
+                }
                 let answer = self(application, principal, exchange).await?;
                 exchange.conclude(answer)
             })
@@ -180,6 +194,9 @@ where
         let handler = Handler::Waiting(Box::new(move |application, exchange| {
             Box::pin(async move {
                 let principal = P::admit(application, &exchange.request())?;
+                if principal.is_somebody() {
+                    exchange.keep_private();
+                }
                 let input = I::read(exchange).await?;
                 let answer = self(application, principal, input, exchange).await?;
                 exchange.conclude(answer)

@@ -19,7 +19,7 @@ use super::date::DateLine;
 use super::input::Input;
 use super::outcome::Answer;
 use super::problem::Problem;
-use super::reply::{Content, Frame, Reply, Stage};
+use super::reply::{Audience, Content, Frame, Reply, Stage};
 use super::request::Request;
 
 /// One request in the making of its reply.
@@ -88,6 +88,11 @@ impl<'x> Exchange<'x> {
             self.asked,
             self.wire.date.line(),
         )
+    }
+
+    /// Keeps the reply from caches that others share.
+    pub(super) fn keep_private(&mut self) {
+        self.frame.audience = Audience::Caller;
     }
 
     /// Writes what a handler gave back.

@@ -36,10 +36,21 @@ pub(super) struct Frame {
     pub(super) sent_bytes: u64,
     /// Security headers of this reply alone, instead of its door's.
     pub(super) security: Option<&'static [u8]>,
+    /// Who may keep this reply.
+    pub(super) audience: Audience,
     /// Whether another `Accept-Encoding` would have got other bytes.
     pub(super) negotiated: Negotiated,
     /// Where the last quote of the ETag stands, from the start of the reply; 0 without one.
     etag_end: usize,
+}
+
+/// Who a reply is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Audience {
+    /// Whoever asks alike.
+    Everybody,
+    /// Who has proved who they are: no cache in between may give it to another.
+    Caller,
 }
 
 /// Whether the coding of a reply depends on what the client takes.
@@ -78,6 +89,7 @@ impl Frame {
             content,
             sent_bytes: 0,
             security: None,
+            audience: Audience::Everybody,
             negotiated: Negotiated::No,
             etag_end: 0,
         }
@@ -161,7 +173,16 @@ impl<'o> Reply<'o> {
             self.out.extend_from_slice(lines);
         }
         self.asked.trace.write(self.out);
+        if self.frame.audience == Audience::Caller {
+            self.out
+                .extend_from_slice(b"Cache-Control: private, no-cache\r\n");
+        }
         self
+    }
+
+    /// Keeps the reply from caches that others share (RFC 9111, section 5.2.2.7).
+    pub(super) fn keep_private(&mut self) {
+        self.frame.audience = Audience::Caller;
     }
 
     /// Says other things about what a browser may do with this reply than its door does, before

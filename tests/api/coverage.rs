@@ -1,6 +1,6 @@
 //! Walks the table of the api door: whatever is in it refuses whom and what it has to.
 
-use thirteen::http::{Access, Handler, Route, method_name};
+use thirteen::http::{Access, Handler, RateClass, Route, method_name};
 use thirteen::routes::{API, tables};
 
 use crate::document;
@@ -140,11 +140,9 @@ fn what_is_no_json_and_what_is_none_of_ours_is_refused() {
         ];
         for (content_type, body, status) in cases {
             let reply = send(content_type, body);
-            // Of what is not there nobody says what it would take.
-            let is_absent = route.path.contains("/:") && reply.status == 404;
             let is_config = route.path == "/api/config" && reply.status < 500;
             assert!(
-                reply.status == status || is_absent || is_config,
+                reply.status == status || is_config,
                 "{}: {} for {}",
                 name_of(&route),
                 reply.text(),
@@ -155,18 +153,52 @@ fn what_is_no_json_and_what_is_none_of_ours_is_refused() {
 }
 
 #[test]
-fn every_route_names_its_methods() {
+fn what_a_route_does_not_take_is_405_and_told() {
     let world = World::start();
     let anyone = world.anyone();
     for route in rows() {
-        let reply = anyone.request("TRACE", &target_of(route.path), &[], None);
-        assert_eq!(reply.status, 405, "{}", name_of(&route));
+        let reply = anyone.request("OPTIONS", &target_of(route.path), &[], None);
+        assert_eq!(reply.status, 204, "{}", name_of(&route));
         let allow = reply.header("allow").unwrap_or_default().to_owned();
-        let method = method_name(route.method);
-        assert!(
-            allow.split(", ").any(|allowed| allowed == method),
-            "{allow}"
-        );
+        let allowed: Vec<&str> = allow.split(", ").collect();
+        assert!(allowed.contains(&method_name(route.method)), "{allow}");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"] {
+            if !allowed.contains(&method) {
+                let reply = anyone.request(method, &target_of(route.path), &[], None);
+                assert_eq!(reply.status, 405, "{method} for {}", name_of(&route));
+                assert_eq!(reply.header("allow"), Some(&*allow));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_told_to_somebody_is_kept_from_shared_caches() {
+    let world = World::start();
+    let kept = |caller: &Caller, target: &str| {
+        let reply = caller.get(target);
+        reply.header("cache-control").map(str::to_owned)
+    };
+    let private = Some("private, no-cache".to_owned());
+    let me = format!("/api/v1/users/{}", world.admin.id);
+    for target in [
+        "/api/v1/auth/me",
+        &me,
+        "/api/v1/inventory",
+        "/api/v1/products",
+    ] {
+        assert_eq!(kept(&world.admin, target), private, "{target}");
+    }
+    assert_eq!(kept(&world.anyone(), "/api/v1/products"), None);
+}
+
+#[test]
+fn every_route_of_the_api_is_counted() {
+    for route in rows() {
+        let is_free = ["/api/v1/status", "/api/v1/openapi.json"].contains(&route.path);
+        if !is_free && (route.path.starts_with("/api/v1/") || route.path.starts_with("/v1/")) {
+            assert_ne!(route.rate, RateClass::Free, "{}", name_of(&route));
+        }
     }
 }
 
