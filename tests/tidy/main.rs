@@ -10,6 +10,7 @@ mod names;
 mod reachable;
 mod rooms;
 mod sizes;
+mod statements;
 mod tree;
 mod words;
 
@@ -43,6 +44,7 @@ const CHECKS: &[Check] = &[
     sizes::columns,
     sizes::files,
     sizes::functions,
+    statements::unlisted_statements,
     words::calls,
 ];
 
