@@ -66,6 +66,15 @@ impl World {
         sign_in(&self.server, email)
     }
 
+    /// A vendor with an address of their own at example.com.
+    pub(crate) fn vendor(&self, name: &str) -> Caller {
+        let user = format!("/api/v1/users/{}", self.customer(name).id);
+        self.admin
+            .put(&user, &json!({ "role": "vendor" }))
+            .expect(200);
+        sign_in(&self.server, &format!("{name}@example.com"))
+    }
+
     /// A customer with an address of their own at example.com.
     pub(crate) fn customer(&self, name: &str) -> Caller {
         let email = format!("{name}@example.com");
