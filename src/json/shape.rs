@@ -104,20 +104,15 @@ pub trait Fields: Default {
 }
 
 /// One field while its object is read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Slot<T> {
     /// It was not seen.
+    #[default]
     Absent,
     /// It was seen and is at fault, which is noted.
     Faulty,
     /// It was read.
     Read(T),
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Slot<T> {
-        Slot::Absent
-    }
 }
 
 impl<T: Read> Slot<T> {

@@ -165,7 +165,7 @@ fn what_is_no_object_or_no_json_is_refused() {
         );
     }
     assert!(matches!(
-        read_body::<Inner>(&mut vec![0x22, 0xff, 0x22]),
+        read_body::<Inner>(&mut [0x22, 0xff, 0x22]),
         Err(BodyFault::Malformed(_))
     ));
     for text in ["1", "null", "[]", "\"a\""] {

@@ -356,10 +356,7 @@ fn search_finds_words_and_their_beginnings() {
         &json!({ "name": "Red Lamp", "price_amount": 5 }),
     );
     let anyone = world.anyone();
-    let search = |query: &str| {
-        let reply = anyone.get(&format!("/api/v1/products/search?{query}"));
-        reply
-    };
+    let search = |query: &str| anyone.get(&format!("/api/v1/products/search?{query}"));
     for (query, expected) in [
         ("q=blue+lamp", vec!["S-1", "S-2"]),
         ("q=blu", vec!["S-1", "S-2"]),

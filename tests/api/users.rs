@@ -301,10 +301,9 @@ fn administrators_are_made_on_the_machine() {
         &[],
     );
     let findings: Value = serde_json::from_slice(&doctor.stdout).unwrap();
-    let findings = findings.as_array().unwrap().iter();
+    let mut findings = findings.as_array().unwrap().iter();
     let log = findings
-        .filter(|finding| finding["check"] == "audit log")
-        .next_back()
+        .rfind(|finding| finding["check"] == "audit log")
         .unwrap();
     assert_eq!(log["verdict"], "ok", "{log}");
 }
