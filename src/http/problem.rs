@@ -110,7 +110,7 @@ impl Problem {
         self
     }
 
-    /// Adds a part of the request at fault; see [`pointer`].
+    /// Adds a part of the request at fault; see [`pointer()`].
     pub fn fault(
         mut self,
         pointer: impl Into<String>,

@@ -23,7 +23,7 @@ pub enum ChangeFault {
     ValueTaken,
     /// Products have the value.
     InUse,
-    /// The attribute has [`VALUES_MAX`] values.
+    /// The attribute has `VALUES_MAX` values.
     TooMany,
     /// Values that the attribute cannot take; every one.
     Values(Vec<Fault>),

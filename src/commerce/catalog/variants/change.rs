@@ -22,7 +22,7 @@ pub enum ChangeFault {
     SkuTaken,
     /// Another live variant of the product has the options.
     OptionsTaken,
-    /// The product has [`VARIANTS_MAX`] variants.
+    /// The product has `VARIANTS_MAX` variants.
     TooMany,
     /// The options are none.
     Options(Vec<Fault>),

@@ -8,7 +8,7 @@ use super::super::sql::{Cause, read, record, touch};
 use super::{Holder, Lack, ReserveFault, SettleFault, Settled, State};
 
 /// Reserves all lines or nothing, until `ttl_ms` from now. Tells what has become low; see
-/// [`super::super::announce`].
+/// [`crate::commerce::inventory::low::announce`].
 ///
 /// # Errors
 /// Why nothing is reserved; every item of which there is not enough is named.
