@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::auth::budget::Budget;
 use crate::auth::keys::Keys;
-use crate::auth::passwords::Passwords;
+use crate::auth::passwords::{Passwords, Permits};
 use crate::auth::principal;
 use crate::auth::rate::{RateKeys, RateTable, Verdict};
 use crate::auth::tokens::TokenCache;
@@ -88,6 +88,8 @@ pub struct House {
     pub auth_budget: Budget,
     /// Requests to the commerce API, counted by peer.
     pub api_budget: Budget,
+    /// Passwords that are hashed at once.
+    pub hashes: Arc<Permits>,
     /// The secret of the keys that rates are counted by.
     pub rate_keys: RateKeys,
     /// Open WebSocket sessions of all shards.
@@ -146,12 +148,12 @@ impl Context {
         let replies = ReplyCache::new(reply_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
+            passwords: Passwords::new(house.hashes.clone()),
             house,
             telemetry,
             state,
             keys: RefCell::new(keys),
             tokens: TokenCache::new(),
-            passwords: Passwords::new(settings.shards),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
             shop_origins: RefCell::new(shop_origins),

@@ -23,8 +23,9 @@ pub const OFFLOAD_THREADS: usize = 4;
 /// Jobs that wait for such a thread; one more is refused.
 pub const OFFLOAD_QUEUE_MAX: usize = 1024;
 
-/// Passwords that are hashed at once, by all shards together; each takes 19 MiB.
-pub const HASHES_RUNNING_MAX: usize = OFFLOAD_THREADS - 1;
+/// Passwords that are hashed at once, by all shards together; each takes 19 MiB. The other threads
+/// are for a letter on its way out and for whatever else may block.
+pub const HASHES_RUNNING_MAX: usize = OFFLOAD_THREADS - 2;
 /// Passwords that wait on one shard to be hashed; one more is answered 503.
 pub const HASHES_WAITING_MAX: usize = 64;
 /// Characters of the shortest password.
@@ -188,6 +189,8 @@ const _: () = {
     // Each thread has work to take up at once; one is left to the state's file while a capture
     // holds another.
     assert!(OFFLOAD_QUEUE_MAX >= OFFLOAD_THREADS && OFFLOAD_THREADS >= 2);
+    // Passwords are hashed, and never on every thread.
+    assert!(HASHES_RUNNING_MAX >= 1 && HASHES_RUNNING_MAX < OFFLOAD_THREADS);
 
     // A change that is refused, for its rate or its contents, does not cost the connection.
     assert!(CONFIG_BODY_BYTES_MAX <= DISCARD_BYTES_MAX);

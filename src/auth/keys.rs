@@ -93,6 +93,11 @@ impl Keys {
         kids(self) == kids(others)
     }
 
+    /// Whether every key of `others` is among these.
+    pub fn hold_those_of(&self, others: &Keys) -> bool {
+        others.kids().all(|kid| self.kids().any(|own| own == kid))
+    }
+
     /// The name of the key that signs.
     pub fn signing_kid(&self) -> &str {
         &self.live[self.signing].kid

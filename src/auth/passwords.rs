@@ -1,40 +1,30 @@
 //! Passwords: what is taken for one, how it is stored, and how it is checked off the shard.
 //!
-//! Argon2id takes some 20 ms and 19 MiB. It runs on the offload pool, few at a time, so that a
-//! flood of logins costs logins and nothing else: a shard lets [`HASHES_RUNNING_MAX`] divided by
-//! the number of shards run, keeps as many as [`HASHES_WAITING_MAX`] waiting in line, and refuses
-//! the next. A check for an account that does not exist costs the same: it is made against a hash
-//! that no password has.
+//! Argon2id takes some 20 ms and 19 MiB. It runs on the offload pool, [`HASHES_RUNNING_MAX`] at a
+//! time in the whole house, so that a flood of logins costs logins and nothing else: a shard keeps
+//! as many as [`HASHES_WAITING_MAX`] waiting in line, and refuses the next. A check for an account
+//! that does not exist costs the same: it is made against a hash that no password has.
+//!
+//! [`HASHES_RUNNING_MAX`]: crate::limits::HASHES_RUNNING_MAX
+//! [`HASHES_WAITING_MAX`]: crate::limits::HASHES_WAITING_MAX
 
+mod line;
 mod phc;
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::rc::Rc;
-use std::sync::LazyLock;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, LazyLock};
 
-use crate::limits::{
-    HASHES_RUNNING_MAX, HASHES_WAITING_MAX, PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN,
-};
+use crate::context;
+use crate::limits::{PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN};
 use crate::shard::{self, OffloadFault};
 
+use line::{Call, Line, Permit};
+
+pub use line::Permits;
 pub use phc::{HashFault, hash_blocking, verify_blocking};
 
 /// This shard's line of passwords that are to be hashed or checked.
 pub struct Passwords {
-    running_max: usize,
-    /// Turns that are taken, or handed to somebody who has not taken them up yet.
-    running: Cell<usize>,
-    waiting: RefCell<VecDeque<Rc<Place>>>,
-}
-
-/// Somebody's place in the line.
-#[derive(Default)]
-struct Place {
-    has_turn: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
+    line: Line,
 }
 
 /// What a check found.
@@ -105,12 +95,10 @@ pub fn judge(password: &str) -> Result<(), Weakness> {
 }
 
 impl Passwords {
-    /// The line of one of `shards` shards.
-    pub fn new(shards: usize) -> Passwords {
+    /// The line of one shard, of a house with these permits.
+    pub fn new(permits: Arc<Permits>) -> Passwords {
         Passwords {
-            running_max: (HASHES_RUNNING_MAX / shards.max(1)).max(1),
-            running: Cell::new(0),
-            waiting: RefCell::default(),
+            line: Line::new(permits, call_here),
         }
     }
 
@@ -137,84 +125,28 @@ impl Passwords {
         &self,
         job: impl FnOnce() -> Result<T, HashFault> + Send + 'static,
     ) -> Result<Result<T, PasswordFault>, PasswordFault> {
-        let _turn = self.turn().await?;
+        let permit = self.line.turn().await?;
+        // The permit goes with the job, which runs on when nobody waits for it any more.
+        let job = move || {
+            let _held: Permit = permit;
+            job()
+        };
         match shard::offload(job).await {
             Ok(outcome) => Ok(outcome.map_err(|_| PasswordFault::Broken)),
             Err(OffloadFault::Full) => Err(PasswordFault::Busy),
             Err(OffloadFault::Panicked) => Err(PasswordFault::Broken),
         }
     }
-
-    /// Waits in line.
-    async fn turn(&self) -> Result<Turn<'_>, PasswordFault> {
-        if self.waiting.borrow().is_empty() && self.running.get() < self.running_max {
-            self.running.set(self.running.get() + 1);
-            return Ok(Turn { line: self });
-        }
-        if self.waiting.borrow().len() >= HASHES_WAITING_MAX {
-            return Err(PasswordFault::Busy);
-        }
-        let place = Rc::new(Place::default());
-        self.waiting.borrow_mut().push_back(place.clone());
-        let standing = Standing { line: self, place };
-        // A task is polled for whatever its connection has to tell it, not only for its turn.
-        poll_fn(|context| {
-            if standing.place.has_turn.get() {
-                return Poll::Ready(());
-            }
-            *standing.place.waker.borrow_mut() = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-        Ok(standing.go())
-    }
-
-    /// Gives a turn to the head of the line, or back.
-    fn pass_on(&self) {
-        let head = self.waiting.borrow_mut().pop_front();
-        let Some(place) = head else {
-            self.running.set(self.running.get() - 1);
-            return;
-        };
-        place.has_turn.set(true);
-        if let Some(waker) = place.waker.take() {
-            waker.wake();
-        }
-    }
 }
 
-/// Somebody who stands in line. Who leaves it gives up the place, or the turn.
-struct Standing<'l> {
-    line: &'l Passwords,
-    place: Rc<Place>,
-}
-
-impl<'l> Standing<'l> {
-    fn go(self) -> Turn<'l> {
-        self.place.has_turn.set(false);
-        Turn { line: self.line }
-    }
-}
-
-impl Drop for Standing<'_> {
-    fn drop(&mut self) {
-        if self.place.has_turn.get() {
-            self.line.pass_on();
-        }
-        let mut waiting = self.line.waiting.borrow_mut();
-        waiting.retain(|place| !Rc::ptr_eq(place, &self.place));
-    }
-}
-
-/// One of those that run. Whoever ends hands the turn on to the head of the line.
-struct Turn<'l> {
-    line: &'l Passwords,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.line.pass_on();
-    }
+/// Brings a permit to this shard; one that has ended hands it on.
+fn call_here() -> Call {
+    let (bus, shard) = (shard::bus(), shard::index());
+    Box::new(move |permit| {
+        bus.post(shard, move || {
+            context::here().passwords.line.take_up(permit);
+        });
+    })
 }
 
 /// Every password of the list, in the order of its bytes.
@@ -274,54 +206,5 @@ mod tests {
     fn nobody_has_the_password_of_nobody() {
         assert_eq!(verify_blocking("", &NOBODY), Ok(Verified::Wrong));
         assert_eq!(verify_blocking("password", &NOBODY), Ok(Verified::Wrong));
-    }
-
-    #[test]
-    fn the_line_is_served_in_order_and_is_bounded() {
-        let line = Passwords::new(1);
-        let mut context = std::task::Context::from_waker(Waker::noop());
-        let mut poll =
-            |future: std::pin::Pin<&mut dyn Future<Output = _>>| match future.poll(&mut context) {
-                Poll::Ready(outcome) => Some(outcome),
-                Poll::Pending => None,
-            };
-        let mut turns: Vec<Turn<'_>> = Vec::new();
-        for _ in 0..line.running_max {
-            let mut asking = std::pin::pin!(line.turn());
-            turns.extend(poll(asking.as_mut()).unwrap().ok());
-        }
-        assert_eq!(turns.len(), HASHES_RUNNING_MAX);
-        let mut waiting: Vec<_> = (0..HASHES_WAITING_MAX)
-            .map(|_| Box::pin(line.turn()))
-            .collect();
-        for asking in &mut waiting {
-            assert!(poll(asking.as_mut()).is_none());
-        }
-        let mut refused = std::pin::pin!(line.turn());
-        let refusal = poll(refused.as_mut()).unwrap();
-        assert_eq!(refusal.err(), Some(PasswordFault::Busy));
-        // Polled for another reason than their turn, they stay where they are.
-        for asking in &mut waiting {
-            assert!(poll(asking.as_mut()).is_none());
-        }
-        drop(turns.pop());
-        let mut latecomer = std::pin::pin!(line.turn());
-        assert!(
-            poll(latecomer.as_mut()).is_none(),
-            "it stands behind the line"
-        );
-        assert!(poll(waiting[1].as_mut()).is_none());
-        let first = poll(waiting[0].as_mut()).expect("the head of the line goes on");
-        assert_eq!(line.running.get(), HASHES_RUNNING_MAX);
-        // Who leaves with a turn hands it on, and who leaves without one is not waited for.
-        drop(first);
-        let mut rest = waiting.split_off(1);
-        drop(rest.remove(0));
-        drop(rest.remove(0));
-        assert!(poll(rest[0].as_mut()).is_some_and(|turn| turn.is_ok()));
-        drop((rest, waiting));
-        assert!(poll(latecomer.as_mut()).is_some_and(|turn| turn.is_ok()));
-        drop(turns);
-        assert_eq!((line.running.get(), line.waiting.borrow().len()), (0, 0));
     }
 }

@@ -50,8 +50,14 @@ async fn look(context: &Context) -> Result<(), KeysFault> {
     Ok(())
 }
 
+/// A remembered token is trusted without its key: where one has gone, all are verified anew.
 fn adopt(keys: Keys) {
-    *context::here().keys.borrow_mut() = keys;
+    let context = context::here();
+    let is_less = !keys.hold_those_of(&context.keys.borrow());
+    *context.keys.borrow_mut() = keys;
+    if is_less {
+        context.tokens.forget_all();
+    }
 }
 
 /// How soon a rotation is seen.

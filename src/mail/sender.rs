@@ -1,4 +1,5 @@
-//! The task that empties the outbox, on one shard: one letter at a time, off the shard.
+//! The task that empties the outbox, on one shard: one letter at a time, off the shard. So a slow
+//! mail server holds one thread of the offload pool and never two.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,6 +32,14 @@ enum Round {
     MoreIsDue,
 }
 
+/// Whether a letter was tried.
+enum Sent {
+    /// It was, with or without success.
+    Settled,
+    /// The pool was full, which is no fault of the letter's: it stays due.
+    NoThread,
+}
+
 async fn round(context: &Context) -> Result<Round, StoreFault> {
     let store = &context.house.commerce;
     let now_ms = unix_ms() as i64;
@@ -40,7 +49,10 @@ async fn round(context: &Context) -> Result<Round, StoreFault> {
         if context.draining.is_raised() {
             return Ok(Round::Emptied);
         }
-        send(context, delivery, attempts).await?;
+        match send(context, delivery, attempts).await? {
+            Sent::Settled => {}
+            Sent::NoThread => return Ok(Round::Emptied),
+        }
     }
     Ok(if count == BATCH_LETTERS {
         Round::MoreIsDue
@@ -49,17 +61,18 @@ async fn round(context: &Context) -> Result<Round, StoreFault> {
     })
 }
 
-async fn send(context: &Context, delivery: Delivery, attempts: i64) -> Result<(), StoreFault> {
+async fn send(context: &Context, delivery: Delivery, attempts: i64) -> Result<Sent, StoreFault> {
     let (settings, data) = {
         let settings = context.settings.borrow();
         (settings.mail.clone(), context.house.data.clone())
     };
     let id = delivery.id.clone();
     let outcome = shard::offload(move || deliver(&settings, &data, &delivery)).await;
-    let outcome = outcome.unwrap_or_else(|fault| match fault {
-        OffloadFault::Full => Err(DeliveryFault::Passing(fault.to_string())),
-        OffloadFault::Panicked => Err(DeliveryFault::Final(fault.to_string())),
-    });
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(OffloadFault::Full) => return Ok(Sent::NoThread),
+        Err(fault @ OffloadFault::Panicked) => Err(DeliveryFault::Final(fault.to_string())),
+    };
     let settle = move |tx: &mut Tx<'_>| -> Result<(), SqlFault> {
         match &outcome {
             Ok(()) => outbox::sent(tx, &id),
@@ -74,12 +87,8 @@ async fn send(context: &Context, delivery: Delivery, attempts: i64) -> Result<()
             }
         }
     };
-    context
-        .house
-        .commerce
-        .write(settle)
-        .await?
-        .map_err(StoreFault::from)
+    context.house.commerce.write(settle).await??;
+    Ok(Sent::Settled)
 }
 
 /// 10 s, then four times as long each time, up to some three hours.

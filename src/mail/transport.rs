@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
-use lettre::transport::smtp::SmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::{self, SmtpTransport};
 use lettre::{Address, Transport};
 
 use crate::settings::Mail;
@@ -65,8 +65,18 @@ fn send(settings: &Mail, message: &Message) -> Result<(), DeliveryFault> {
     }
     match transport.build().send(message) {
         Ok(_) => Ok(()),
-        Err(error) if error.is_permanent() => Err(DeliveryFault::Final(error.to_string())),
-        Err(error) => Err(passing(&error)),
+        Err(error) if error.is_permanent() => Err(DeliveryFault::Final(cause_of(&error))),
+        Err(error) => Err(DeliveryFault::Passing(cause_of(&error))),
+    }
+}
+
+/// Servers quote addresses in what they say, and the cause is kept longer than the address is, and
+/// logged: of a reply the code has to do.
+fn cause_of(error: &smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("the server answered {code}"),
+        None if error.is_response() => "the server's answer is no SMTP".to_owned(),
+        None => error.to_string(),
     }
 }
 
@@ -78,7 +88,10 @@ fn user_of(settings: &Mail) -> Option<String> {
 
 fn message_of(settings: &Mail, delivery: &Delivery) -> Result<Message, String> {
     let from: Mailbox = settings.from.parse().map_err(shown)?;
-    let to: Address = delivery.recipient.parse().map_err(shown)?;
+    let to: Address = delivery
+        .recipient
+        .parse()
+        .map_err(|_| "the recipient is no address")?;
     let queued_at = Duration::from_millis(delivery.queued_at.max(0) as u64);
     let id = format!("<{}@{}>", delivery.id, from.email.domain());
     Message::builder()
@@ -230,13 +243,19 @@ mod tests {
 
     #[test]
     fn a_refusal_is_final_and_an_excuse_is_not() {
-        let (url, session) = server("550 no such user");
+        let (url, session) = server("550 no such user: ada@example.com");
         let fault = deliver(&settings(&url), Path::new("/"), &delivery()).unwrap_err();
-        assert!(matches!(fault, DeliveryFault::Final(_)), "{fault:?}");
+        let quoted = |code: u16| format!("the server answered {code}");
+        assert_eq!(fault, DeliveryFault::Final(quoted(550)));
         session.join().unwrap();
-        let (url, session) = server("451 try later");
+        let (url, session) = server("451 try ada@example.com later");
         let fault = deliver(&settings(&url), Path::new("/"), &delivery()).unwrap_err();
-        assert!(matches!(fault, DeliveryFault::Passing(_)), "{fault:?}");
+        assert_eq!(fault, DeliveryFault::Passing(quoted(451)));
+        session.join().unwrap();
+        let (url, session) = server("ada@example.com?");
+        let fault = deliver(&settings(&url), Path::new("/"), &delivery()).unwrap_err();
+        let (DeliveryFault::Passing(cause) | DeliveryFault::Final(cause)) = fault;
+        assert!(!cause.contains("ada@"), "{cause}");
         session.join().unwrap();
         let fault = deliver(&settings("smtp://127.0.0.1:1"), Path::new("/"), &delivery());
         assert!(matches!(fault, Err(DeliveryFault::Passing(_))));

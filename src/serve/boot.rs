@@ -252,6 +252,7 @@ fn house_of(
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
+        hashes: Arc::default(),
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),
         serving: AtomicUsize::new(settings.shards),

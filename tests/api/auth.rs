@@ -467,6 +467,31 @@ fn what_is_no_good_token_is_refused() {
         .expect(200);
 }
 
+/// Connections land on the shards at random: with so many both of two have some.
+struct Everywhere {
+    connections: Vec<Connection>,
+}
+
+impl Everywhere {
+    fn of(world: &World) -> Everywhere {
+        let open = |_| Connection::open(world.server.api());
+        let connections = (0..32).map(open).collect();
+        Everywhere { connections }
+    }
+
+    /// The statuses that a token gets.
+    fn ask(&mut self, token: &str) -> Vec<u16> {
+        let value = format!("Bearer {token}");
+        let each = self.connections.iter_mut();
+        each.map(|connection| {
+            let headers = [("Authorization", value.as_str())];
+            let reply = connection.request("GET", "/api/v1/auth/me", &headers, b"");
+            reply.unwrap().status
+        })
+        .collect()
+    }
+}
+
 #[test]
 fn a_revoked_token_is_refused_on_every_shard_at_once() {
     let world = World::start_with(&["--shards", "2"]);
@@ -474,21 +499,8 @@ fn a_revoked_token_is_refused_on_every_shard_at_once() {
     let token = ada.token.clone().unwrap();
     let other = login(&world.anyone(), "ada@example.com", PASSWORD).expect(200);
     let other = text(&other["access_token"]).to_owned();
-    // Connections land on the shards at random: with so many both have some, and know the token.
-    let headers = |token: &str| format!("Bearer {token}");
-    let mut connections: Vec<Connection> = (0..32)
-        .map(|_| Connection::open(world.server.api()))
-        .collect();
-    let mut ask = |token: &str| -> Vec<u16> {
-        let value = headers(token);
-        let each = connections.iter_mut();
-        each.map(|connection| {
-            let headers = [("Authorization", value.as_str())];
-            let reply = connection.request("GET", "/api/v1/auth/me", &headers, b"");
-            reply.unwrap().status
-        })
-        .collect()
-    };
+    let mut shards = Everywhere::of(&world);
+    let mut ask = |token: &str| shards.ask(token);
     assert_eq!(ask(&token), [200; 32]);
     assert_eq!(ask(&other), [200; 32]);
     ada.request("POST", "/api/v1/auth/logout", &[], None)
@@ -531,7 +543,9 @@ fn keys_are_rotated_while_the_server_runs() {
     let fresh = rotate();
     world.server.await_log(&fresh);
     assert_eq!(kids(), [fresh.clone(), before[0].clone()]);
-    ada.get("/api/v1/auth/me").expect(200);
+    let first = ada.token.clone().unwrap();
+    let mut shards = Everywhere::of(&world);
+    assert_eq!(shards.ask(&first), [200; 32]);
     let tokens = login(&world.anyone(), "ada@example.com", PASSWORD).expect(200);
     let (header, _) = text(&tokens["access_token"]).split_once('.').unwrap();
     let header: Value = {
@@ -546,7 +560,12 @@ fn keys_are_rotated_while_the_server_runs() {
     let third = rotate();
     world.server.await_log(&third);
     assert_eq!(kids(), [third, fresh]);
-    me(&world, text(&tokens["access_token"])).expect(200);
+    assert_eq!(
+        shards.ask(&first),
+        [401; 32],
+        "its key is gone, however well the token was known"
+    );
+    assert_eq!(shards.ask(text(&tokens["access_token"])), [200; 32]);
 }
 
 /// More at once than are hashed and wait: each is answered, with its tokens or with 503.

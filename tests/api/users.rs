@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::auth::letters;
+use crate::auth::{letters, token_of};
 use crate::support::config_client::{CONFIG_UPDATE, ConfigClient, ERROR, frame};
 use crate::support::server::run;
 use crate::world::{Caller, World};
@@ -166,6 +166,55 @@ fn another_address_is_verified_again_and_a_taken_one_refused() {
         .put(&path(&eve), &json!({ "email": "Eve@Example.com" }))
         .expect(200);
     assert_eq!(case["email"], "Eve@Example.com");
+}
+
+/// The link with which a password is set, from the letter to an address; asks for it.
+fn reset_link(world: &World, email: &str) -> String {
+    let body = json!({ "email": email });
+    let reply = world.anyone().post("/api/v1/auth/forgot-password", &body);
+    reply.expect(202);
+    let letters = letters(&world.server, email, 2);
+    let asked = letters.iter().find(|letter| letter.contains("reset-pass"));
+    token_of(asked.unwrap())
+}
+
+#[test]
+fn a_link_that_sets_a_password_ends_with_the_address_it_was_mailed_to() {
+    let world = World::start();
+    let ada = world.customer("ada");
+    let link = reset_link(&world, "ada@example.com");
+    ada.put(&path(&ada), &json!({ "email": "ada@example.org" }))
+        .expect(200);
+    let body = json!({ "token": link, "password": "another horse" });
+    let reply = world.anyone().post("/api/v1/auth/reset-password", &body);
+    assert_eq!(reply.problem(410), "link_expired");
+    let user = ada.get(&path(&ada)).expect(200);
+    assert_eq!(user["email_verified"], false, "nobody read mail there");
+    world.signed_in("ada@example.org");
+    // Back at the first address, the link of before stays over.
+    ada.put(&path(&ada), &json!({ "email": "ada@example.com" }))
+        .expect(200);
+    let reply = world.anyone().post("/api/v1/auth/reset-password", &body);
+    assert_eq!(reply.problem(410), "link_expired");
+}
+
+#[test]
+fn the_mailbox_of_before_confirms_nothing() {
+    let world = World::start();
+    let ada = world.customer("ada");
+    let old = token_of(&letters(&world.server, "ada@example.com", 1)[0]);
+    ada.put(&path(&ada), &json!({ "email": "ada@example.org" }))
+        .expect(200);
+    let verify = |token: &str| {
+        let body = json!({ "token": token });
+        world.anyone().post("/api/v1/auth/verify-email", &body)
+    };
+    assert_eq!(verify(&old).problem(410), "link_expired");
+    let is_verified = || ada.get(&path(&ada)).expect(200)["email_verified"] == true;
+    assert!(!is_verified());
+    let next = token_of(&letters(&world.server, "ada@example.org", 1)[0]);
+    verify(&next).expect(204);
+    assert!(is_verified());
 }
 
 #[test]

@@ -78,8 +78,13 @@ pub fn verify(keys: &Keys, token: &[u8], now_seconds: u64) -> Result<Claims, Tok
     if now_seconds >= document.exp.saturating_add(LEEWAY_SECONDS) {
         return Err(TokenFault::Expired);
     }
-    if now_seconds.saturating_add(LEEWAY_SECONDS) < document.nbf {
+    if now_seconds.saturating_add(LEEWAY_SECONDS) < document.nbf.max(document.iat) {
         return Err(TokenFault::NotYet);
+    }
+    // Whoever got hold of a key for a moment shall not have made a token for years with it.
+    let lifetime = document.exp.checked_sub(document.iat);
+    if lifetime.is_none_or(|seconds| seconds > ACCESS_SECONDS) {
+        return Err(TokenFault::Claims);
     }
     let id = |text: &str| text.parse().map_err(|_| TokenFault::Claims);
     Ok(Claims {
@@ -217,6 +222,28 @@ mod tests {
         ];
         for (now, expected) in table {
             assert_eq!(at(now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_ours_is_good_for_no_longer_than_we_make_them() {
+        let keys = Keys::ephemeral();
+        let table = [
+            (NOW, NOW, NOW + 900, Ok(())),
+            (NOW, NOW, NOW + 60, Ok(())),
+            (NOW, NOW, NOW + 901, Err(TokenFault::Claims)),
+            (NOW, NOW, u64::MAX, Err(TokenFault::Claims)),
+            (0, NOW, NOW + 900, Err(TokenFault::Claims)),
+            (NOW + 1, NOW, NOW, Err(TokenFault::Claims)),
+            (NOW + 31, NOW, NOW + 931, Err(TokenFault::NotYet)),
+            (u64::MAX, 0, u64::MAX, Err(TokenFault::NotYet)),
+        ];
+        for (iat, nbf, exp, expected) in table {
+            let claims = with(&claims(), "iat", json!(iat));
+            let claims = with(&with(&claims, "nbf", json!(nbf)), "exp", json!(exp));
+            let token = signed(&keys, &header(&keys), &claims);
+            let verified = verify(&keys, token.as_bytes(), NOW).map(|_| ());
+            assert_eq!(verified, expected, "{iat} {nbf} {exp}");
         }
     }
 

@@ -128,6 +128,11 @@ impl TokenCache {
         self.change(token, |way| *way = None);
     }
 
+    /// Forgets every token: those of a key that is good no more are among them.
+    pub fn forget_all(&self) {
+        self.ways.borrow_mut().fill_with(|| None);
+    }
+
     fn change(&self, token: &[u8], change: impl FnOnce(&mut Option<Entry>)) {
         let Some(hash) = self.hash(token) else { return };
         let is_it = |entry: &Entry| entry.hash == hash && *entry.token == *token;

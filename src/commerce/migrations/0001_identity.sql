@@ -62,6 +62,8 @@ CREATE TABLE account_tokens (
     hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
     user_id TEXT NOT NULL REFERENCES users (id),
     purpose TEXT NOT NULL CHECK (purpose IN ('verify_email', 'reset_password')),
+    -- Of the address that it was mailed to: it is good while the user has this one.
+    email_key TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     used_at INTEGER

@@ -9,7 +9,7 @@ use super::rules::{
 };
 use super::sql::{self, Because, Rotation};
 use crate::auth::cookies::{Channel, Cookie};
-use crate::auth::passwords::{PasswordFault, Verified, hash_blocking};
+use crate::auth::passwords::{PasswordFault, Verified};
 use crate::auth::principal::{self, Anyone};
 use crate::auth::tokens::{Grant, access, issue};
 use crate::auth::{Secret, csrf};
@@ -20,7 +20,6 @@ use crate::http::{
 };
 use crate::id::Id;
 use crate::json::{Describe, Schemas};
-use crate::shard;
 use crate::store::{SqlFault, Tx};
 use crate::telemetry::process::unix_ms;
 
@@ -48,10 +47,8 @@ pub async fn login(
     };
     let credentials = credentials.ok_or_else(wrong_credentials)?;
     let rehashed = match is_outdated {
-        true => shard::offload(move || hash_blocking(&password).ok())
-            .await
-            .ok()
-            .flatten(),
+        // Where too many wait, another login brings it up to date.
+        true => context.passwords.hash(password).await.ok(),
         false => None,
     };
     let (session, refresh) = (Id::fresh(), Secret::fresh());

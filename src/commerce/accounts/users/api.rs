@@ -205,6 +205,7 @@ impl Changing {
         }
         sql::update(tx, &after.user)?;
         if after.email == Moved::Yes {
+            links::sql::end_all(tx, self.id)?;
             mail::queue(tx, &goodbye)?;
             let (user, purpose) = (&after.user, Purpose::VerifyEmail);
             links::sql::issue(tx, self.id, purpose, &self.secret.hash())?;
