@@ -87,6 +87,11 @@ pub const BULK_BODY_BYTES_MAX: u64 = 8 << 20;
 pub const BULK_OPERATIONS_MAX: usize = 1000;
 /// Changes of such a request that are one command: other writers wait for no more than these.
 pub const BULK_OPERATIONS_PER_COMMAND: usize = 50;
+/// Categories of the shop.
+pub const CATEGORIES_MAX: u64 = 5000;
+/// Categories whose lists of products are merged for a page of all; a family with more is met along
+/// the list of the shop.
+pub const CATEGORY_LANES_MAX: usize = 32;
 /// The longest file that is uploaded.
 pub const UPLOAD_BYTES_MAX: u64 = 32 << 20;
 /// Bytes of an upload that are in memory: what collects for one write, while the one before is

@@ -143,6 +143,11 @@ impl Rendered {
         }
     }
 
+    /// Its tag, in the plain form.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
     /// A page of a list, with the link to the next one.
     pub fn page<T: Serialize>(page: &Page<T>, request: &Request<'_>) -> Rendered {
         Rendered {

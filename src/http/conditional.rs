@@ -11,6 +11,7 @@ use thirteen_kernels::http::Method;
 
 use crate::json::{Describe, Schemas};
 
+use super::cache::Rendered;
 use super::coding::{AcceptedCodings, Coding};
 use super::endpoint::Signature;
 use super::outcome::{Answer, described};
@@ -30,6 +31,16 @@ pub enum Expected {
 /// 200 with this value and the ETag of its version, or 304 where the client has it.
 #[derive(Debug)]
 pub struct Versioned<T> {
+    /// Its version.
+    pub version: i64,
+    /// What is sent.
+    pub value: T,
+}
+
+/// As [`Versioned`], for what also holds what its version does not count, such as a product's
+/// stock: its tag has a digest, as that of [`Rendered::of_parts`].
+#[derive(Debug)]
+pub struct VersionedParts<T> {
     /// Its version.
     pub version: i64,
     /// What is sent.
@@ -142,13 +153,19 @@ impl Expected {
 
 impl<T: Serialize + Describe + 'static> Answer for Versioned<T> {
     fn write(self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Problem> {
-        let etag = etag_of(self.version);
-        let is_read = matches!(request.method(), Method::Get | Method::Head);
-        if is_read && let Some(known) = not_modified(request, etag.as_bytes()) {
-            reply.status(304).header("ETag", known).empty();
-        } else {
-            reply.status(200).header("ETag", etag).json(&self.value);
-        }
+        answer_tagged(&etag_of(self.version), &self.value, request, reply);
+        Ok(())
+    }
+
+    fn describe(schemas: &mut Schemas, signature: &mut Signature) {
+        described::<T>(200, schemas, signature);
+    }
+}
+
+impl<T: Serialize + Describe + 'static> Answer for VersionedParts<T> {
+    fn write(self, request: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Problem> {
+        let rendered = Rendered::of_parts(self.version, &self.value);
+        answer_tagged(rendered.etag(), &self.value, request, reply);
         Ok(())
     }
 
@@ -191,6 +208,15 @@ impl EntityTag<'_> {
             Some((plain, Some(coding)))
         });
         coded.unwrap_or((open, None))
+    }
+}
+
+fn answer_tagged(etag: &str, value: &impl Serialize, request: &Request<'_>, reply: &mut Reply<'_>) {
+    let is_read = matches!(request.method(), Method::Get | Method::Head);
+    if is_read && let Some(known) = not_modified(request, etag.as_bytes()) {
+        reply.status(304).header("ETag", known).empty();
+    } else {
+        reply.status(200).header("ETag", etag).json(value);
     }
 }
 

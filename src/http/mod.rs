@@ -45,8 +45,8 @@ pub use cache::{CacheTally, Generations, Rendered, ReplyCache};
 pub use coding::{AcceptedCodings, Coding};
 pub use compress::{Effort, compress};
 pub use conditional::{
-    EntityTag, Expected, Strength, TagCondition, Versioned, conditions, etag_of, etag_of_parts,
-    if_match, not_modified,
+    EntityTag, Expected, Strength, TagCondition, Versioned, VersionedParts, conditions, etag_of,
+    etag_of_parts, if_match, not_modified,
 };
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use endpoint::{Content, Describing, Endpoint, Guard, Input, Mounted, Signature};

@@ -31,7 +31,8 @@ pub struct Json<T>(pub T);
 pub struct Created<T> {
     /// Its path.
     pub location: String,
-    /// Its version, for the ETag.
+    /// Its version, for the ETag: what `If-Match` takes. Where the reads of it have a digest in
+    /// their tags, this one is never that of what they send.
     pub version: i64,
     /// What was made.
     pub value: T,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::http::Reply;
 use crate::world::{Caller, World};
 
 /// Makes a product; `more` has fields besides those that have to be.
@@ -389,6 +390,52 @@ fn search_finds_words_and_their_beginnings() {
     }
     let long = "a".repeat(201);
     assert_eq!(search(&format!("q={long}")).status, 422);
+}
+
+#[test]
+fn stock_that_moves_is_not_hidden_by_a_304() {
+    let world = World::start();
+    let admin = &world.admin;
+    let body = json!({ "name": "x", "sku": "P", "price_amount": 1, "currency": "EUR" });
+    let reply = admin.post("/api/v1/products", &body);
+    let product = reply.expect(201);
+    let path = path_of(&product);
+    let tag_of = |reply: &Reply| reply.header("etag").unwrap().to_owned();
+    let with_variant = |variant: Option<&Value>| {
+        json!({ "product_id": product["id"], "delta": 1, "reason": "found",
+            "variant_id": variant.map_or(&Value::Null, |variant| &variant["id"]) })
+    };
+    let check = |path: &str, first: String, variant: Option<&Value>| {
+        let known = |tag: &str| admin.request("GET", path, &[("If-None-Match", tag)], None);
+        let read = tag_of(&admin.get(path));
+        assert_eq!(known(&read).status, 304);
+        let change = json!({ "price_amount": 7 });
+        let put = admin.request("PUT", path, &[("If-Match", &first)], Some(&change));
+        put.expect(200);
+        assert_eq!(known(&read).status, 200);
+        let changed = tag_of(&put);
+        assert_eq!(changed, tag_of(&admin.get(path)));
+        let moved = admin.post("/api/v1/inventory/adjust", &with_variant(variant));
+        moved.expect(200);
+        for tag in [&first, &read, &changed] {
+            assert_eq!(known(tag).status, 200, "{path} {tag}");
+        }
+        let again = admin.request("PUT", path, &[("If-Match", &changed)], Some(&change));
+        assert_eq!(again.status, 200, "its version is the same");
+    };
+    check(&path, tag_of(&reply), None);
+    // What only staff sees comes by another way than from the cache.
+    let hidden = admin.put(&path, &json!({ "status": "inactive" }));
+    hidden.expect(200);
+    check(&path, tag_of(&hidden), None);
+    let variants = format!("{path}/variants");
+    let reply = admin.post(
+        &variants,
+        &json!({ "sku": "V", "options": { "size": "S" } }),
+    );
+    let variant = reply.expect(201);
+    let path = format!("{variants}/{}", variant["id"].as_str().unwrap());
+    check(&path, tag_of(&reply), Some(&variant));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::commerce::catalog::{images, slug};
 use crate::http::{Expected, Problem};
 use crate::id::Id;
 use crate::json::{Slug, Text};
+use crate::limits::CATEGORIES_MAX;
 use crate::store::{SqlFault, StoreFault, Tx};
 
 use super::rules::{DEPTH_MAX, Path, PlaceFault, place, relocate};
@@ -28,6 +29,8 @@ pub enum ChangeFault {
     Place(PlaceFault),
     /// Categories or products are in it.
     NotEmpty,
+    /// The shop has [`CATEGORIES_MAX`] categories.
+    TooMany,
     /// The store failed.
     Sql(SqlFault),
 }
@@ -69,6 +72,10 @@ impl From<ChangeFault> for Problem {
             ChangeFault::NotEmpty => {
                 Problem::new(409, "Categories or products are in it.").code("category_not_empty")
             }
+            ChangeFault::TooMany => {
+                let detail = format!("A shop has at most {CATEGORIES_MAX} categories.");
+                Problem::new(409, detail).code("too_many_categories")
+            }
             ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
         }
     }
@@ -76,6 +83,9 @@ impl From<ChangeFault> for Problem {
 
 /// Makes a category.
 pub fn create(tx: &mut Tx<'_>, new: CreateCategory) -> Result<Category, ChangeFault> {
+    if sql::count(tx, None)? >= CATEGORIES_MAX {
+        return Err(ChangeFault::TooMany);
+    }
     let id = Id::fresh();
     let name = new.name.into_string();
     let image = new.image.map(Text::into_string);

@@ -73,10 +73,10 @@ pub fn count(view: &View<'_>, parent: Option<Id>) -> Result<u64, SqlFault> {
     counted.map(Option::unwrap_or_default)
 }
 
-/// The ids of a category's descendants, itself first.
-pub fn family(view: &View<'_>, category: &Category) -> Result<Vec<Id>, SqlFault> {
+/// At most `count` ids of a category's descendants, itself first.
+pub fn family(view: &View<'_>, category: &Category, count: i64) -> Result<Vec<Id>, SqlFault> {
     let (path, end) = (category.path.as_str(), category.path.end());
-    view.all(FAMILY, &[&path, &end], |row| row.get(0))
+    view.all(FAMILY, &[&path, &end, &count], |row| row.get(0))
 }
 
 /// By how much the deepest descendant is deeper than the category.
@@ -151,7 +151,7 @@ pub fn relocate(
 ) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     let (from, end) = (category.path.as_str(), category.path.end());
-    for id in family(tx, category)? {
+    for id in family(tx, category, i64::MAX)? {
         touch(tx, id);
     }
     tx.run(
@@ -209,8 +209,8 @@ const CHILDREN: &str = categories_where!(
 const COUNT: &str = "SELECT COUNT(*) FROM categories WHERE deleted_at IS NULL AND path > ''";
 const COUNT_CHILDREN: &str =
     "SELECT COUNT(*) FROM categories WHERE deleted_at IS NULL AND parent_id = ?1";
-const FAMILY: &str =
-    "SELECT id FROM categories WHERE deleted_at IS NULL AND path >= ?1 AND path < ?2 ORDER BY path";
+const FAMILY: &str = "SELECT id FROM categories \
+     WHERE deleted_at IS NULL AND path >= ?1 AND path < ?2 ORDER BY path LIMIT ?3";
 const DEEPEST: &str =
     "SELECT MAX(depth) FROM categories WHERE deleted_at IS NULL AND path >= ?1 AND path < ?2";
 const HOLDER_OF_SLUG: &str = "SELECT id FROM categories WHERE deleted_at IS NULL AND slug = ?1";

@@ -6,7 +6,7 @@ use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{
     Body, Created, Exchange, NoContent, Page, PageQuery, Problem, Query, Rendered, Reply, Request,
-    Total, Versioned, Written, if_match,
+    Total, VersionedParts, Written, if_match,
 };
 use crate::id::Id;
 use crate::store::{SqlFault, Topic, View};
@@ -78,7 +78,7 @@ pub fn read(
     match hidden {
         Some(product) if is_seen_by(user.0, product.status, product.vendor_id) => {
             crate::http::Answer::write(
-                Versioned {
+                VersionedParts {
                     version: product.version,
                     value: product,
                 },
@@ -117,7 +117,7 @@ pub async fn update(
     seller: Seller,
     body: Body<UpdateProduct>,
     exchange: &mut Exchange<'_>,
-) -> Result<Versioned<Product>, Problem> {
+) -> Result<VersionedParts<Product>, Problem> {
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut crate::store::Tx<'_>| {
         let product = change::update(tx, seller, id, &expected, body.value)?;
@@ -125,7 +125,7 @@ pub async fn update(
         Ok::<_, change::ChangeFault>(shown::product(tx, product)?)
     };
     let product = context.house.commerce.write(command).await??;
-    Ok(Versioned {
+    Ok(VersionedParts {
         version: product.version,
         value: product,
     })

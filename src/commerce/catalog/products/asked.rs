@@ -5,6 +5,7 @@ use crate::auth::principal::User;
 use crate::commerce::catalog::categories;
 use crate::http::{Cursor, PageQuery, Problem, Start, invalid_cursor};
 use crate::id::Id;
+use crate::limits::CATEGORY_LANES_MAX;
 use crate::store::{SqlFault, View};
 
 use super::rules::{Family, Filter, Order, Position, Sort, Sorting, Status, StockFilter};
@@ -72,7 +73,7 @@ pub fn family(view: &View<'_>, category: Id) -> Result<Option<Family>, SqlFault>
         return Ok(None);
     };
     Ok(Some(Family {
-        ids: categories::sql::family(view, &category)?,
+        ids: categories::sql::family(view, &category, CATEGORY_LANES_MAX as i64 + 1)?,
         path_end: category.path.end(),
         path: category.path.as_str().to_owned(),
     }))

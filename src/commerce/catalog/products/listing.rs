@@ -1,12 +1,14 @@
 //! The statements behind lists of products, put together from fixed pieces.
 //!
 //! A list is walked along the index of its sort, from its cursor on. Conditions that the index
-//! does not hold are checked row by row, for a bounded number of rows; what is found by
-//! then is the page, and the next one goes on where the walk stopped. Where one condition alone
-//! leaves few products, those are collected and sorted instead. So no request looks at more than
-//! a few thousand rows, however many products there are.
+//! does not hold are checked row by row, for a bounded number of rows; what is found by then is
+//! the page, and the next one goes on where the walk stopped. A category is the merge of its
+//! descendants' lists; where those are many it is a condition along the shop's list. Where one
+//! condition alone leaves few products, those are collected and sorted instead. So no request
+//! looks at more than a few thousand rows, however many products there are.
 
 use crate::id::Id;
+use crate::limits::CATEGORY_LANES_MAX;
 use crate::store::{Row, SqlFault, ToValue, View};
 
 use super::rules::{Filter, Order, Position, Sort, Sorting, Status};
@@ -20,6 +22,8 @@ pub struct Bounds {
     pub rows_walked_max: i64,
     /// Rows of a set that are sorted for each page rather than met along a walk.
     pub set_rows_max: i64,
+    /// Categories whose lists are merged; a family with more is met along the shop's list.
+    pub category_lanes_max: usize,
 }
 
 impl Bounds {
@@ -27,6 +31,7 @@ impl Bounds {
     pub const USUAL: Bounds = Bounds {
         rows_walked_max: 4000,
         set_rows_max: 2000,
+        category_lanes_max: CATEGORY_LANES_MAX,
     };
 }
 
@@ -53,11 +58,12 @@ pub fn page_within(
     if let Some(set) = small_set(view, filter, sorting.sort, bounds)? {
         return collected(view, filter, &set, sorting, after, count);
     }
-    let lanes = lanes(filter, sorting.sort);
-    // However many lists there are, together they look no further than one does.
+    let lanes = lanes(filter, sorting.sort, bounds);
+    // However many lists there are, one look at each of them goes no further than one list's.
     let share = bounds.rows_walked_max / (lanes.len() as i64).max(1);
     let bounds = Bounds {
-        rows_walked_max: share.max(LANE_ROWS_MIN.min(bounds.rows_walked_max)),
+        // A look at no row at all would make no headway.
+        rows_walked_max: share.max(1),
         ..bounds
     };
     merge(sorting, lanes.len(), after, count, |lane, after, wanted| {
@@ -108,8 +114,10 @@ enum Scope {
     Vendor(Id),
 }
 
-fn lanes(filter: &Filter, sort: Sort) -> Vec<Lane> {
-    let scopes: Vec<Scope> = match (&filter.category, filter.vendor) {
+fn lanes(filter: &Filter, sort: Sort, bounds: Bounds) -> Vec<Lane> {
+    let family = filter.category.as_ref();
+    let family = family.filter(|family| family.ids.len() <= bounds.category_lanes_max);
+    let scopes: Vec<Scope> = match (family, filter.vendor) {
         (Some(family), _) => family.ids.iter().copied().map(Scope::Category).collect(),
         (None, Some(vendor)) if sort == Sort::Created => vec![Scope::Vendor(vendor)],
         (None, _) => vec![Scope::Shop],
@@ -122,6 +130,24 @@ fn lanes(filter: &Filter, sort: Sort) -> Vec<Lane> {
         })
     };
     filter.statuses.iter().flat_map(of_status).collect()
+}
+
+impl Lane {
+    /// The conditions that the lane's index does not hold.
+    fn leaves_open(&self, filter: &Filter, sort: Sort) -> Filter {
+        let mut open = filter.clone();
+        match self.scope {
+            Scope::Shop => {}
+            Scope::Category(_) => open.category = None,
+            Scope::Vendor(_) => open.vendor = None,
+        }
+        match sort {
+            Sort::Price => (open.price_min, open.price_max) = (None, None),
+            Sort::Rating => open.rating_min_centi = None,
+            Sort::Created | Sort::Popularity => {}
+        }
+        open
+    }
 }
 
 /// A part of a list's index: the rest of those with the key of the cursor, or those beyond it.
@@ -265,23 +291,8 @@ impl Statement {
         count: usize,
     ) -> Statement {
         let mut rest = Statement::of("");
-        let is_vendor_lane = matches!(lane.scope, Scope::Vendor(_));
-        let vendor = filter.vendor.filter(|_| !is_vendor_lane);
-        let is_free = |filter: &Filter| {
-            let mut free = Filter {
-                vendor,
-                category: None,
-                ..filter.clone()
-            };
-            match sorting.sort {
-                Sort::Price => (free.price_min, free.price_max) = (None, None),
-                Sort::Rating => free.rating_min_centi = None,
-                Sort::Created | Sort::Popularity => {}
-            }
-            free
-        };
-        let free = is_free(filter);
-        if free.is_counted() {
+        let free = lane.leaves_open(filter, sorting.sort);
+        if free.is_counted() && free.category.is_none() {
             rest.along(lane, sorting, stage, "");
             rest.condition(" LIMIT ", count as i64);
             return rest;
@@ -291,7 +302,7 @@ impl Statement {
             lane,
             sorting,
             stage,
-            ", id, vendor_id, price_amount, rating_average_centi",
+            ", id, vendor_id, category_id, price_amount, rating_average_centi",
         );
         rest.condition(" LIMIT ", bounds.rows_walked_max);
         rest.add(") AS walked WHERE 1 = 1");
@@ -440,8 +451,11 @@ fn column_of(sort: Sort) -> &'static str {
     }
 }
 
-/// Rows that one of many lists looks at all the same, so that a page makes headway.
-const LANE_ROWS_MIN: i64 = 64;
+const _: () = {
+    // Every list of a merge is looked at for more rows than a page of it usually shows.
+    let lanes_max = (CATEGORY_LANES_MAX * Status::ALL.len()) as i64;
+    assert!(Bounds::USUAL.rows_walked_max / lanes_max >= 32);
+};
 
 const COUNTED: &str =
     "SELECT COALESCE(SUM(products), 0) FROM product_counts WHERE category_id >= '' AND status = ?1";
@@ -465,8 +479,8 @@ pub fn built_statements() -> Vec<(String, String)> {
     for filter in &filters {
         for sorting in forms::sortings() {
             let name = |part: &str| format!("products::listing::{part}({sorting:?}, {filter:?})");
-            let lane = &lanes(filter, sorting.sort)[0];
-            for stage in stages(filter, sorting, after) {
+            for (lane, stage) in forms::walks(filter, sorting, after) {
+                let lane = &lane;
                 let walk = Statement::walk((filter, lane, Bounds::USUAL), sorting, stage, 1);
                 all.push((name("walk"), walk.text));
                 let stop = Statement::stop((lane, Bounds::USUAL), sorting, stage);
@@ -531,6 +545,27 @@ mod forms {
             with(|filter, _| filter.stock = StockFilter::Available),
             all.clone(),
         ]
+    }
+
+    /// What a list is walked along, where categories have lists of their own and where they have
+    /// not.
+    pub(super) fn walks(
+        filter: &Filter,
+        sorting: Sorting,
+        after: Option<Position>,
+    ) -> Vec<(Lane, Stage)> {
+        let mut walks = Vec::new();
+        for category_lanes_max in [0, CATEGORY_LANES_MAX] {
+            let bounds = Bounds {
+                category_lanes_max,
+                ..Bounds::USUAL
+            };
+            for stage in stages(filter, sorting, after) {
+                let lane = lanes(filter, sorting.sort, bounds).swap_remove(0);
+                walks.push((lane, stage));
+            }
+        }
+        walks
     }
 
     pub(super) fn sortings() -> impl Iterator<Item = Sorting> {

@@ -101,7 +101,8 @@ pub struct Filter {
 /// A category with everything below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
-    /// The ids, the category's own among them.
+    /// The ids, the category's own first; no more than it takes to see that they are too many for
+    /// a list each.
     pub ids: Vec<Id>,
     /// The category's path.
     pub path: String,

@@ -173,9 +173,13 @@ proptest! {
         added in prop::collection::vec((0..4_usize, 0..12_i64, 0..6_i64, any::<u8>()), 8),
         filters in prop::collection::vec(any_filter(), 3),
         count in 1..9_usize,
-        (rows_walked_max, set_rows_max) in (1..30_i64, prop::sample::select(vec![0, 5, 2000])),
+        (rows_walked_max, set_rows_max, category_lanes_max) in (
+            1..30_i64,
+            prop::sample::select(vec![0, 5, 2000]),
+            prop::sample::select(vec![0, 1, 32]),
+        ),
     ) {
-        let bounds = Bounds { rows_walked_max, set_rows_max };
+        let bounds = Bounds { rows_walked_max, set_rows_max, category_lanes_max };
         let (scene, categories, values) = shop();
         let all: Vec<Known> = traits.into_iter().zip(1..)
             .map(|(traits, number)| known(number, traits, &categories, &values)).collect();
@@ -252,6 +256,60 @@ fn a_walk_that_finds_little_gives_up_and_goes_on() {
     }
     assert_eq!(pages.iter().sum::<usize>(), 1);
     assert!((3..=4).contains(&pages.len()), "{pages:?}");
+}
+
+#[test]
+fn a_category_with_hundreds_below_it_is_listed_whole() {
+    let (scene, [root, below, other], _) = shop();
+    let made = scene.write(move |tx| {
+        let child = |number: u64| {
+            let text = format!(r#"{{"name":"Child {number}","parent_id":"{root}"}}"#);
+            crate::json::read_body(&mut text.into_bytes()).unwrap()
+        };
+        let made = (0..300).map(|number| tree::create(tx, child(number)).map(|made| made.id));
+        made.collect::<Result<Vec<Id>, _>>()
+    });
+    let places = [made.unwrap(), vec![below, other]].concat();
+    let products = (1..=1000_u64).map(|number| {
+        let mut product = product(number);
+        product.category_id = Some(places[number as usize % places.len()]);
+        product.price_amount = (number % 17) as i64;
+        (product, Vec::new(), i64::from(number % 3 == 0))
+    });
+    let products: Vec<_> = products.collect();
+    let of_other = |product: &Product| product.category_id == Some(other);
+    let family = scene.read(|view| asked::family(view, root)).unwrap();
+    assert!(family.ids.len() > Bounds::USUAL.category_lanes_max && family.ids.len() < 100);
+    for stock in [StockFilter::Any, StockFilter::Available] {
+        let filter = Filter {
+            category: Some(family.clone()),
+            stock,
+            ..Filter::of_shop()
+        };
+        if stock == StockFilter::Any {
+            scene.add(products.clone());
+        }
+        let expected = products.iter().filter(|(product, _, on_hand)| {
+            !of_other(product) && (stock == StockFilter::Any || *on_hand > 0)
+        });
+        for sort in Sort::ALL {
+            let sorting = Sorting {
+                sort: *sort,
+                order: Order::Ascending,
+            };
+            let (mut shown, mut after) = (Vec::new(), None);
+            loop {
+                let page = scene.read(|view| listing::page(view, &filter, sorting, after, 90));
+                shown.extend(page.found);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert!(shown.is_sorted_by(|one, next| sorting.is_before(*one, *next)));
+            assert_eq!(shown.len(), expected.clone().count(), "{sort:?} {stock:?}");
+        }
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::commerce::catalog::categories::sql;
 use crate::commerce::catalog::scene::Scene;
 use crate::http::Expected;
 use crate::id::Id;
+use crate::limits::CATEGORIES_MAX;
 
 /// Something done to the tree; numbers choose among the categories that there are.
 #[derive(Clone, Debug)]
@@ -167,9 +168,30 @@ proptest! {
         prop_assert!(rows.is_sorted_by(|one, other| one.path.as_str() < other.path.as_str()));
         for row in rows {
             prop_assert_eq!(row.path.as_str(), path(&tree, row.id));
-            let family = scene.read(|view| sql::family(view, &row));
+            let family = scene.read(|view| sql::family(view, &row, i64::MAX));
             let below = tree.keys().filter(|other| is_below(&tree, **other, row.id)).count();
             prop_assert_eq!(family.len(), below);
         }
     }
+}
+
+#[test]
+fn a_shop_has_so_many_categories() {
+    let scene = Scene::new();
+    let new = |number: u64| {
+        let text = format!(r#"{{"name":"Category {number}"}}"#);
+        crate::json::read_body(&mut text.into_bytes()).unwrap()
+    };
+    let filled = scene.write(move |tx| {
+        (1..CATEGORIES_MAX).try_for_each(|number| change::create(tx, new(number)).map(|_| ()))
+    });
+    filled.unwrap();
+    let last = scene.write(move |tx| change::create(tx, new(0))).unwrap();
+    let another = scene.write(move |tx| change::create(tx, new(CATEGORIES_MAX)));
+    assert_eq!(another.unwrap_err(), ChangeFault::TooMany);
+    let room = scene.write(move |tx| {
+        change::delete(tx, last.id, &Expected::Any)?;
+        change::create(tx, new(CATEGORIES_MAX))
+    });
+    assert!(room.is_ok());
 }

@@ -6,7 +6,7 @@ use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::{
     Body, Created, Cursor, Exchange, NoContent, Page, PageQuery, Problem, Query, Rendered, Reply,
-    Request, Start, Versioned, Written, if_match, invalid_cursor,
+    Request, Start, VersionedParts, Written, if_match, invalid_cursor,
 };
 use crate::id::Id;
 use crate::json::{Document, Time};
@@ -66,7 +66,7 @@ pub fn read(
     user: Maybe<User>,
     request: &Request<'_>,
     _: &mut Reply<'_>,
-) -> Result<Versioned<Variant>, Problem> {
+) -> Result<VersionedParts<Variant>, Problem> {
     let (product_id, id) = (request.id("id")?, request.id("variantId")?);
     let read = |view: &View<'_>| {
         let product = products::sql::read(view, product_id)?;
@@ -78,7 +78,7 @@ pub fn read(
     };
     let variant = context.house.commerce.read(read)?;
     let variant = variant.ok_or_else(|| Problem::new(404, ""))?;
-    Ok(Versioned {
+    Ok(VersionedParts {
         version: variant.version,
         value: variant,
     })
@@ -90,7 +90,7 @@ pub async fn update(
     seller: Seller,
     body: Body<UpdateVariant>,
     exchange: &mut Exchange<'_>,
-) -> Result<Versioned<Variant>, Problem> {
+) -> Result<VersionedParts<Variant>, Problem> {
     let request = exchange.request();
     let (ids, expected) = (
         (request.id("id")?, request.id("variantId")?),
@@ -102,7 +102,7 @@ pub async fn update(
         Ok::<_, ChangeFault>(shown(tx, variant)?)
     };
     let variant = context.house.commerce.write(command).await??;
-    Ok(Versioned {
+    Ok(VersionedParts {
         version: variant.version,
         value: variant,
     })
