@@ -233,17 +233,24 @@ fn insert(store: &Store, number: i64) -> Result<(), StoreFault> {
     written.map(|outcome| assert_eq!(outcome, Ok(1), "entry {number} was refused, and is there"))
 }
 
-/// A full disk of its own: needs root to mount it.
+/// Full disks of their own: one in memory, and one with a journal on a file. Root mounts them.
 #[test]
 fn a_disk_that_has_room_again_is_used_again() {
-    let folder = Folder::new();
-    let Some(disk) = SmallDisk::mount(folder.path()) else {
-        println!("not tested: only root can mount a disk of 2 MiB");
-        return;
-    };
-    let store = open(&LEDGER, disk.0, Options { shards: 0 }).unwrap();
-    let ballast = disk.0.join("ballast");
-    fs::write(&ballast, vec![1; 1_300_000]).unwrap();
+    for kind in [DiskKind::Memory, DiskKind::Journalled] {
+        let folder = Folder::new();
+        match SmallDisk::mount(folder.path(), kind) {
+            Some(disk) => fill_and_free(&disk),
+            None => println!("not tested: only root can mount a small disk"),
+        }
+    }
+}
+
+fn fill_and_free(disk: &SmallDisk) {
+    let store = open(&LEDGER, &disk.place, Options { shards: 0 }).unwrap();
+    let ballast = disk.place.join("ballast");
+    let room = rustix::fs::statvfs(&disk.place).unwrap();
+    let bytes = room.f_bavail * room.f_frsize - ROOM_LEFT_BYTES;
+    fs::write(&ballast, vec![1; bytes as usize]).unwrap();
     let mut kept = BTreeSet::new();
     let refusal = (0..10_000).find_map(|number| match insert(&store, number) {
         Ok(()) => {
@@ -273,7 +280,7 @@ fn a_disk_that_has_room_again_is_used_again() {
     kept.insert(20_000);
     assert_eq!(numbers_in(&store), kept);
     store.close();
-    assert_eq!(check(&LEDGER, disk.0).unwrap(), [""; 0]);
+    assert_eq!(check(&LEDGER, &disk.place).unwrap(), [""; 0]);
 }
 
 fn wait_until_works(store: &Arc<Store>) {
@@ -285,30 +292,62 @@ fn wait_until_works(store: &Arc<Store>) {
     }
 }
 
-/// A mounted file system of 2 MiB.
-struct SmallDisk<'p>(&'p Path);
+/// A small file system, mounted.
+struct SmallDisk {
+    place: PathBuf,
+}
 
-impl SmallDisk<'_> {
-    fn mount(path: &Path) -> Option<SmallDisk<'_>> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-            .arg(path)
-            .stderr(Stdio::null())
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then_some(SmallDisk(path))
+#[derive(Clone, Copy)]
+enum DiskKind {
+    /// tmpfs.
+    Memory,
+    /// ext4 on a file, through a loop device.
+    Journalled,
+}
+
+impl SmallDisk {
+    fn mount(folder: &Path, kind: DiskKind) -> Option<SmallDisk> {
+        let place = folder.join("disk");
+        fs::create_dir(&place).unwrap();
+        let place_text = place.to_str().unwrap();
+        let has_run = |program: &str, arguments: &[&str]| {
+            let run = Command::new(program)
+                .args(arguments)
+                .stderr(Stdio::null())
+                .status();
+            run.is_ok_and(|status| status.success())
+        };
+        let is_mounted = match kind {
+            DiskKind::Memory => has_run(
+                "mount",
+                &["-t", "tmpfs", "-o", "size=2m", "tmpfs", place_text],
+            ),
+            DiskKind::Journalled => {
+                let image = folder.join("image");
+                File::create(&image).unwrap().set_len(IMAGE_BYTES).unwrap();
+                let image = image.to_str().unwrap();
+                has_run("mkfs.ext4", &["-q", "-m", "0", image])
+                    && has_run("mount", &["-o", "loop", image, place_text])
+            }
+        };
+        is_mounted.then_some(SmallDisk { place })
     }
 }
 
-impl Drop for SmallDisk<'_> {
+impl Drop for SmallDisk {
     fn drop(&mut self) {
         // What still reads it is closed by the end of the process at the latest.
-        let unmounted = Command::new("umount").arg("--lazy").arg(self.0).status();
+        let unmounted = Command::new("umount")
+            .arg("--lazy")
+            .arg(&self.place)
+            .status();
         assert!(unmounted.is_ok_and(|status| status.success()));
     }
 }
 
+/// What is left of a disk for the store to fill.
+const ROOM_LEFT_BYTES: u64 = 700_000;
+const IMAGE_BYTES: u64 = 16 << 20;
 /// The folder that the writer is told to write to.
 const FOLDER: &str = "THIRTEEN_STORE_FAULTS_FOLDER";
 /// Where it tells what became of each attempt, beside that folder.
