@@ -30,5 +30,5 @@ pub use list::List;
 pub use number::{Amount, Int};
 pub use schema::{Describe, Schemas, merge};
 pub use shape::{Fields, Object, Property, Raw, Read, Slot, object_schema, property, read_object};
-pub use text::{Slug, Text};
+pub use text::{Line, Slug, Text};
 pub use time::Time;

@@ -32,30 +32,57 @@ impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
 
 impl<const MIN: usize, const MAX: usize> Read for Text<MIN, MAX> {
     fn read(raw: Raw<'_, '_>, at: &At<'_>, faults: &mut Faults) -> Option<Self> {
-        let text = text_of(raw, at, faults)?;
-        let count = text.chars().count();
-        if !(MIN..=MAX).contains(&count) {
-            faults.add(at, "length", format!("must have {MIN} to {MAX} characters"));
-            return None;
-        }
+        let text = bounded::<MIN, MAX>(raw, at, faults)?;
         if text.contains(is_barred) {
             faults.add(at, "characters", "must not have control characters");
             return None;
         }
-        let has_space_at_end = |text: &str| {
-            text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace)
-        };
-        if has_space_at_end(text) {
-            faults.add(at, "space", "must not begin or end with white space");
-            return None;
-        }
-        Some(Text(text.to_owned()))
+        trimmed(text, at, faults).map(Text)
     }
 }
 
 impl<const MIN: usize, const MAX: usize> Describe for Text<MIN, MAX> {
     fn schema(_: &mut Schemas) -> Value {
         json!({ "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": PRINTABLE })
+    }
+}
+
+/// A [`Text`] of one line, without tabs: what is called something, is written on a parcel, or
+/// stands in a letter or a header, where a line break would begin another sentence than ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Line<const MIN: usize, const MAX: usize>(String);
+
+impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
+    /// The line on its own.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Deref for Line<MIN, MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Read for Line<MIN, MAX> {
+    fn read(raw: Raw<'_, '_>, at: &At<'_>, faults: &mut Faults) -> Option<Self> {
+        let text = bounded::<MIN, MAX>(raw, at, faults)?;
+        if text.contains(is_barred_in_line) {
+            let detail = "must not have line breaks, tabs or other control characters";
+            faults.add(at, "characters", detail);
+            return None;
+        }
+        trimmed(text, at, faults).map(Line)
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Describe for Line<MIN, MAX> {
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": ONE_LINE })
     }
 }
 
@@ -116,12 +143,40 @@ pub(super) fn text_of<'t>(raw: Raw<'t, '_>, at: &At<'_>, faults: &mut Faults) ->
     text
 }
 
+fn bounded<'t, const MIN: usize, const MAX: usize>(
+    raw: Raw<'t, '_>,
+    at: &At<'_>,
+    faults: &mut Faults,
+) -> Option<&'t str> {
+    let text = text_of(raw, at, faults)?;
+    if !(MIN..=MAX).contains(&text.chars().count()) {
+        faults.add(at, "length", format!("must have {MIN} to {MAX} characters"));
+        return None;
+    }
+    Some(text)
+}
+
+fn trimmed(text: &str, at: &At<'_>, faults: &mut Faults) -> Option<String> {
+    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        faults.add(at, "space", "must not begin or end with white space");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
 fn is_barred(character: char) -> bool {
     character.is_control() && !matches!(character, '\t' | '\n' | '\r')
 }
 
+fn is_barred_in_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
 /// The longest slug.
 const SLUG_BYTES_MAX: usize = 120;
+
+/// What [`Line`] takes, but for its length.
+const ONE_LINE: &str = r"^(?!\s)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*(?<!\s)$";
 
 /// What [`Text`] takes, but for its length.
 const PRINTABLE: &str = r"^(?!\s)[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*(?<!\s)$";

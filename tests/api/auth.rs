@@ -130,6 +130,34 @@ fn registering_tells_every_fault_and_a_taken_address() {
 }
 
 #[test]
+fn a_name_is_one_line_and_is_not_mailed_to_a_stranger() {
+    let world = World::start();
+    let anyone = world.anyone();
+    let register = |name: &str| {
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD, "name": name });
+        anyone.post("/api/v1/auth/register", &body)
+    };
+    for name in [
+        "Ada\nvisit",
+        "Ada\r\nvisit",
+        "Ada\tvisit",
+        "Ada\u{2028}visit",
+    ] {
+        let faults = register(name).faults();
+        assert_eq!(faults, [("/name".to_owned(), "characters".to_owned())]);
+    }
+    register("Visit evil.example").expect(201);
+    let body = json!({ "email": "ada@example.com" });
+    anyone
+        .post("/api/v1/auth/forgot-password", &body)
+        .expect(202);
+    for letter in letters(&world.server, "ada@example.com", 2) {
+        assert!(letter.contains("\r\nHello,\r\n"), "{letter}");
+        assert!(!letter.contains("evil"), "{letter}");
+    }
+}
+
+#[test]
 fn a_wrong_password_and_an_unknown_address_are_told_alike() {
     let world = World::start();
     world.customer("ada");

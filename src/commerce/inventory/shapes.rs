@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::PageQuery;
 use crate::id::Id;
-use crate::json::{At, Describe, Faults, Int, List, Raw, Read, Schemas, Text, Time};
+use crate::json::{At, Describe, Faults, Int, Line, List, Raw, Read, Schemas, Time};
 
 use super::rules::{Item, LEVEL_MAX};
 use super::sql::{Counted, Entry};
@@ -124,7 +124,7 @@ crate::shape! {
 /// A level of stock.
 pub type Level = Int<0, LEVEL_MAX>;
 /// Why stock changes.
-pub type Reason = Text<1, 200>;
+pub type Reason = Line<1, 200>;
 
 /// By how much a level changes; not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::auth::principal::{Anyone, Seller};
 use crate::context::Context;
 use crate::http::{Body, Created, Exchange, Problem, Query, Request, Sent, Streamed, not_modified};
 use crate::id::Id;
-use crate::json::{Document, Int, Text};
+use crate::json::{Document, Int, Line, Text};
 use crate::limits::{UPLOAD_BYTES_MAX, UPLOAD_PIECE_BYTES, UPLOAD_URL_LIFETIME};
 use crate::shard;
 use crate::store::SqlFault;
@@ -142,7 +142,7 @@ fn promised(owner_id: Id, asked: UploadRequest) -> Result<Upload, Problem> {
     Ok(Upload {
         id: Id::fresh(),
         owner_id,
-        filename: asked.filename.map(Text::into_string),
+        filename: asked.filename.map(Line::into_string),
         content_type,
         size_bytes: asked.size.value(),
         sha256,

@@ -1,7 +1,7 @@
 //! What the endpoints of uploads take and give.
 
 use crate::id::Id;
-use crate::json::{Document, Int, Text};
+use crate::json::{Document, Int, Line, Text};
 use crate::limits::UPLOAD_BYTES_MAX;
 
 crate::shape! {
@@ -10,9 +10,9 @@ crate::shape! {
         /// The file's exact size in bytes.
         pub size: Int<1, { UPLOAD_BYTES_MAX as i64 }>,
         /// What the file is called; used when it is downloaded.
-        pub filename: Option<Text<1, 200>>,
+        pub filename: Option<Line<1, 200>>,
         /// Its media type; `application/octet-stream` where it is not said.
-        pub content_type: Option<Text<3, 120>>,
+        pub content_type: Option<Line<3, 120>>,
         /// Its SHA-256 in hex.
         pub sha256: Option<Text<64, 64>>,
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::fields::Phone;
 use super::countries::{is_country, is_postal_code};
 use crate::id::Id;
-use crate::json::{At, Change, Describe, Faults, Raw, Read, Schemas, Text, Time};
+use crate::json::{At, Change, Describe, Faults, Line, Raw, Read, Schemas, Time};
 
 crate::shape! {
     /// An address.
@@ -32,13 +32,13 @@ crate::shape! {
     /// What `POST /api/v1/users/:id/addresses` takes.
     pub struct CreateAddress reads {
         /// What the user calls it.
-        pub label: Option<Text<1, 50>>,
-        pub recipient: Text<1, 100>,
-        pub line1: Text<1, 200>,
-        pub line2: Option<Text<1, 200>>,
-        pub city: Text<1, 100>,
-        pub region: Option<Text<1, 100>>,
-        pub postal_code: Text<1, 12>,
+        pub label: Option<Line<1, 50>>,
+        pub recipient: Line<1, 100>,
+        pub line1: Line<1, 200>,
+        pub line2: Option<Line<1, 200>>,
+        pub city: Line<1, 100>,
+        pub region: Option<Line<1, 100>>,
+        pub postal_code: Line<1, 12>,
         pub country: Country,
         pub phone: Option<Phone>,
         /// The first address is the default in any case.
@@ -49,13 +49,13 @@ crate::shape! {
 crate::shape! {
     /// What `PUT /api/v1/users/:id/addresses/:addressId` takes; what is absent stays as it is.
     pub struct UpdateAddress reads {
-        pub label: Change<Text<1, 50>>,
-        pub recipient: Option<Text<1, 100>>,
-        pub line1: Option<Text<1, 200>>,
-        pub line2: Change<Text<1, 200>>,
-        pub city: Option<Text<1, 100>>,
-        pub region: Change<Text<1, 100>>,
-        pub postal_code: Option<Text<1, 12>>,
+        pub label: Change<Line<1, 50>>,
+        pub recipient: Option<Line<1, 100>>,
+        pub line1: Option<Line<1, 200>>,
+        pub line2: Change<Line<1, 200>>,
+        pub city: Option<Line<1, 100>>,
+        pub region: Change<Line<1, 100>>,
+        pub postal_code: Option<Line<1, 12>>,
         pub country: Option<Country>,
         pub phone: Change<Phone>,
         /// `true` takes it from the address that was it; there is no default only without
@@ -106,16 +106,16 @@ pub enum AddressFault {
 
 /// A fresh address; `is_first` where the user has none.
 pub fn created(id: Id, create: CreateAddress, is_first: First) -> Result<Address, AddressFault> {
-    let text = |text: Option<Text<1, 200>>| text.map(Text::into_string);
+    let text = |text: Option<Line<1, 200>>| text.map(Line::into_string);
     let address = Address {
         id,
         version: 1,
-        label: create.label.map(Text::into_string),
+        label: create.label.map(Line::into_string),
         recipient: create.recipient.into_string(),
         line1: create.line1.into_string(),
         line2: text(create.line2),
         city: create.city.into_string(),
-        region: create.region.map(Text::into_string),
+        region: create.region.map(Line::into_string),
         postal_code: create.postal_code.into_string(),
         country: create.country.into_string(),
         phone: create.phone.map(Phone::into_string),
@@ -145,18 +145,18 @@ pub fn updated(mut address: Address, update: UpdateAddress) -> Result<Address, A
             *field = value;
         }
     };
-    address.label = update.label.map(Text::into_string).over(address.label);
+    address.label = update.label.map(Line::into_string).over(address.label);
     set(
         &mut address.recipient,
-        update.recipient.map(Text::into_string),
+        update.recipient.map(Line::into_string),
     );
-    set(&mut address.line1, update.line1.map(Text::into_string));
-    address.line2 = update.line2.map(Text::into_string).over(address.line2);
-    set(&mut address.city, update.city.map(Text::into_string));
-    address.region = update.region.map(Text::into_string).over(address.region);
+    set(&mut address.line1, update.line1.map(Line::into_string));
+    address.line2 = update.line2.map(Line::into_string).over(address.line2);
+    set(&mut address.city, update.city.map(Line::into_string));
+    address.region = update.region.map(Line::into_string).over(address.region);
     set(
         &mut address.postal_code,
-        update.postal_code.map(Text::into_string),
+        update.postal_code.map(Line::into_string),
     );
     set(
         &mut address.country,

@@ -13,15 +13,16 @@ crate::choice! {
     }
 }
 
-/// The letter with a link; `base` is the front end's URL.
+/// The letter with a link; `base` is the front end's URL. It calls nobody by a name whose address
+/// was not shown to be theirs: anybody could have us mail what they call a name to a stranger.
 pub fn letter(
     purpose: Purpose,
     base: &str,
     recipient: &str,
-    name: &str,
+    name: Option<&str>,
     secret: &Secret,
 ) -> Letter {
-    let token = secret.text();
+    let (greeting, token) = (greeting(name), secret.text());
     let (subject, page, ask) = match purpose {
         Purpose::VerifyEmail => (
             "Confirm your address",
@@ -35,7 +36,7 @@ pub fn letter(
         ),
     };
     let body = format!(
-        "Hello {name},\n\n{ask}\n\n{base}/{page}?token={token}\n\n\
+        "{greeting},\n\n{ask}\n\n{base}/{page}?token={token}\n\n\
          The link works once and for 30 minutes. If you did not ask for this letter, nothing \
          happens unless you follow it.\n"
     );
@@ -46,10 +47,15 @@ pub fn letter(
     }
 }
 
-/// The letter to an address that an account has no more.
-pub fn farewell(recipient: &str, name: &str) -> Letter {
+fn greeting(name: Option<&str>) -> String {
+    name.map_or_else(|| "Hello".to_owned(), |name| format!("Hello {name}"))
+}
+
+/// The letter to an address that an account has no more; names as in [`letter`].
+pub fn farewell(recipient: &str, name: Option<&str>) -> Letter {
+    let greeting = greeting(name);
     let body = format!(
-        "Hello {name},\n\nyour account has another address from here on; nothing more comes to \
+        "{greeting},\n\nyour account has another address from here on; nothing more comes to \
          this one. If that was not you, answer this letter at once.\n"
     );
     Letter {
@@ -73,7 +79,7 @@ mod tests {
             Purpose::ResetPassword,
             "https://shop.example",
             "ada@example.com",
-            "Ada",
+            Some("Ada"),
             &secret,
         );
         let link = format!(
@@ -85,5 +91,8 @@ mod tests {
             "{}",
             letter.body
         );
+        assert!(letter.body.starts_with("Hello Ada,\n"), "{}", letter.body);
+        let letter = farewell("ada@example.com", None);
+        assert!(letter.body.starts_with("Hello,\n"), "{}", letter.body);
     }
 }

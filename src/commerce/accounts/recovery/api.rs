@@ -41,10 +41,8 @@ pub async fn forgot(
         };
         links::sql::issue(tx, user.id, Purpose::ResetPassword, &secret.hash())?;
         let purpose = Purpose::ResetPassword;
-        mail::queue(
-            tx,
-            &letter(purpose, &base, &user.email, &user.name, &secret),
-        )
+        let name = user.name_in_letters();
+        mail::queue(tx, &letter(purpose, &base, &user.email, name, &secret))
     };
     context.house.commerce.write(queue).await?.map_err(failed)?;
     Ok(Accepted(Forgotten {

@@ -44,7 +44,7 @@ pub async fn register(
     };
     let secret = Secret::fresh();
     let base = context.settings.borrow().mail.link_base.clone();
-    let letter = letter(Purpose::VerifyEmail, &base, &new.email, &new.name, &secret);
+    let letter = letter(Purpose::VerifyEmail, &base, &new.email, None, &secret);
     let command = move |tx: &mut Tx<'_>| create(tx, &new, &secret.hash(), &letter);
     let user = match context.house.commerce.write(command).await? {
         Ok(Some(user)) => user,

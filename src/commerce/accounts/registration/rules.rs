@@ -1,14 +1,14 @@
 //! What registering takes.
 
 use super::super::fields::{Email, NewPassword};
-use crate::json::Text;
+use crate::json::{Line, Text};
 
 crate::shape! {
     /// What `POST /api/v1/auth/register` takes.
     pub struct Register reads {
         pub email: Email,
         pub password: NewPassword,
-        pub name: Text<1, 100>,
+        pub name: Line<1, 100>,
     }
 }
 

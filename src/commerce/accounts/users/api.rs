@@ -194,7 +194,7 @@ impl Changing {
             Role::Customer | Role::Vendor => Standing::Oneself,
         };
         let was_admin = before.role == Role::Admin;
-        let goodbye = farewell(&before.email, &before.name);
+        let goodbye = farewell(&before.email, before.name_in_letters());
         let after = updated(before, update, by);
         let after = after.map_err(|RoleIsForStaff| UserFault::RoleIsForStaff)?;
         if after.role == Moved::Yes {
@@ -210,10 +210,8 @@ impl Changing {
             let (user, purpose) = (&after.user, Purpose::VerifyEmail);
             links::sql::issue(tx, self.id, purpose, &self.secret.hash())?;
             let base = &self.link_base;
-            mail::queue(
-                tx,
-                &letter(purpose, base, &user.email, &user.name, &self.secret),
-            )?;
+            let name = user.name_in_letters();
+            mail::queue(tx, &letter(purpose, base, &user.email, name, &self.secret))?;
         }
         self.tell(tx, &after)?;
         sql::read(tx, self.id)?.ok_or(UserFault::NotFound)

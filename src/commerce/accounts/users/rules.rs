@@ -3,7 +3,7 @@
 use super::super::fields::{Email, Phone};
 use crate::auth::Role;
 use crate::id::Id;
-use crate::json::{Change, Text, Time};
+use crate::json::{Change, Line, Time};
 
 crate::shape! {
     /// A user; nobody ever sees a password or its hash.
@@ -26,10 +26,17 @@ crate::shape! {
     pub struct UpdateUser reads {
         /// Another address has to be verified again.
         pub email: Option<Email>,
-        pub name: Option<Text<1, 100>>,
+        pub name: Option<Line<1, 100>>,
         pub phone: Change<Phone>,
         /// Staff only.
         pub role: Option<Role>,
+    }
+}
+
+impl User {
+    /// The name for a letter, once the address was shown to be theirs.
+    pub fn name_in_letters(&self) -> Option<&str> {
+        self.email_verified.then_some(&*self.name)
     }
 }
 

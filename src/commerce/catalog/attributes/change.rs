@@ -3,7 +3,7 @@
 
 use crate::http::{Expected, Problem};
 use crate::id::Id;
-use crate::json::{Fault, Text};
+use crate::json::{Fault, Line};
 use crate::store::{SqlFault, StoreFault, Tx, View};
 
 use super::rules::Kind;
@@ -93,7 +93,7 @@ pub fn update(
     change: UpdateAttribute,
 ) -> Result<Attribute, ChangeFault> {
     let before = present(tx, id, expected)?;
-    let name = change.name.map_or(before.name, Text::into_string);
+    let name = change.name.map_or(before.name, Line::into_string);
     if sql::name_is_taken(tx, &name, Some(id))? {
         return Err(ChangeFault::NameTaken);
     }

@@ -2,12 +2,12 @@
 
 use crate::http::PageQuery;
 use crate::id::Id;
-use crate::json::{Int, List, Text, Time};
+use crate::json::{Int, Line, List, Time};
 
 use super::rules::Kind;
 
 /// What a value says.
-pub type ValueText = Text<1, 200>;
+pub type ValueText = Line<1, 200>;
 /// The place of a value among the others; lower ones come first.
 pub type SortOrder = Int<0, 1_000_000>;
 
@@ -44,7 +44,7 @@ crate::shape! {
 crate::shape! {
     /// What `POST /api/v1/attributes` takes.
     pub struct CreateAttribute reads {
-        pub name: Text<1, 80>,
+        pub name: Line<1, 80>,
         /// `text` where it is not given.
         pub kind: Option<Kind>,
         /// In their order.
@@ -55,7 +55,7 @@ crate::shape! {
 crate::shape! {
     /// What `PUT /api/v1/attributes/:id` takes: what is absent stays as it is.
     pub struct UpdateAttribute reads {
-        pub name: Option<Text<1, 80>>,
+        pub name: Option<Line<1, 80>>,
         /// All values in their order: those that are there keep their ids, others are made, and
         /// what is left out is deleted unless a product has it.
         pub values: Option<List<ValueText, 0, 500>>,

@@ -4,7 +4,7 @@
 use crate::commerce::catalog::{images, slug};
 use crate::http::{Expected, Problem};
 use crate::id::Id;
-use crate::json::{Slug, Text};
+use crate::json::{Line, Slug, Text};
 use crate::limits::CATEGORIES_MAX;
 use crate::store::{SqlFault, StoreFault, Tx};
 
@@ -136,7 +136,7 @@ pub fn update(
         }
         after.slug = slug;
     }
-    after.name = change.name.map_or(after.name, Text::into_string);
+    after.name = change.name.map_or(after.name, Line::into_string);
     after.description = change
         .description
         .map_or(after.description, Text::into_string);

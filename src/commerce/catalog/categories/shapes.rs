@@ -2,7 +2,7 @@
 
 use crate::http::PageQuery;
 use crate::id::Id;
-use crate::json::{Change, Int, Slug, Text, Time};
+use crate::json::{Change, Int, Line, Slug, Text, Time};
 
 use super::sql;
 
@@ -35,7 +35,7 @@ crate::shape! {
 crate::shape! {
     /// What `POST /api/v1/categories` takes.
     pub struct CreateCategory reads {
-        pub name: Text<1, 200>,
+        pub name: Line<1, 200>,
         /// Made of the name where it is not given.
         pub slug: Option<Slug>,
         pub description: Option<Text<0, 5000>>,
@@ -50,7 +50,7 @@ crate::shape! {
 crate::shape! {
     /// What `PUT /api/v1/categories/:id` takes: what is absent stays as it is.
     pub struct UpdateCategory reads {
-        pub name: Option<Text<1, 200>>,
+        pub name: Option<Line<1, 200>>,
         pub slug: Option<Slug>,
         pub description: Option<Text<0, 5000>>,
         /// Null makes it a root.

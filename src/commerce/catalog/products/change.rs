@@ -6,7 +6,7 @@ use crate::auth::principal::Seller;
 use crate::commerce::catalog::{attributes, categories, images, slug};
 use crate::http::{Expected, Problem};
 use crate::id::Id;
-use crate::json::{Fault, Slug, Text};
+use crate::json::{Fault, Line, Slug, Text};
 use crate::store::{SqlFault, StoreFault, Tx};
 
 use super::rules::Status;
@@ -175,9 +175,9 @@ fn changed(before: &Product, by: Seller, change: UpdateProduct, now_ms: i64) -> 
             .map_or(before.price_amount, |price| price.value()),
         currency: text(currency, &before.currency),
         updated_at: now_ms,
-        name: text(change.name.map(Text::into_string), &before.name),
+        name: text(change.name.map(Line::into_string), &before.name),
         slug: text(change.slug.map(Slug::into_string), &before.slug),
-        sku: text(change.sku.map(Text::into_string), &before.sku),
+        sku: text(change.sku.map(Line::into_string), &before.sku),
         description: text(description, &before.description),
         specifications: text(specifications, &before.specifications),
         images: text(images, &before.images),

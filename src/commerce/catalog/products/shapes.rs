@@ -8,10 +8,10 @@ use crate::commerce::currency::Currency;
 use crate::commerce::inventory::sql::Levels;
 use crate::http::PageQuery;
 use crate::id::Id;
-use crate::json::{Amount, Change, Describe, Document, Int, List, Schemas, Slug, Text, Time};
+use crate::json::{Amount, Change, Describe, Document, Int, Line, List, Schemas, Slug, Text, Time};
 
 /// What the shop calls a product or a variant.
-pub type Sku = Text<1, 64>;
+pub type Sku = Line<1, 64>;
 /// A rating.
 pub type Stars = Int<0, 5>;
 
@@ -71,8 +71,8 @@ crate::shape! {
     pub struct ValueChoice reads {
         pub value_id: Id,
         pub attribute_id: Option<Id>,
-        pub name: Option<Text<1, 80>>,
-        pub value: Option<Text<1, 200>>,
+        pub name: Option<Line<1, 80>>,
+        pub value: Option<Line<1, 200>>,
     }
 }
 
@@ -93,7 +93,7 @@ pub struct Images(pub String);
 crate::shape! {
     /// What `POST /api/v1/products` takes.
     pub struct CreateProduct reads {
-        pub name: Text<1, 200>,
+        pub name: Line<1, 200>,
         /// Made of the name where it is not given.
         pub slug: Option<Slug>,
         pub sku: Sku,
@@ -115,7 +115,7 @@ crate::shape! {
 crate::shape! {
     /// What `PUT /api/v1/products/:id` takes: what is absent stays as it is.
     pub struct UpdateProduct reads {
-        pub name: Option<Text<1, 200>>,
+        pub name: Option<Line<1, 200>>,
         pub slug: Option<Slug>,
         pub sku: Option<Sku>,
         pub description: Option<Text<0, 20_000>>,

@@ -4,7 +4,7 @@ use crate::auth::principal::Seller;
 use crate::commerce::catalog::products::change as of_product;
 use crate::http::{Expected, Problem};
 use crate::id::Id;
-use crate::json::{At, Document, Fault, Faults, Text};
+use crate::json::{At, Document, Fault, Faults, Line};
 use crate::store::{SqlFault, StoreFault, Tx};
 
 use super::rules::options_of;
@@ -100,7 +100,7 @@ pub fn update(
     let options = change.options.as_ref().map(read_options).transpose()?;
     let after = Variant {
         version: before.version + 1,
-        sku: change.sku.map_or(before.sku, Text::into_string),
+        sku: change.sku.map_or(before.sku, Line::into_string),
         options: options.unwrap_or(before.options),
         price_amount: change
             .price_amount
