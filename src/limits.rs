@@ -97,6 +97,22 @@ pub const UPLOAD_BYTES_MAX: u64 = 32 << 20;
 /// Bytes of an upload that are in memory: what collects for one write, while the one before is
 /// written.
 pub const UPLOAD_PIECE_BYTES: usize = 256 << 10;
+/// Uploads that a vendor may ask for before the files have come.
+pub const VENDOR_UPLOADS_AWAITED_MAX: u64 = 100;
+/// Files that a vendor may have stored, those awaited among them.
+pub const VENDOR_UPLOADS_MAX: u64 = 5000;
+/// Bytes of these files.
+pub const VENDOR_UPLOADS_BYTES_MAX: u64 = 4 << 30;
+/// As for a vendor, for an admin.
+pub const ADMIN_UPLOADS_AWAITED_MAX: u64 = 1000;
+/// As for a vendor, for an admin.
+pub const ADMIN_UPLOADS_MAX: u64 = 200_000;
+/// As for a vendor, for an admin.
+pub const ADMIN_UPLOADS_BYTES_MAX: u64 = 256 << 30;
+/// How long a file is kept that nothing of the catalogue names.
+pub const UPLOAD_UNUSED_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// Uploads of a kind that one command of the sweeper forgets: other commands wait for it.
+pub const UPLOAD_SWEEP_ROWS_MAX: i64 = 64;
 /// How long a signed URL can be used.
 pub const UPLOAD_URL_LIFETIME: Duration = Duration::from_secs(15 * 60);
 

@@ -16,6 +16,15 @@ pub(crate) fn create(caller: &Caller, sku: &str, more: &Value) -> Value {
     caller.post("/api/v1/products", &body).expect(201)
 }
 
+/// A vendor with an address of their own at example.com.
+pub(crate) fn vendor(world: &World, name: &str) -> Caller {
+    let customer = world.customer(name);
+    let user = format!("/api/v1/users/{}", customer.id);
+    let role = json!({ "role": "vendor" });
+    world.admin.put(&user, &role).expect(200);
+    world.signed_in(&format!("{name}@example.com"))
+}
+
 fn path_of(product: &Value) -> String {
     format!("/api/v1/products/{}", product["id"].as_str().unwrap())
 }
@@ -254,16 +263,7 @@ fn what_is_not_active_is_for_staff() {
 #[test]
 fn a_vendor_has_products_of_its_own_and_no_others() {
     let world = World::start();
-    let vendor = |name: &str| {
-        let customer = world.customer(name);
-        let user = format!("/api/v1/users/{}", customer.id);
-        world
-            .admin
-            .put(&user, &json!({ "role": "vendor" }))
-            .expect(200);
-        world.signed_in(&format!("{name}@example.com"))
-    };
-    let (ada, bob) = (vendor("ada"), vendor("bob"));
+    let (ada, bob) = (vendor(&world, "ada"), vendor(&world, "bob"));
     let own = create(
         &ada,
         "A",

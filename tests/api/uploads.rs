@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use thirteen::limits::VENDOR_UPLOADS_AWAITED_MAX;
+
 use crate::products;
 use crate::support::http::{Connection, Reply};
 use crate::world::World;
@@ -250,6 +252,41 @@ fn two_uploads_to_one_url_are_not_mixed() {
     slow.stream().write_all(PNG).unwrap();
     slow.reply("PUT").unwrap().expect(201);
     assert_eq!(files(&world), 1);
+}
+
+#[test]
+fn a_vendor_asks_for_so_many_urls() {
+    let world = World::start();
+    let vendor = products::vendor(&world, "v");
+    let ask = || vendor.post("/v1/deploy/upload-url", &json!({ "size": PNG.len() }));
+    let first = ask().expect(201);
+    for _ in 1..VENDOR_UPLOADS_AWAITED_MAX {
+        ask().expect(201);
+    }
+    let refused = ask();
+    assert_eq!(refused.problem(429), "uploads_awaited");
+    assert!(refused.header("retry-after").is_some());
+    issue(&world, &json!({ "size": 1 }));
+    let url = first["url"].as_str().unwrap();
+    put(&world, url, "application/octet-stream", PNG).expect(201);
+    ask().expect(201);
+}
+
+#[test]
+fn a_file_that_no_row_tells_of_goes_at_the_start() {
+    let mut world = World::start();
+    let issued = ask(&world, PNG, "image/png");
+    put(&world, issued["url"].as_str().unwrap(), "image/png", PNG).expect(201);
+    assert!(world.server.terminate().status.success());
+    let folder = world.server.data().join("uploads").join("ab");
+    std::fs::create_dir_all(&folder).unwrap();
+    let orphan = folder.join(thirteen::id::Id::fresh().to_string());
+    std::fs::write(&orphan, b"left").unwrap();
+    world.server.restart();
+    world.server.await_log("that no row tells of");
+    assert!(!orphan.exists());
+    let location = issued["location"].as_str().unwrap();
+    assert_eq!(world.anyone().get(location).body, PNG);
 }
 
 #[test]

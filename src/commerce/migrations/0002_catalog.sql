@@ -126,9 +126,28 @@ CREATE TABLE uploads (
     sha256       TEXT,
     issued_at    INTEGER NOT NULL,
     expires_at   INTEGER NOT NULL,
-    stored_at    INTEGER
+    stored_at    INTEGER,
+    -- Since when nothing of the catalogue names it; only of one that came.
+    unused_since INTEGER
 ) STRICT;
 CREATE INDEX uploads_unused ON uploads (expires_at) WHERE stored_at IS NULL;
+CREATE INDEX uploads_awaited ON uploads (owner_id, expires_at) WHERE stored_at IS NULL;
+CREATE INDEX uploads_unnamed ON uploads (unused_since) WHERE unused_since IS NOT NULL;
+
+-- What was promised to an owner and what came, together.
+CREATE TABLE upload_totals (
+    owner_id TEXT PRIMARY KEY,
+    files    INTEGER NOT NULL CHECK (files >= 0),
+    bytes    INTEGER NOT NULL CHECK (bytes >= 0)
+) STRICT, WITHOUT ROWID;
+
+-- Which products, categories and variants name an upload.
+CREATE TABLE upload_uses (
+    holder_id TEXT NOT NULL,
+    upload_id TEXT NOT NULL REFERENCES uploads (id),
+    PRIMARY KEY (holder_id, upload_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX upload_uses_upload ON upload_uses (upload_id);
 
 -- Words of live products; `facets` holds words that stand for exact filters.
 CREATE VIRTUAL TABLE product_search USING fts5 (

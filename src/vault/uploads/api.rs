@@ -12,10 +12,11 @@ use crate::id::Id;
 use crate::json::{Document, Int, Line, Text};
 use crate::limits::{UPLOAD_BYTES_MAX, UPLOAD_PIECE_BYTES, UPLOAD_URL_LIFETIME};
 use crate::shard;
-use crate::store::SqlFault;
+use crate::store::{SqlFault, Tx};
 use crate::telemetry::process::unix_ms;
 
 use super::desk::{Claim, Desk};
+use super::quota::{Quota, promise};
 use super::rules::{Ticket, is_image, media_type, path_of};
 use super::shapes::{StoredUpload, UploadRequest, UploadUrl};
 use super::spool::{Spool, SpoolFault};
@@ -52,9 +53,9 @@ pub async fn issue(
         location: path_of(upload.id),
     };
     let location = reply.location.clone();
-    let command = move |tx: &mut crate::store::Tx<'_>| sql::insert(tx, &upload);
-    let stored: Result<(), SqlFault> = context.house.commerce.write(command).await?;
-    stored.map_err(crate::store::StoreFault::from)?;
+    let quota = Quota::of(seller.role);
+    let command = move |tx: &mut Tx<'_>| promise(tx, &upload, quota);
+    context.house.commerce.write(command).await??;
     Ok(Created {
         location,
         version: 1,
@@ -201,14 +202,35 @@ fn require_as_promised(request: &Request<'_>, ticket: &Ticket) -> Result<(), Pro
     }
 }
 
-/// Writes the body to a spool, one piece while the next one arrives.
+/// Writes the body to a spool.
 async fn receive(
     exchange: &mut Exchange<'_>,
     path: PathBuf,
     size_bytes: u64,
 ) -> Result<Spool, Problem> {
     let begun = shard::offload(move || Spool::begin(path)).await;
-    let mut spool = begun.map_err(busy)?.map_err(system)?;
+    let mut spool = Some(begun.map_err(busy)?.map_err(system)?);
+    let filled = fill(exchange, &mut spool, size_bytes).await;
+    let Some(spool) = spool else {
+        return Err(filled.err().unwrap_or_else(|| Problem::new(500, "")));
+    };
+    if let Err(problem) = filled {
+        // To take a file away may wait for the disk, which a shard does not.
+        if let Err(fault) = shard::offload(move || drop(spool)).await {
+            tracing::warn!(target: "vault", %fault, "a shard removes a file itself");
+        }
+        return Err(problem);
+    }
+    Ok(spool)
+}
+
+/// Writes the body to a spool, one piece while the next one arrives. The spool is gone where it
+/// could not be written.
+async fn fill(
+    exchange: &mut Exchange<'_>,
+    spool: &mut Option<Spool>,
+    size_bytes: u64,
+) -> Result<(), Problem> {
     let mut left = size_bytes;
     let mut piece = Vec::with_capacity(UPLOAD_PIECE_BYTES.min(size_bytes as usize));
     loop {
@@ -221,16 +243,18 @@ async fn receive(
         piece.extend_from_slice(arrived);
         if piece.len() >= UPLOAD_PIECE_BYTES || (is_end && !piece.is_empty()) {
             let mut full = std::mem::take(&mut piece);
+            let mut open = spool.take().expect("it is put back after each piece");
             let written = shard::offload(move || {
-                spool.write(&full).map(|()| {
+                open.write(&full).map(|()| {
                     full.clear();
-                    (spool, full)
+                    (open, full)
                 })
             });
-            (spool, piece) = written.await.map_err(busy)?.map_err(system)?;
+            let (open, empty) = written.await.map_err(busy)?.map_err(system)?;
+            (*spool, piece) = (Some(open), empty);
         }
         if is_end {
-            return Ok(spool);
+            return Ok(());
         }
     }
 }
@@ -243,7 +267,7 @@ async fn settle(
     id: Id,
     sha256: String,
 ) -> Result<(), Problem> {
-    let command = move |tx: &mut crate::store::Tx<'_>| sql::mark_stored(tx, id, &sha256);
+    let command = move |tx: &mut Tx<'_>| sql::mark_stored(tx, id, &sha256);
     let marked: Result<bool, SqlFault> = context.house.commerce.write(command).await?;
     if marked.map_err(crate::store::StoreFault::from)? {
         drop(claim);

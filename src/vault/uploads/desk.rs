@@ -65,6 +65,16 @@ impl Desk {
         self.folder.join(&text[text.len() - 2..]).join(&*text)
     }
 
+    /// A look for the folders that uploads are spread over, for a thread that may wait.
+    pub fn folders(&self) -> impl FnOnce() -> Vec<PathBuf> + Send + 'static {
+        let folder = self.folder.clone();
+        move || {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let paths = entries.map(|entry| entry.path());
+            paths.filter(|path| path.is_dir()).collect()
+        }
+    }
+
     /// Where an upload is written while it comes.
     pub fn spool_of(&self, id: Id) -> PathBuf {
         self.folder.join(format!("{SPOOL}{id}"))
@@ -89,6 +99,16 @@ impl Drop for Claim {
     fn drop(&mut self) {
         self.desk.writing().remove(&self.id);
     }
+}
+
+/// The uploads that have a file in one of the folders.
+pub fn files_of(folder: &Path) -> Vec<(Id, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter_map(|entry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        Some((id, entry.path()))
+    });
+    files.collect()
 }
 
 fn key_in(folder: &Path) -> io::Result<[u8; 32]> {

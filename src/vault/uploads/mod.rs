@@ -3,10 +3,11 @@
 //!
 //! - `rules`: tickets and their signatures, types of files; `sql`: what was promised and what came;
 //! - `desk`: the folder, the key, and who is writing; `spool`: a file on its way to its place;
-//! - `sweep`: what nobody used is removed.
+//! - `quota`: how much an owner may keep; `sweep`: what nobody used or names is removed.
 
 pub mod api;
 pub mod desk;
+pub mod quota;
 pub mod rules;
 pub mod shapes;
 pub mod spool;

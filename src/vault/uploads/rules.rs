@@ -80,6 +80,17 @@ pub fn id_of_path(path: &str) -> Option<Id> {
     path.strip_prefix(FOLDER_PATH)?.parse().ok()
 }
 
+/// The uploads that a text names by their paths, wherever in it; also where the text is JSON whose
+/// slashes are escaped.
+pub fn ids_in(text: &str) -> Vec<Id> {
+    let text = text.replace("\\/", "/");
+    let named = text.match_indices(FOLDER_PATH).filter_map(|(place, _)| {
+        let id = &text[place + FOLDER_PATH.len()..];
+        id.get(..ID_BYTES)?.parse().ok()
+    });
+    named.collect()
+}
+
 /// Whether browsers show files of this type as pictures and run nothing in them.
 pub fn is_image(content_type: &str) -> bool {
     IMAGES.iter().any(|(known, _)| *known == content_type)
@@ -141,6 +152,8 @@ const IMAGES: &[(&str, Signature)] = &[
 /// Bytes of a file's beginning that tell its type.
 pub const BEGINNING_BYTES: usize = 16;
 
+/// An id as text.
+const ID_BYTES: usize = 36;
 const FOLDER_PATH: &str = "/v1/uploads/";
 const MEDIA_TYPE_BYTES_MAX: usize = 120;
 

@@ -2,6 +2,7 @@
 
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Topic, Tx, View};
+use crate::vault::uploads;
 
 use super::rules::Path;
 
@@ -117,6 +118,7 @@ pub fn insert(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
             &category.created_at,
         ],
     )?;
+    hold_uploads(tx, category)?;
     touch(tx, category.id);
     Ok(())
 }
@@ -137,6 +139,7 @@ pub fn update(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
             &now_ms,
         ],
     )?;
+    hold_uploads(tx, category)?;
     touch(tx, category.id);
     Ok(())
 }
@@ -166,8 +169,14 @@ pub fn relocate(
 pub fn delete(tx: &mut Tx<'_>, id: Id) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     tx.run(DELETE, &[&id, &now_ms])?;
+    uploads::sql::hold(tx, id, &[])?;
     touch(tx, id);
     Ok(())
+}
+
+fn hold_uploads(tx: &mut Tx<'_>, category: &Category) -> Result<(), SqlFault> {
+    let image = category.image.as_deref().unwrap_or_default();
+    uploads::sql::hold(tx, category.id, &[image, &category.description])
 }
 
 fn touch(tx: &mut Tx<'_>, id: Id) {

@@ -6,6 +6,7 @@ use crate::commerce::inventory;
 use crate::commerce::inventory::rules::Item;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Topic, Tx, View};
+use crate::vault::uploads;
 
 use super::rules::Status;
 
@@ -120,6 +121,7 @@ pub fn insert(
         variant_id: None,
     };
     inventory::sql::open(tx, item, on_hand, None)?;
+    hold_uploads(tx, product)?;
     touch(tx, product.id);
     Ok(number)
 }
@@ -161,6 +163,7 @@ pub fn update(
         }
     }
     index_again(tx, after)?;
+    hold_uploads(tx, after)?;
     touch(tx, after.id);
     Ok(())
 }
@@ -169,6 +172,10 @@ pub fn update(
 pub fn delete(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     tx.run(DELETE, &[&product.number, &now_ms])?;
+    for variant in tx.all(VARIANTS, &[&product.id], |row| row.get::<Id>(0))? {
+        uploads::sql::hold(tx, variant, &[])?;
+    }
+    uploads::sql::hold(tx, product.id, &[])?;
     tx.run(DELETE_VARIANTS, &[&product.id, &now_ms])?;
     tx.run(REMOVE_VALUES, &[&product.number])?;
     count_one_less(tx, product)?;
@@ -194,6 +201,15 @@ pub fn values(view: &View<'_>, number: i64) -> Result<Vec<Held>, SqlFault> {
             value: row.get(3)?,
         })
     })
+}
+
+fn hold_uploads(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
+    let texts = [
+        &*product.images,
+        &product.description,
+        &product.specifications,
+    ];
+    uploads::sql::hold(tx, product.id, &texts)
 }
 
 fn index_again(tx: &mut Tx<'_>, product: &Product) -> Result<(), SqlFault> {
@@ -276,6 +292,8 @@ const UPDATE: &str = "UPDATE products SET version = version + 1, status = ?2, ca
      vendor_id = ?4, price_amount = ?5, currency = ?6, name = ?7, slug = ?8, sku = ?9, \
      description = ?10, specifications = ?11, images = ?12, updated_at = ?13 \
      WHERE number = ?1 AND deleted_at IS NULL";
+const VARIANTS: &str =
+    "SELECT id FROM product_variants WHERE product_id = ?1 AND deleted_at IS NULL";
 const DELETE: &str = "UPDATE products SET version = version + 1, deleted_at = ?2, \
      updated_at = ?2 WHERE number = ?1 AND deleted_at IS NULL";
 const DELETE_VARIANTS: &str = "UPDATE product_variants SET version = version + 1, \
@@ -303,6 +321,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("products::EXTENT", EXTENT),
     ("products::INSERT", INSERT),
     ("products::UPDATE", UPDATE),
+    ("products::VARIANTS", VARIANTS),
     ("products::DELETE", DELETE),
     ("products::DELETE_VARIANTS", DELETE_VARIANTS),
     ("products::ADD_VALUE", ADD_VALUE),

@@ -5,6 +5,7 @@ use crate::commerce::inventory;
 use crate::commerce::inventory::rules::Item;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Tx, View};
+use crate::vault::uploads;
 
 /// A variant that is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,7 @@ pub fn insert(tx: &mut Tx<'_>, variant: &Variant, on_hand: i64) -> Result<(), Sq
         variant_id: Some(variant.id),
     };
     inventory::sql::open(tx, item, on_hand, None)?;
+    uploads::sql::hold(tx, variant.id, &[&variant.options])?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
 }
@@ -104,6 +106,7 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
             &now_ms,
         ],
     )?;
+    uploads::sql::hold(tx, variant.id, &[&variant.options])?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
 }
@@ -112,6 +115,7 @@ pub fn update(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
 pub fn delete(tx: &mut Tx<'_>, variant: &Variant) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     tx.run(DELETE, &[&variant.id, &now_ms])?;
+    uploads::sql::hold(tx, variant.id, &[])?;
     inventory::sql::close_variant(tx, variant.product_id, variant.id)?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
