@@ -14,7 +14,7 @@ use crate::commerce::accounts::users::sql::{self, NewUser};
 use crate::commerce::audit::{self, Actor, Entry};
 use crate::commerce::schema;
 use crate::id::Id;
-use crate::store::{self, Constraint, SqlFault, Tx};
+use crate::store::{self, SqlFault, Tx};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -80,10 +80,7 @@ fn create(args: CreateArgs, flags: SettingFlags) -> Outcome {
     store.close();
     match outcome {
         Ok(Ok(())) => tell(id, &email, &password, args.json.format()),
-        Ok(Err(SqlFault::Constraint {
-            kind: Constraint::Unique,
-            ..
-        })) => Err(Failure::Failed(format!(
+        Ok(Err(fault)) if sql::is_email_taken(&fault) => Err(Failure::Failed(format!(
             "{} has an account already; an administrator can change its role",
             &*email
         ))),

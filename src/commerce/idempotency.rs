@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: a request that is repeated has its effect once, and gets its reply again.
 //!
 //! The key's row, with the reply, is written in the transaction of the effect, so there is never
-//! one without the other, and two requests of one key are told apart by the one writer. A command
-//! that fails stores nothing: it may be tried again under the same key.
+//! one without the other, and of two requests of one key the second waits for the one writer and
+//! finds the first one's reply. A command that fails stores nothing: it may be tried again under
+//! the same key.
 
 use std::marker::PhantomData;
 
@@ -47,17 +48,17 @@ enum Given {
     Again,
 }
 
-/// Why a key stands in the way.
-#[derive(Debug)]
-enum KeyFault {
-    /// It came with another request before.
-    Reused,
-    /// Its request is in progress.
-    InProgress,
+/// What a key was kept with.
+enum Kept {
+    /// This request, and its reply.
+    Reply(StoredReply),
+    /// Another request.
+    Other,
 }
 
 enum Refusal<E> {
-    Key(KeyFault),
+    /// The key came with another request before.
+    Reused,
     Command(E),
     Sql(SqlFault),
 }
@@ -126,8 +127,7 @@ impl StoredReply {
 /// that is kept for 24 hours.
 ///
 /// # Errors
-/// 422 where the key came with another request, 409 where that one is in progress; what the
-/// command says, which is not kept.
+/// 422 where the key came with another request; what the command says, which is not kept.
 pub async fn once<T, const STATUS: u16, E>(
     context: &Context,
     key: Option<Key>,
@@ -145,14 +145,9 @@ where
         }),
         Err(Refusal::Command(fault)) => Err(fault.into()),
         Err(Refusal::Sql(fault)) => Err(StoreFault::from(fault).into()),
-        Err(Refusal::Key(KeyFault::Reused)) => {
+        Err(Refusal::Reused) => {
             let detail = "This Idempotency-Key came with another request before.";
             Err(Problem::new(422, detail).code("idempotency_key_reused"))
-        }
-        Err(Refusal::Key(KeyFault::InProgress)) => {
-            let detail = "The request of this Idempotency-Key is in progress.";
-            let problem = Problem::new(409, detail).code("idempotency_key_in_progress");
-            Err(problem.header("Retry-After", "1"))
         }
     }
 }
@@ -192,10 +187,12 @@ fn run<E>(
     command: impl FnOnce(&mut Tx<'_>) -> Result<StoredReply, E>,
 ) -> Result<(StoredReply, Given), Refusal<E>> {
     if let Some(key) = key
-        && let Some(stored) = find(tx, key)?
+        && let Some(kept) = find(tx, key)?
     {
-        let given = stored.map(|reply| (reply, Given::Again));
-        return given.map_err(Refusal::Key);
+        return match kept {
+            Kept::Reply(reply) => Ok((reply, Given::Again)),
+            Kept::Other => Err(Refusal::Reused),
+        };
     }
     let reply = command(tx).map_err(Refusal::Command)?;
     if let Some(key) = key {
@@ -204,27 +201,24 @@ fn run<E>(
     Ok((reply, Given::First))
 }
 
-fn find(view: &View<'_>, key: &Key) -> Result<Option<Result<StoredReply, KeyFault>>, SqlFault> {
+fn find(view: &View<'_>, key: &Key) -> Result<Option<Kept>, SqlFault> {
     let args: [&dyn ToValue; 2] = [&key.principal.text(), &key.key];
-    view.one(FIND, &args, |row| stored(row, key))
+    view.one(FIND, &args, |row| kept(row, key))
 }
 
-fn stored(row: &Row<'_>, key: &Key) -> Result<Result<StoredReply, KeyFault>, SqlFault> {
+fn kept(row: &Row<'_>, key: &Key) -> Result<Kept, SqlFault> {
     let (method, path, body_hash): (String, String, [u8; 32]) =
         (row.get(0)?, row.get(1)?, row.get(2)?);
     if (method.as_str(), &path, body_hash) != (key.method, &key.path, key.body_hash) {
-        return Ok(Err(KeyFault::Reused));
+        return Ok(Kept::Other);
     }
-    let Some(status) = row.get::<Option<i64>>(3)? else {
-        return Ok(Err(KeyFault::InProgress));
-    };
-    let headers: Option<String> = row.get(4)?;
-    let headers = serde_json::from_str(headers.as_deref().unwrap_or("[]"))
+    let (status, headers): (i64, String) = (row.get(3)?, row.get(4)?);
+    let headers = serde_json::from_str(&headers)
         .map_err(|error| SqlFault::Other(format!("stored headers: {error}")))?;
-    Ok(Ok(StoredReply {
+    Ok(Kept::Reply(StoredReply {
         status: status as u16,
         headers,
-        body: row.get::<Option<Vec<u8>>>(5)?.unwrap_or_default(),
+        body: row.get(5)?,
     }))
 }
 
@@ -313,8 +307,7 @@ mod tests {
     ) -> Result<(StoredReply, Given), &'static str> {
         let outcome = scene.try_write(move |tx| run(tx, key.as_ref(), |tx| effect(tx, number)));
         outcome.map_err(|refusal| match refusal {
-            Refusal::Key(KeyFault::Reused) => "reused",
-            Refusal::Key(KeyFault::InProgress) => "in progress",
+            Refusal::Reused => "reused",
             Refusal::Command(_) => "command",
             Refusal::Sql(_) => "sql",
         })
@@ -369,14 +362,6 @@ mod tests {
         assert!(matches!(failed, Err(Refusal::Command(_))));
         assert_eq!(effects(&scene), 0);
         assert_eq!(ask(&scene, Some(key("a")), 1).unwrap().1, Given::First);
-    }
-
-    #[test]
-    fn a_request_in_progress_is_told() {
-        let scene = Scene::new();
-        ask(&scene, Some(key("a")), 1).unwrap();
-        scene.write(|tx| tx.run("UPDATE idempotency_keys SET status = NULL", &[]));
-        assert_eq!(ask(&scene, Some(key("a")), 1), Err("in progress"));
     }
 
     #[test]

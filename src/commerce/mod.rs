@@ -3,6 +3,7 @@
 //! - `catalog`: products, categories, variants, attributes, search;
 //! - `inventory`: how much there is of each;
 //! - `audit`: who did what to what; `currency`: ISO 4217;
+//! - `idempotency`: keys of repeated requests; `listing`: where pages are read;
 //! - `demo`: a shop to try; `schema`: the tables and the list of all statements.
 
 pub mod accounts;
@@ -12,6 +13,7 @@ pub mod currency;
 pub mod demo;
 pub mod idempotency;
 pub mod inventory;
+mod listing;
 #[cfg(test)]
 mod scene;
 pub mod schema;

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use crate::auth::principal::Admin;
 use crate::commerce::idempotency::{Key, Once, StoredReply, once};
+use crate::commerce::listing;
 use crate::context::Context;
 use crate::http::{
-    Body, Cursor, Exchange, Page, PageQuery, Problem, Query, Start, Total, Versioned, if_match,
+    Body, Cursor, Exchange, Page, PageQuery, Problem, Query, Start, Versioned, if_match,
 };
 use crate::id::Id;
-use crate::store::{SqlFault, Tx, View};
+use crate::store::Tx;
 
 use super::change::{AdjustFault, adjust_all, update as update_item};
 use super::low;
@@ -30,7 +31,7 @@ pub async fn list(
     let which = query.product_id.map_or(Which::All, Which::Product);
     let page = query.0.page;
     let after = item_of(&page)?;
-    read(context, page, move |view, page| {
+    listing::read(context, page, move |view, page| {
         let (skip, count) = reach(page);
         let rows = sql::list(view, which, after, skip, count)?;
         let rows = page.page(rows, |last| cursor_of_item(last.item));
@@ -49,7 +50,7 @@ pub async fn low_stock(
 ) -> Result<Page<Inventory>, Problem> {
     let page = query.0.page;
     let after = number_and_id_of(&page, BY_MARGIN)?;
-    read(context, page, move |view, page| {
+    listing::read(context, page, move |view, page| {
         let (skip, count) = reach(page);
         let rows = sql::list_low(view, after, skip, count)?;
         let rows = page.page(rows, |last| {
@@ -79,7 +80,7 @@ pub async fn history(
         return Err(Problem::invalid().fault("/to", "range", "must not be before `from`"));
     }
     let after = number_and_id_of(&query.page, BY_TIME)?;
-    read(context, query.page, move |view, page| {
+    listing::read(context, query.page, move |view, page| {
         let (skip, count) = reach(page);
         let rows = sql::history(view, &filter, after, skip, count)?;
         let rows = page.page(rows, |last| {
@@ -134,20 +135,6 @@ pub async fn adjust(
     let reply = once(context, key, command).await?;
     low::announce(&context.telemetry, &made_low.lock().expect(NOBODY_PANICS));
     Ok(reply)
-}
-
-/// Reads a page: at once where a few rows of an index are all, otherwise in the heavy lane.
-async fn read<T: Send + 'static>(
-    context: &Context,
-    page: PageQuery,
-    read: impl FnOnce(&View<'_>, &PageQuery) -> Result<T, SqlFault> + Send + 'static,
-) -> Result<T, Problem> {
-    let store = &context.house.commerce;
-    let is_short = page.total == Total::Left && page.offset() <= SKIPPED_MAX;
-    if is_short {
-        return Ok(store.read(|view| read(view, &page))?);
-    }
-    Ok(store.read_heavy(move |view| read(view, &page)).await?)
 }
 
 fn shown<F, T: From<F>>(page: Page<F>) -> Page<T> {
@@ -211,6 +198,3 @@ const BY_MARGIN: u8 = 2;
 const BY_TIME: u8 = 3;
 
 const NOBODY_PANICS: &str = "nobody panics while he holds a list of items";
-
-/// Rows of an index that a shard may walk past for a page by number.
-const SKIPPED_MAX: u64 = 200;

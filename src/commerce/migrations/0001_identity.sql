@@ -113,10 +113,9 @@ CREATE TABLE idempotency_keys (
     path TEXT NOT NULL,
     body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
     created_at INTEGER NOT NULL,
-    -- Nothing while the request is in progress.
-    status INTEGER CHECK (status BETWEEN 200 AND 599),
-    headers TEXT,
-    body BLOB,
+    status INTEGER NOT NULL CHECK (status BETWEEN 200 AND 599),
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (principal, key)
 ) STRICT;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::http::{Body, Created, Exchange, NoContent, Problem};
 use crate::id::Id;
 use crate::mail::{self, Letter};
-use crate::store::{Constraint, SqlFault, Tx};
+use crate::store::{SqlFault, Tx};
 
 /// `POST /api/v1/auth/register`. The password is hashed and the disk written to whether or not
 /// the address is taken, so that the time of the reply does not tell before the reply does.
@@ -92,10 +92,9 @@ fn create(
 ) -> Result<Option<User>, SqlFault> {
     match users::sql::insert(tx, new) {
         Ok(()) => {}
-        Err(SqlFault::Constraint {
-            kind: Constraint::Unique,
-            ..
-        }) => return mail::queue_nothing(tx).map(|()| None),
+        Err(fault) if users::sql::is_email_taken(&fault) => {
+            return mail::queue_nothing(tx).map(|()| None);
+        }
         Err(fault) => return Err(fault),
     }
     links::sql::issue(tx, new.id, Purpose::VerifyEmail, link)?;

@@ -12,14 +12,15 @@ use super::sql;
 use crate::auth::principal::{self, Admin, Owner};
 use crate::auth::{Role, Secret};
 use crate::commerce::audit::{self, Actor, Entry};
+use crate::commerce::listing;
 use crate::context::Context;
 use crate::http::{
     Body, Cursor, Exchange, Expected, NoContent, Page, PageQuery, Problem, Query, Reply, Request,
-    Start, Total, Versioned, if_match, invalid_cursor,
+    Start, Versioned, if_match, invalid_cursor,
 };
 use crate::id::Id;
 use crate::mail;
-use crate::store::{Constraint, SqlFault, StoreFault, Tx};
+use crate::store::{SqlFault, StoreFault, Tx};
 
 crate::shape! {
     /// The query of `GET /api/v1/users`.
@@ -29,14 +30,13 @@ crate::shape! {
 }
 
 /// `GET /api/v1/users`: in the order of their making.
-pub fn list(
+pub async fn list(
     context: &Context,
     _: Admin,
     query: Query<ListUsers>,
-    _: &Request<'_>,
-    _: &mut Reply<'_>,
+    _: &mut Exchange<'_>,
 ) -> Result<Page<User>, Problem> {
-    let page = &query.page;
+    let page = query.0.page;
     let after = match &page.start {
         Start::After(cursor) => {
             let mut values = cursor.values(BY_ID)?;
@@ -46,17 +46,13 @@ pub fn list(
         }
         Start::First | Start::Number(_) => None,
     };
-    let (count_max, skip) = (i64::from(page.limit) + 1, page.offset() as i64);
-    let (users, total) = context.house.commerce.read(|view| {
+    listing::read(context, page, move |view, page| {
+        let (count_max, skip) = (i64::from(page.limit) + 1, page.offset().cast_signed());
         let users = sql::list(view, after, count_max, skip)?;
-        let total = match page.total {
-            Total::Included => Some(sql::count(view)? as u64),
-            Total::Left => None,
-        };
-        Ok((users, total))
-    })?;
-    let found = page.page(users, |last| Cursor::new(BY_ID).string(&last.id.text()));
-    Ok(Page { total, ..found })
+        let users = page.page(users, |last| Cursor::new(BY_ID).string(&last.id.text()));
+        users.with_total(page, || sql::count(view))
+    })
+    .await
 }
 
 /// `GET /api/v1/users/:id`.
@@ -140,16 +136,10 @@ pub enum UserFault {
 
 impl From<SqlFault> for UserFault {
     fn from(fault: SqlFault) -> UserFault {
-        match fault {
-            SqlFault::Constraint {
-                kind: Constraint::Unique,
-                ..
-            } => UserFault::EmailTaken,
-            SqlFault::Busy
-            | SqlFault::Full
-            | SqlFault::Io
-            | SqlFault::Constraint { .. }
-            | SqlFault::Other(_) => UserFault::Sql(fault),
+        if sql::is_email_taken(&fault) {
+            UserFault::EmailTaken
+        } else {
+            UserFault::Sql(fault)
         }
     }
 }

@@ -4,7 +4,7 @@ use super::rules::User;
 use crate::auth::{Role, sessions};
 use crate::id::Id;
 use crate::json::Time;
-use crate::store::{Row, SqlFault, ToValue, Tx, View};
+use crate::store::{Constraint, Row, SqlFault, ToValue, Tx, View};
 
 /// A user who is to be made.
 #[derive(Clone, Debug)]
@@ -71,15 +71,15 @@ pub fn list(
 ///
 /// # Errors
 /// What the store says.
-pub fn count(view: &View<'_>) -> Result<i64, SqlFault> {
-    let count = view.one(COUNT, &[], |row| row.get(0))?;
-    Ok(count.unwrap_or(0))
+pub fn count(view: &View<'_>) -> Result<u64, SqlFault> {
+    let count = view.one(COUNT, &[], |row| row.get::<i64>(0))?;
+    Ok(count.map_or(0, i64::cast_unsigned))
 }
 
 /// Makes a user with a role.
 ///
 /// # Errors
-/// A broken [`Constraint::Unique`](crate::store::Constraint::Unique) where the address is taken.
+/// One that [`is_email_taken`] knows where the address is taken.
 pub fn insert(tx: &mut Tx<'_>, new: &NewUser) -> Result<(), SqlFault> {
     let now_ms = tx.now_ms();
     let id = new.id.text();
@@ -93,6 +93,21 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewUser) -> Result<(), SqlFault> {
     ];
     tx.run(INSERT, &args)?;
     set_role(tx, new.id, new.role, None)
+}
+
+/// Whether a statement failed because another user has the address, and for no other rule.
+pub fn is_email_taken(fault: &SqlFault) -> bool {
+    match fault {
+        SqlFault::Constraint {
+            kind: Constraint::Unique,
+            detail,
+        } => detail.ends_with(": users.email_key"),
+        SqlFault::Constraint { .. }
+        | SqlFault::Busy
+        | SqlFault::Full
+        | SqlFault::Io
+        | SqlFault::Other(_) => false,
+    }
 }
 
 /// Stores what an update changed; the version goes on by one. Nothing is changed where it is not
@@ -250,3 +265,37 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("users::SET_PASSWORD", SET_PASSWORD),
     ("users::ANONYMISE", ANONYMISE),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::scene::Scene;
+
+    #[test]
+    fn an_address_that_is_taken_is_told_from_other_faults() {
+        let scene = Scene::new();
+        let ada = scene.user("ada@example.com", Role::Customer);
+        let fault_of = |id: Id, email: &str| {
+            let new = NewUser {
+                id,
+                email: email.to_owned(),
+                email_key: email.to_ascii_lowercase(),
+                name: "Somebody".to_owned(),
+                password_hash: "none".to_owned(),
+                role: Role::Customer,
+            };
+            scene.try_write(move |tx| insert(tx, &new)).unwrap_err()
+        };
+        assert!(is_email_taken(&fault_of(Id::fresh(), "ADA@example.com")));
+        let ours = fault_of(ada, "eve@example.com");
+        assert!(!is_email_taken(&ours), "{ours:?}");
+        let is_unique = matches!(
+            ours,
+            SqlFault::Constraint {
+                kind: Constraint::Unique,
+                ..
+            }
+        );
+        assert!(is_unique, "{ours:?}");
+    }
+}
