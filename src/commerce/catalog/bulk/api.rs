@@ -113,21 +113,24 @@ fn perform(tx: &mut Tx<'_>, seller: Seller, task: Task) -> Result<Done, ChangeFa
         None => Expected::Any,
         Some(version) => Expected::Versions(vec![version]),
     };
-    let (action, done) = match task {
+    let (action, done, detail) = match task {
         Task::Create(new) => {
             let product = change::create(tx, seller, *new)?;
-            ("product.created", (product.id, Some(product.version)))
+            let done = (product.id, Some(product.version));
+            ("product.created", done, change::detail(&product))
         }
         Task::Update(id, version, update) => {
-            let product = change::update(tx, seller, id, &expected(version), *update)?;
-            ("product.updated", (id, Some(product.version)))
+            let updated = change::update(tx, seller, id, &expected(version), *update)?;
+            let done = (id, Some(updated.after.version));
+            ("product.updated", done, updated.detail())
         }
         Task::Delete(id, version) => {
-            change::delete(tx, seller, id, &expected(version))?;
-            ("product.deleted", (id, None))
+            let product = change::delete(tx, seller, id, &expected(version))?;
+            ("product.deleted", (id, None), change::detail(&product))
         }
     };
-    staff::note(tx, seller, action, ("product", done.0))?;
+    let subject = ("product", done.0);
+    staff::note(tx, staff::actor(seller), action, subject, detail)?;
     Ok(done)
 }
 

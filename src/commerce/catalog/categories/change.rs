@@ -109,13 +109,13 @@ pub fn create(tx: &mut Tx<'_>, new: CreateCategory) -> Result<Category, ChangeFa
     Ok(category)
 }
 
-/// Changes a category, and the paths of all below it where it moves.
+/// Changes a category, and the paths of all below it where it moves; tells what it was and is.
 pub fn update(
     tx: &mut Tx<'_>,
     id: Id,
     expected: &Expected,
     change: UpdateCategory,
-) -> Result<Category, ChangeFault> {
+) -> Result<(Category, Category), ChangeFault> {
     let before = present(tx, id, expected)?;
     let mut after = Category {
         version: before.version + 1,
@@ -161,16 +161,17 @@ pub fn update(
         after.path = relocation.path;
     }
     sql::update(tx, &after)?;
-    Ok(after)
+    Ok((before, after))
 }
 
-/// Deletes a category that is empty.
-pub fn delete(tx: &mut Tx<'_>, id: Id, expected: &Expected) -> Result<(), ChangeFault> {
+/// Deletes a category that is empty, and tells what it was.
+pub fn delete(tx: &mut Tx<'_>, id: Id, expected: &Expected) -> Result<Category, ChangeFault> {
     let category = present(tx, id, expected)?;
     if !sql::is_empty(tx, category.id)? {
         return Err(ChangeFault::NotEmpty);
     }
-    Ok(sql::delete(tx, id)?)
+    sql::delete(tx, id)?;
+    Ok(category)
 }
 
 fn present(tx: &Tx<'_>, id: Id, expected: &Expected) -> Result<Category, ChangeFault> {

@@ -88,41 +88,42 @@ pub fn create(
     Ok(variant)
 }
 
-/// Changes a variant.
+/// Changes a variant and tells what it was and is.
 pub fn update(
     tx: &mut Tx<'_>,
     by: Seller,
     (product_id, id): (Id, Id),
     expected: &Expected,
     change: UpdateVariant,
-) -> Result<Variant, ChangeFault> {
+) -> Result<(Variant, Variant), ChangeFault> {
     let before = present(tx, by, (product_id, id), expected)?;
     let options = change.options.as_ref().map(read_options).transpose()?;
     let after = Variant {
         version: before.version + 1,
-        sku: change.sku.map_or(before.sku, Text::into_string),
-        options: options.unwrap_or(before.options),
+        sku: change.sku.map_or(before.sku.clone(), Text::into_string),
+        options: options.unwrap_or(before.options.clone()),
         price_amount: change
             .price_amount
             .map(|price| price.value())
             .over(before.price_amount),
         updated_at: tx.now_ms(),
-        ..before
+        ..before.clone()
     };
     require_free(tx, &after)?;
     sql::update(tx, &after)?;
-    Ok(after)
+    Ok((before, after))
 }
 
-/// Deletes a variant.
+/// Deletes a variant and tells what it was.
 pub fn delete(
     tx: &mut Tx<'_>,
     by: Seller,
     ids: (Id, Id),
     expected: &Expected,
-) -> Result<(), ChangeFault> {
+) -> Result<Variant, ChangeFault> {
     let variant = present(tx, by, ids, expected)?;
-    Ok(sql::delete(tx, &variant)?)
+    sql::delete(tx, &variant)?;
+    Ok(variant)
 }
 
 fn present(
