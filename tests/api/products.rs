@@ -592,6 +592,15 @@ fn a_bulk_request_has_bounds() {
         reply.faults(),
         [("/operations".to_owned(), "length".to_owned())]
     );
+    let whole = |count: usize| {
+        let some: Vec<Value> = (0..count)
+            .map(|number| new(&format!("W-{number}")))
+            .collect();
+        let body = json!({ "operations": some, "all_or_nothing": true });
+        admin.post("/api/v1/products/bulk", &body)
+    };
+    assert_eq!(whole(201).problem(422), "bulk_too_long");
+    assert_eq!(whole(200).expect(200)["succeeded"], 200);
     let faulty = json!({ "operations": [{ "op": "create" }, { "op": "update", "product": {} }] });
     assert_eq!(
         admin.post("/api/v1/products/bulk", &faulty).faults().len(),

@@ -6,7 +6,7 @@ use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{Body, Exchange, Expected, Json, Problem};
 use crate::id::Id;
-use crate::limits::BULK_OPERATIONS_PER_COMMAND;
+use crate::limits::{BULK_OPERATIONS_PER_COMMAND, BULK_WHOLE_OPERATIONS_MAX};
 use crate::store::Tx;
 
 use super::rules::{Task, tasks};
@@ -22,6 +22,11 @@ pub async fn run(
     _: &mut Exchange<'_>,
 ) -> Result<Json<BulkReply>, Problem> {
     let is_whole = body.value.all_or_nothing == Some(true);
+    if is_whole && body.value.operations.len() > BULK_WHOLE_OPERATIONS_MAX {
+        let detail = format!("must be at most {BULK_WHOLE_OPERATIONS_MAX} for all or nothing");
+        let problem = Problem::invalid().code("bulk_too_long");
+        return Err(problem.fault("/operations", "length", detail));
+    }
     let tasks = tasks(body.value.operations.into_vec()).map_err(|faults| {
         faults
             .into_iter()
