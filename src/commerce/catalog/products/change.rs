@@ -122,6 +122,8 @@ pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product
     if sql::sku_is_taken(tx, &sku, None)? {
         return Err(ChangeFault::SkuTaken);
     }
+    let is_taken = |slug: &str| sql::slug_is_taken(tx, slug, None);
+    let slug = slug::free(new.slug, &name, id, is_taken)?.ok_or(ChangeFault::SlugTaken)?;
     let mut product = Product {
         number: 0,
         id,
@@ -139,7 +141,7 @@ pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product
         popularity: 0,
         created_at: tx.now_ms(),
         updated_at: tx.now_ms(),
-        slug: free_slug(tx, new.slug, &name, id)?,
+        slug,
         name,
         sku,
         description: new.description.map(Text::into_string).unwrap_or_default(),
@@ -242,22 +244,6 @@ pub fn owned(tx: &Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<Pro
         return Err(ChangeFault::Moved);
     }
     Ok(product)
-}
-
-/// The slug that is asked for, or one made of the name that nobody has.
-fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<String, ChangeFault> {
-    if let Some(slug) = asked {
-        return match sql::slug_is_taken(tx, &slug, None)? {
-            true => Err(ChangeFault::SlugTaken),
-            false => Ok(slug.into_string()),
-        };
-    }
-    if let Some(slug) = slug::of_name(name)
-        && !sql::slug_is_taken(tx, &slug, None)?
-    {
-        return Ok(slug.into_string());
-    }
-    Ok(slug::of_name_and_id(name, id).into_string())
 }
 
 /// The values that are chosen, each once.
