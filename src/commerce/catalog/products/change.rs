@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::auth::Role;
 use crate::auth::principal::Seller;
 use crate::commerce::catalog::{attributes, categories, images, slug, staff};
+use crate::commerce::inventory::sql::Opening;
 use crate::http::{Expected, Problem};
 use crate::id::Id;
 use crate::json::{Fault, Slug, Text};
@@ -148,7 +149,11 @@ pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product
         specifications: new.specifications.unwrap_or_default().as_str().to_owned(),
         images: images::stored(images),
     };
-    product.number = sql::insert(tx, &product, &values, 0)?;
+    let opening = Opening {
+        on_hand: 0,
+        actor: Some(by.id),
+    };
+    product.number = sql::insert(tx, &product, &values, opening)?;
     Ok(product)
 }
 

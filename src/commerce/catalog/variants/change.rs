@@ -2,6 +2,7 @@
 
 use crate::auth::principal::Seller;
 use crate::commerce::catalog::products::change as of_product;
+use crate::commerce::inventory::sql::Opening;
 use crate::http::{Expected, Problem};
 use crate::id::Id;
 use crate::json::{At, Document, Fault, Faults, Text};
@@ -84,7 +85,11 @@ pub fn create(
         return Err(ChangeFault::TooMany);
     }
     require_free(tx, &variant)?;
-    sql::insert(tx, &variant, 0)?;
+    let opening = Opening {
+        on_hand: 0,
+        actor: Some(by.id),
+    };
+    sql::insert(tx, &variant, opening)?;
     Ok(variant)
 }
 
