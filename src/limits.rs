@@ -85,6 +85,8 @@ pub const BODY_BYTES_MAX: u64 = 64 << 10;
 pub const BULK_BODY_BYTES_MAX: u64 = 8 << 20;
 /// Changes in one such request.
 pub const BULK_OPERATIONS_MAX: usize = 1000;
+/// Changes in one where all are done or none: they are one command, for which all others wait.
+pub const BULK_WHOLE_OPERATIONS_MAX: usize = 200;
 /// Changes of such a request that are one command: other writers wait for no more than these.
 pub const BULK_OPERATIONS_PER_COMMAND: usize = 50;
 /// Categories of the shop.

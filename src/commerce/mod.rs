@@ -1,4 +1,5 @@
-//! The shop: each resource is a folder of `api`, `rules` and `sql`.
+//! The shop: each resource is a folder of `api`, `shapes`, `rules`, `change` and `sql`, as many of
+//! these as it needs.
 //!
 //! - `catalog`: products, categories, variants, attributes, search;
 //! - `inventory`: how much there is of each;

@@ -303,7 +303,17 @@ fn changes_by_staff_are_in_the_audit_log() {
     let product = create(&world.admin, "A", &json!({}));
     world
         .admin
-        .put(&path_of(&product), &json!({ "name": "B" }))
+        .put(
+            &path_of(&product),
+            &json!({ "name": "B", "price_amount": 9, "sku": "A" }),
+        )
+        .expect(200);
+    let whole = json!({ "all_or_nothing": true, "operations": [
+        { "op": "update", "id": product["id"], "product": { "status": "inactive" } },
+    ] });
+    world
+        .admin
+        .post("/api/v1/products/bulk", &whole)
         .expect(200);
     assert_eq!(world.admin.delete(&path_of(&product)).status, 204);
     assert!(world.server.terminate().status.success());
@@ -311,14 +321,25 @@ fn changes_by_staff_are_in_the_audit_log() {
     let options = thirteen::store::Options { shards: 0 };
     let definition = &thirteen::commerce::schema::DEFINITION;
     let store = thirteen::store::open(definition, &folder, options).unwrap();
-    let sql = "SELECT action FROM audit_logs WHERE subject_kind = 'product' ORDER BY sequence";
-    let actions: Vec<String> = store
-        .read(|view| view.all(sql, &[], |row| row.get(0)))
-        .unwrap();
-    assert_eq!(
-        actions,
-        ["product.created", "product.updated", "product.deleted"]
-    );
+    let sql = "SELECT action, detail FROM audit_logs WHERE subject_kind = 'product' \
+         ORDER BY sequence";
+    let pair = |row: &thirteen::store::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let told: Vec<(String, String)> = store.read(|view| view.all(sql, &[], pair)).unwrap();
+    let told: Vec<(&str, Value)> = told
+        .iter()
+        .map(|(action, detail)| (&**action, serde_json::from_str(detail).unwrap()))
+        .collect();
+    let changed = json!({ "name": ["Product A", "B"], "price_amount": [1000, 9] });
+    let expected = [
+        ("product.created", json!({ "sku": "A" })),
+        ("product.updated", changed),
+        (
+            "product.updated",
+            json!({ "status": ["active", "inactive"] }),
+        ),
+        ("product.deleted", json!({ "sku": "A" })),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -568,6 +589,15 @@ fn a_bulk_request_has_bounds() {
         reply.faults(),
         [("/operations".to_owned(), "length".to_owned())]
     );
+    let whole = |count: usize| {
+        let some: Vec<Value> = (0..count)
+            .map(|number| new(&format!("W-{number}")))
+            .collect();
+        let body = json!({ "operations": some, "all_or_nothing": true });
+        admin.post("/api/v1/products/bulk", &body)
+    };
+    assert_eq!(whole(201).problem(422), "bulk_too_long");
+    assert_eq!(whole(200).expect(200)["succeeded"], 200);
     let faulty = json!({ "operations": [{ "op": "create" }, { "op": "update", "product": {} }] });
     assert_eq!(
         admin.post("/api/v1/products/bulk", &faulty).faults().len(),

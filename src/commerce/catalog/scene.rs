@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::commerce::catalog::products::rules::Status;
 use crate::commerce::catalog::products::sql::{self, Product};
+use crate::commerce::inventory::sql::Opening;
 use crate::commerce::schema::DEFINITION;
 use crate::id::Id;
 use crate::store::{Folder, Options, SqlFault, Store, Tx, View, open};
@@ -44,7 +45,16 @@ impl Scene {
     pub(super) fn add(&self, products: Vec<(Product, Vec<Id>, i64)>) {
         let added = self.write(move |tx| {
             products.iter().try_for_each(|(product, values, on_hand)| {
-                sql::insert(tx, product, values, *on_hand).map(|_| ())
+                sql::insert(
+                    tx,
+                    product,
+                    values,
+                    Opening {
+                        on_hand: *on_hand,
+                        actor: None,
+                    },
+                )
+                .map(|_| ())
             })
         });
         added.unwrap();

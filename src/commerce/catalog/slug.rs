@@ -33,6 +33,26 @@ pub fn of_name_and_id(name: &str, id: Id) -> Slug {
     slug.expect("hexadecimal digits are the word of a slug, and there is room for them")
 }
 
+/// The slug that is asked for, or one made of the name that nobody has; nothing where the one that
+/// is asked for is taken.
+pub fn free<E>(
+    asked: Option<Slug>,
+    name: &str,
+    id: Id,
+    is_taken: impl Fn(&str) -> Result<bool, E>,
+) -> Result<Option<String>, E> {
+    if let Some(slug) = asked {
+        let is_free = !is_taken(&slug)?;
+        return Ok(is_free.then(|| slug.into_string()));
+    }
+    if let Some(slug) = of_name(name)
+        && !is_taken(&slug)?
+    {
+        return Ok(Some(slug.into_string()));
+    }
+    Ok(Some(of_name_and_id(name, id).into_string()))
+}
+
 /// Apostrophes and combining accents stand inside words.
 fn is_part_of_a_word(character: char) -> bool {
     matches!(character, '\'' | '\u{2019}' | '\u{300}'..='\u{36f}')

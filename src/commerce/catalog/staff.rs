@@ -1,6 +1,6 @@
 //! Staff and vendors as the catalogue's commands see them.
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use crate::auth::Role;
 use crate::auth::principal::{Admin, Seller};
@@ -17,22 +17,55 @@ pub fn seller(admin: Admin) -> Seller {
     }
 }
 
+/// A seller as the audit log names it.
+pub fn actor(by: Seller) -> Actor {
+    match by.role {
+        Role::Admin => Actor::Staff(by.id),
+        Role::Vendor | Role::Customer => Actor::User(by.id),
+    }
+}
+
 /// Notes in the audit log what somebody did to something of the catalogue.
 pub fn note(
     tx: &mut Tx<'_>,
-    by: Seller,
+    actor: Actor,
     action: &'static str,
     (kind, id): (&'static str, Id),
+    detail: Value,
 ) -> Result<(), SqlFault> {
-    let actor = match by.role {
-        Role::Admin => Actor::Staff(by.id),
-        Role::Vendor | Role::Customer => Actor::User(by.id),
-    };
     let entry = Entry {
         actor,
         action,
         subject: (kind, &id.text()),
-        detail: json!({}),
+        detail,
     };
     audit::append(tx, &entry)
+}
+
+/// The particulars of a change: what each field that is not the same was and is.
+pub fn changes(fields: impl IntoIterator<Item = (&'static str, Value, Value)>) -> Value {
+    let fields = fields
+        .into_iter()
+        .filter(|(_, before, after)| before != after);
+    let pair = |(name, before, after)| (str::to_owned(name), Value::from(vec![before, after]));
+    Value::Object(fields.map(pair).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_is_no_change() {
+        let fields = [
+            ("name", json!("a"), json!("a")),
+            ("price_amount", json!(1), json!(2)),
+            ("vendor_id", json!(null), json!("v")),
+        ];
+        let expected = json!({ "price_amount": [1, 2], "vendor_id": [null, "v"] });
+        assert_eq!(changes(fields), expected);
+        assert_eq!(changes([]), json!({}));
+    }
 }

@@ -7,6 +7,7 @@ use crate::auth::{Role, Secret};
 use crate::commerce::accounts::users::{self, sql::NewUser};
 use crate::commerce::audit::{self, Actor, Entry};
 use crate::commerce::catalog::{attributes, categories, products, variants};
+use crate::commerce::inventory::sql::Opening;
 use crate::id::Id;
 use crate::store::{SqlFault, Store, StoreFault, Tx};
 
@@ -110,9 +111,24 @@ fn begin(tx: &mut Tx<'_>) -> Result<(), SqlFault> {
 }
 
 fn add(tx: &mut Tx<'_>, made: &Made) -> Result<(), SqlFault> {
-    products::sql::insert(tx, &made.product, &made.values, made.on_hand)?;
+    products::sql::insert(
+        tx,
+        &made.product,
+        &made.values,
+        Opening {
+            on_hand: made.on_hand,
+            actor: None,
+        },
+    )?;
     for (variant, on_hand) in &made.variants {
-        variants::sql::insert(tx, variant, *on_hand)?;
+        variants::sql::insert(
+            tx,
+            variant,
+            Opening {
+                on_hand: *on_hand,
+                actor: None,
+            },
+        )?;
     }
     Ok(())
 }

@@ -93,7 +93,14 @@ fn add_product(tx: &mut Tx<'_>, on_hand: i64) -> Result<Item, SqlFault> {
         product_id,
         variant_id,
     };
-    super::sql::open(tx, item, on_hand, None)?;
+    super::sql::open(
+        tx,
+        item,
+        super::sql::Opening {
+            on_hand,
+            actor: None,
+        },
+    )?;
     Ok(item)
 }
 
@@ -105,6 +112,13 @@ fn add_variant(tx: &mut Tx<'_>, of: Item, on_hand: i64) -> Result<Item, SqlFault
         variant_id: Some(variant_id),
         ..of
     };
-    super::sql::open(tx, item, on_hand, None)?;
+    super::sql::open(
+        tx,
+        item,
+        super::sql::Opening {
+            on_hand,
+            actor: None,
+        },
+    )?;
     Ok(item)
 }

@@ -240,12 +240,22 @@ pub fn count_history(view: &View<'_>, filter: &HistoryFilter) -> Result<u64, Sql
     Ok(counted.unwrap_or_default())
 }
 
+/// The first level of an item, and who says so; nobody where the server does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// How many there are.
+    pub on_hand: i64,
+    /// Who counts them first.
+    pub actor: Option<Id>,
+}
+
 /// Begins to count an item.
 ///
 /// # Errors
 /// A constraint where it is counted already, where there is no such product or variant, or where
 /// the level is below zero.
-pub fn open(tx: &mut Tx<'_>, item: Item, on_hand: i64, actor: Option<Id>) -> Result<(), SqlFault> {
+pub fn open(tx: &mut Tx<'_>, item: Item, opening: Opening) -> Result<(), SqlFault> {
+    let Opening { on_hand, actor } = opening;
     let now_ms = tx.now_ms();
     let args: [&dyn ToValue; 5] = [
         &Id::fresh(),

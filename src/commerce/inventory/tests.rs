@@ -31,7 +31,16 @@ fn an_item_is_counted_once() {
     let shirt = scene.product(3);
     let small = scene.variant(shirt, 0);
     for item in [shirt, small] {
-        let again = scene.try_write(move |tx| open(tx, item, 1, None));
+        let again = scene.try_write(move |tx| {
+            open(
+                tx,
+                item,
+                super::sql::Opening {
+                    on_hand: 1,
+                    actor: None,
+                },
+            )
+        });
         assert!(
             matches!(
                 again,
@@ -47,7 +56,16 @@ fn an_item_is_counted_once() {
         product_id: Id::fresh(),
         variant_id: None,
     };
-    let of_nothing = scene.try_write(move |tx| open(tx, nothing, 1, None));
+    let of_nothing = scene.try_write(move |tx| {
+        open(
+            tx,
+            nothing,
+            super::sql::Opening {
+                on_hand: 1,
+                actor: None,
+            },
+        )
+    });
     assert!(
         matches!(
             of_nothing,

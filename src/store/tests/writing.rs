@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
 use std::time::{Duration, Instant};
 
 use super::super::{Constraint, Definition, Options, SqlFault, StoreFault, Topic, open};

@@ -1,6 +1,9 @@
 //! Attributes and their values.
 
+use serde_json::json;
+
 use crate::auth::principal::Admin;
+use crate::commerce::audit::Actor;
 use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{
@@ -211,7 +214,8 @@ pub async fn delete_value(
 }
 
 fn note(tx: &mut Tx<'_>, admin: Admin, action: &'static str, id: Id) -> Result<(), SqlFault> {
-    staff::note(tx, staff::seller(admin), action, ("attribute", id))
+    let subject = ("attribute", id);
+    staff::note(tx, Actor::Staff(admin.id), action, subject, json!({}))
 }
 
 fn start(page: &PageQuery) -> Result<Option<Id>, Problem> {

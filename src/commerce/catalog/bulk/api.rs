@@ -6,7 +6,7 @@ use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{Body, Exchange, Expected, Json, Problem};
 use crate::id::Id;
-use crate::limits::BULK_OPERATIONS_PER_COMMAND;
+use crate::limits::{BULK_OPERATIONS_PER_COMMAND, BULK_WHOLE_OPERATIONS_MAX};
 use crate::store::Tx;
 
 use super::rules::{Task, tasks};
@@ -22,6 +22,11 @@ pub async fn run(
     _: &mut Exchange<'_>,
 ) -> Result<Json<BulkReply>, Problem> {
     let is_whole = body.value.all_or_nothing == Some(true);
+    if is_whole && body.value.operations.len() > BULK_WHOLE_OPERATIONS_MAX {
+        let detail = format!("must be at most {BULK_WHOLE_OPERATIONS_MAX} for all or nothing");
+        let problem = Problem::invalid().code("bulk_too_long");
+        return Err(problem.fault("/operations", "length", detail));
+    }
     let tasks = tasks(body.value.operations.into_vec()).map_err(|faults| {
         faults
             .into_iter()
@@ -113,21 +118,24 @@ fn perform(tx: &mut Tx<'_>, seller: Seller, task: Task) -> Result<Done, ChangeFa
         None => Expected::Any,
         Some(version) => Expected::Versions(vec![version]),
     };
-    let (action, done) = match task {
+    let (action, done, detail) = match task {
         Task::Create(new) => {
             let product = change::create(tx, seller, *new)?;
-            ("product.created", (product.id, Some(product.version)))
+            let done = (product.id, Some(product.version));
+            ("product.created", done, change::detail(&product))
         }
         Task::Update(id, version, update) => {
-            let product = change::update(tx, seller, id, &expected(version), *update)?;
-            ("product.updated", (id, Some(product.version)))
+            let updated = change::update(tx, seller, id, &expected(version), *update)?;
+            let done = (id, Some(updated.after.version));
+            ("product.updated", done, updated.detail())
         }
         Task::Delete(id, version) => {
-            change::delete(tx, seller, id, &expected(version))?;
-            ("product.deleted", (id, None))
+            let product = change::delete(tx, seller, id, &expected(version))?;
+            ("product.deleted", (id, None), change::detail(&product))
         }
     };
-    staff::note(tx, seller, action, ("product", done.0))?;
+    let subject = ("product", done.0);
+    staff::note(tx, staff::actor(seller), action, subject, detail)?;
     Ok(done)
 }
 

@@ -15,7 +15,7 @@ crate::shape! {
     pub struct BulkRequest reads {
         pub operations: List<Operation, 1, { BULK_OPERATIONS_MAX }>,
         /// Whether nothing is done where one operation cannot be done; each is on its own where
-        /// it is not given.
+        /// it is not given. At most 200 operations are done so, since all other changes wait.
         pub all_or_nothing: Option<bool>,
     }
 }

@@ -1,6 +1,9 @@
 //! Categories.
 
+use serde_json::json;
+
 use crate::auth::principal::{Admin, Anyone};
+use crate::commerce::audit::Actor;
 use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{
@@ -66,11 +69,13 @@ pub async fn create(
 ) -> Result<Created<Category>, Problem> {
     let command = move |tx: &mut Tx<'_>| {
         let category = change::create(tx, body.value)?;
+        let (subject, detail) = (("category", category.id), json!({ "slug": category.slug }));
         staff::note(
             tx,
-            staff::seller(admin),
+            Actor::Staff(admin.id),
             "category.created",
-            ("category", category.id),
+            subject,
+            detail,
         )?;
         Ok::<_, ChangeFault>(category)
     };
@@ -91,12 +96,23 @@ pub async fn update(
 ) -> Result<Versioned<Category>, Problem> {
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut Tx<'_>| {
-        let category = change::update(tx, id, &expected, body.value)?;
+        let (before, category) = change::update(tx, id, &expected, body.value)?;
+        let detail = staff::changes([
+            ("name", json!(before.name), json!(category.name)),
+            ("slug", json!(before.slug), json!(category.slug)),
+            (
+                "parent_id",
+                json!(before.parent_id),
+                json!(category.parent_id),
+            ),
+        ]);
+        let subject = ("category", id);
         staff::note(
             tx,
-            staff::seller(admin),
+            Actor::Staff(admin.id),
             "category.updated",
-            ("category", id),
+            subject,
+            detail,
         )?;
         Ok::<_, ChangeFault>(category)
     };
@@ -115,12 +131,14 @@ pub async fn delete(
 ) -> Result<NoContent, Problem> {
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut Tx<'_>| {
-        change::delete(tx, id, &expected)?;
+        let category = change::delete(tx, id, &expected)?;
+        let (subject, detail) = (("category", id), json!({ "slug": category.slug }));
         staff::note(
             tx,
-            staff::seller(admin),
+            Actor::Staff(admin.id),
             "category.deleted",
-            ("category", id),
+            subject,
+            detail,
         )?;
         Ok::<_, ChangeFault>(())
     };

@@ -91,7 +91,8 @@ pub fn create(tx: &mut Tx<'_>, new: CreateCategory) -> Result<Category, ChangeFa
     let image = new.image.map(Text::into_string);
     check_image(tx, image.as_deref())?;
     let parent = path_of(tx, new.parent_id)?;
-    let slug = free_slug(tx, new.slug, &name, id)?;
+    let is_taken = |slug: &str| sql::slug_is_taken(tx, slug, None);
+    let slug = slug::free(new.slug, &name, id, is_taken)?.ok_or(ChangeFault::SlugTaken)?;
     let category = Category {
         id,
         version: 1,
@@ -109,13 +110,13 @@ pub fn create(tx: &mut Tx<'_>, new: CreateCategory) -> Result<Category, ChangeFa
     Ok(category)
 }
 
-/// Changes a category, and the paths of all below it where it moves.
+/// Changes a category, and the paths of all below it where it moves; tells what it was and is.
 pub fn update(
     tx: &mut Tx<'_>,
     id: Id,
     expected: &Expected,
     change: UpdateCategory,
-) -> Result<Category, ChangeFault> {
+) -> Result<(Category, Category), ChangeFault> {
     let before = present(tx, id, expected)?;
     let mut after = Category {
         version: before.version + 1,
@@ -161,16 +162,17 @@ pub fn update(
         after.path = relocation.path;
     }
     sql::update(tx, &after)?;
-    Ok(after)
+    Ok((before, after))
 }
 
-/// Deletes a category that is empty.
-pub fn delete(tx: &mut Tx<'_>, id: Id, expected: &Expected) -> Result<(), ChangeFault> {
+/// Deletes a category that is empty, and tells what it was.
+pub fn delete(tx: &mut Tx<'_>, id: Id, expected: &Expected) -> Result<Category, ChangeFault> {
     let category = present(tx, id, expected)?;
     if !sql::is_empty(tx, category.id)? {
         return Err(ChangeFault::NotEmpty);
     }
-    Ok(sql::delete(tx, id)?)
+    sql::delete(tx, id)?;
+    Ok(category)
 }
 
 fn present(tx: &Tx<'_>, id: Id, expected: &Expected) -> Result<Category, ChangeFault> {
@@ -195,20 +197,4 @@ fn check_image(tx: &Tx<'_>, image: Option<&str>) -> Result<(), ChangeFault> {
         Some(image) if !images::is_image(tx, image)? => Err(ChangeFault::UnknownImage),
         Some(_) | None => Ok(()),
     }
-}
-
-/// The slug that is asked for, or one made of the name that nobody has.
-fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<String, ChangeFault> {
-    if let Some(slug) = asked {
-        return match sql::slug_is_taken(tx, &slug, None)? {
-            true => Err(ChangeFault::SlugTaken),
-            false => Ok(slug.into_string()),
-        };
-    }
-    if let Some(slug) = slug::of_name(name)
-        && !sql::slug_is_taken(tx, &slug, None)?
-    {
-        return Ok(slug.into_string());
-    }
-    Ok(slug::of_name_and_id(name, id).into_string())
 }

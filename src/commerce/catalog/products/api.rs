@@ -100,7 +100,8 @@ pub async fn create(
 ) -> Result<Created<Product>, Problem> {
     let command = move |tx: &mut crate::store::Tx<'_>| {
         let product = change::create(tx, seller, body.value)?;
-        staff::note(tx, seller, "product.created", ("product", product.id))?;
+        let (subject, detail) = (("product", product.id), change::detail(&product));
+        staff::note(tx, staff::actor(seller), "product.created", subject, detail)?;
         Ok::<_, change::ChangeFault>(shown::product(tx, product)?)
     };
     let product = context.house.commerce.write(command).await??;
@@ -120,9 +121,10 @@ pub async fn update(
 ) -> Result<VersionedParts<Product>, Problem> {
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let command = move |tx: &mut crate::store::Tx<'_>| {
-        let product = change::update(tx, seller, id, &expected, body.value)?;
-        staff::note(tx, seller, "product.updated", ("product", id))?;
-        Ok::<_, change::ChangeFault>(shown::product(tx, product)?)
+        let updated = change::update(tx, seller, id, &expected, body.value)?;
+        let (subject, detail) = (("product", id), updated.detail());
+        staff::note(tx, staff::actor(seller), "product.updated", subject, detail)?;
+        Ok::<_, change::ChangeFault>(shown::product(tx, updated.after)?)
     };
     let product = context.house.commerce.write(command).await??;
     Ok(VersionedParts {
@@ -140,8 +142,9 @@ pub async fn delete(
     let (id, expected) = (exchange.request().id("id")?, if_match(&exchange.request()));
     let seller = staff::seller(admin);
     let command = move |tx: &mut crate::store::Tx<'_>| {
-        change::delete(tx, seller, id, &expected)?;
-        staff::note(tx, seller, "product.deleted", ("product", id))?;
+        let product = change::delete(tx, seller, id, &expected)?;
+        let (subject, detail) = (("product", id), change::detail(&product));
+        staff::note(tx, staff::actor(seller), "product.deleted", subject, detail)?;
         Ok::<_, change::ChangeFault>(())
     };
     context.house.commerce.write(command).await??;

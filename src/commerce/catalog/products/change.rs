@@ -1,9 +1,12 @@
 //! Changes of products: what has to hold for one, and then the change. All is checked before the
 //! first row is written, so a change that is refused has written nothing.
 
+use serde_json::{Value, json};
+
 use crate::auth::Role;
 use crate::auth::principal::Seller;
-use crate::commerce::catalog::{attributes, categories, images, slug};
+use crate::commerce::catalog::{attributes, categories, images, slug, staff};
+use crate::commerce::inventory::sql::Opening;
 use crate::http::{Expected, Problem};
 use crate::id::Id;
 use crate::json::{Fault, Line, Slug, Text};
@@ -70,6 +73,39 @@ impl From<ChangeFault> for Problem {
     }
 }
 
+/// A product before and after a change.
+#[derive(Clone, Debug)]
+pub struct Updated {
+    /// As it was.
+    pub before: Product,
+    /// As it is.
+    pub after: Product,
+}
+
+impl Updated {
+    /// What the audit log tells of the change.
+    pub fn detail(&self) -> Value {
+        let fields = |product: &Product| {
+            [
+                ("name", json!(product.name)),
+                ("sku", json!(product.sku)),
+                ("price_amount", json!(product.price_amount)),
+                ("currency", json!(product.currency)),
+                ("status", json!(product.status.as_str())),
+                ("category_id", json!(product.category_id)),
+                ("vendor_id", json!(product.vendor_id)),
+            ]
+        };
+        let pairs = fields(&self.before).into_iter().zip(fields(&self.after));
+        staff::changes(pairs.map(|((name, before), (_, after))| (name, before, after)))
+    }
+}
+
+/// What the audit log tells of a product that was made or deleted.
+pub fn detail(product: &Product) -> Value {
+    json!({ "sku": product.sku })
+}
+
 /// Makes a product and tells it with its number.
 pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product, ChangeFault> {
     let id = Id::fresh();
@@ -87,6 +123,8 @@ pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product
     if sql::sku_is_taken(tx, &sku, None)? {
         return Err(ChangeFault::SkuTaken);
     }
+    let is_taken = |slug: &str| sql::slug_is_taken(tx, slug, None);
+    let slug = slug::free(new.slug, &name, id, is_taken)?.ok_or(ChangeFault::SlugTaken)?;
     let mut product = Product {
         number: 0,
         id,
@@ -104,25 +142,29 @@ pub fn create(tx: &mut Tx<'_>, by: Seller, new: CreateProduct) -> Result<Product
         popularity: 0,
         created_at: tx.now_ms(),
         updated_at: tx.now_ms(),
-        slug: free_slug(tx, new.slug, &name, id)?,
+        slug,
         name,
         sku,
         description: new.description.map(Text::into_string).unwrap_or_default(),
         specifications: new.specifications.unwrap_or_default().as_str().to_owned(),
         images: images::stored(images),
     };
-    product.number = sql::insert(tx, &product, &values, 0)?;
+    let opening = Opening {
+        on_hand: 0,
+        actor: Some(by.id),
+    };
+    product.number = sql::insert(tx, &product, &values, opening)?;
     Ok(product)
 }
 
-/// Changes a product and tells what it is then.
+/// Changes a product and tells what it was and is.
 pub fn update(
     tx: &mut Tx<'_>,
     by: Seller,
     id: Id,
     expected: &Expected,
     change: UpdateProduct,
-) -> Result<Product, ChangeFault> {
+) -> Result<Updated, ChangeFault> {
     let before = owned(tx, by, id, expected)?;
     let values = change.attributes.as_deref().map(values_of);
     let mut unknown = Vec::new();
@@ -152,7 +194,7 @@ pub fn update(
         return Err(ChangeFault::SkuTaken);
     }
     sql::update(tx, &before, &after, values.as_deref())?;
-    Ok(after)
+    Ok(Updated { before, after })
 }
 
 /// What a product is after a change; one of a vendor's stays the vendor's unless staff says so.
@@ -185,10 +227,16 @@ fn changed(before: &Product, by: Seller, change: UpdateProduct, now_ms: i64) -> 
     }
 }
 
-/// Deletes a product.
-pub fn delete(tx: &mut Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<(), ChangeFault> {
+/// Deletes a product and tells what it was.
+pub fn delete(
+    tx: &mut Tx<'_>,
+    by: Seller,
+    id: Id,
+    expected: &Expected,
+) -> Result<Product, ChangeFault> {
     let product = owned(tx, by, id, expected)?;
-    Ok(sql::delete(tx, &product)?)
+    sql::delete(tx, &product)?;
+    Ok(product)
 }
 
 /// The product, if it is the seller's to change and has the version that is expected.
@@ -201,22 +249,6 @@ pub fn owned(tx: &Tx<'_>, by: Seller, id: Id, expected: &Expected) -> Result<Pro
         return Err(ChangeFault::Moved);
     }
     Ok(product)
-}
-
-/// The slug that is asked for, or one made of the name that nobody has.
-fn free_slug(tx: &Tx<'_>, asked: Option<Slug>, name: &str, id: Id) -> Result<String, ChangeFault> {
-    if let Some(slug) = asked {
-        return match sql::slug_is_taken(tx, &slug, None)? {
-            true => Err(ChangeFault::SlugTaken),
-            false => Ok(slug.into_string()),
-        };
-    }
-    if let Some(slug) = slug::of_name(name)
-        && !sql::slug_is_taken(tx, &slug, None)?
-    {
-        return Ok(slug.into_string());
-    }
-    Ok(slug::of_name_and_id(name, id).into_string())
 }
 
 /// The values that are chosen, each once.

@@ -4,6 +4,7 @@ use crate::commerce::catalog::attributes::sql::Held;
 use crate::commerce::catalog::search;
 use crate::commerce::inventory;
 use crate::commerce::inventory::rules::Item;
+use crate::commerce::inventory::sql::Opening;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Topic, Tx, View};
 use crate::vault::uploads;
@@ -86,7 +87,7 @@ pub fn insert(
     tx: &mut Tx<'_>,
     product: &Product,
     values: &[Id],
-    on_hand: i64,
+    opening: Opening,
 ) -> Result<i64, SqlFault> {
     let number = tx.one(
         INSERT,
@@ -120,7 +121,7 @@ pub fn insert(
         product_id: product.id,
         variant_id: None,
     };
-    inventory::sql::open(tx, item, on_hand, None)?;
+    inventory::sql::open(tx, item, opening)?;
     hold_uploads(tx, product)?;
     touch(tx, product.id);
     Ok(number)

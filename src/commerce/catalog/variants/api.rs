@@ -1,5 +1,7 @@
 //! Variants of a product.
 
+use serde_json::json;
+
 use crate::auth::principal::{Maybe, Seller, User};
 use crate::commerce::catalog::{products, staff};
 use crate::commerce::inventory;
@@ -49,7 +51,8 @@ pub async fn create(
     let product_id = exchange.request().id("id")?;
     let command = move |tx: &mut Tx<'_>| {
         let variant = change::create(tx, seller, product_id, body.value)?;
-        staff::note(tx, seller, "variant.created", ("variant", variant.id))?;
+        let (subject, detail) = (("variant", variant.id), json!({ "sku": variant.sku }));
+        staff::note(tx, staff::actor(seller), "variant.created", subject, detail)?;
         Ok::<_, ChangeFault>(shown(tx, variant)?)
     };
     let variant = context.house.commerce.write(command).await??;
@@ -97,8 +100,18 @@ pub async fn update(
         if_match(&request),
     );
     let command = move |tx: &mut Tx<'_>| {
-        let variant = change::update(tx, seller, ids, &expected, body.value)?;
-        staff::note(tx, seller, "variant.updated", ("variant", ids.1))?;
+        let (before, variant) = change::update(tx, seller, ids, &expected, body.value)?;
+        let detail = staff::changes([
+            ("sku", json!(before.sku), json!(variant.sku)),
+            (
+                "price_amount",
+                json!(before.price_amount),
+                json!(variant.price_amount),
+            ),
+            ("options", json!(before.options), json!(variant.options)),
+        ]);
+        let subject = ("variant", ids.1);
+        staff::note(tx, staff::actor(seller), "variant.updated", subject, detail)?;
         Ok::<_, ChangeFault>(shown(tx, variant)?)
     };
     let variant = context.house.commerce.write(command).await??;
@@ -120,8 +133,9 @@ pub async fn delete(
         if_match(&request),
     );
     let command = move |tx: &mut Tx<'_>| {
-        change::delete(tx, seller, ids, &expected)?;
-        staff::note(tx, seller, "variant.deleted", ("variant", ids.1))?;
+        let variant = change::delete(tx, seller, ids, &expected)?;
+        let (subject, detail) = (("variant", ids.1), json!({ "sku": variant.sku }));
+        staff::note(tx, staff::actor(seller), "variant.deleted", subject, detail)?;
         Ok::<_, ChangeFault>(())
     };
     context.house.commerce.write(command).await??;

@@ -2,6 +2,7 @@
 
 use crate::auth::principal::Seller;
 use crate::commerce::catalog::products::change as of_product;
+use crate::commerce::inventory::sql::Opening;
 use crate::http::{Expected, Problem};
 use crate::id::Id;
 use crate::json::{At, Document, Fault, Faults, Line};
@@ -84,45 +85,50 @@ pub fn create(
         return Err(ChangeFault::TooMany);
     }
     require_free(tx, &variant)?;
-    sql::insert(tx, &variant, 0)?;
+    let opening = Opening {
+        on_hand: 0,
+        actor: Some(by.id),
+    };
+    sql::insert(tx, &variant, opening)?;
     Ok(variant)
 }
 
-/// Changes a variant.
+/// Changes a variant and tells what it was and is.
 pub fn update(
     tx: &mut Tx<'_>,
     by: Seller,
     (product_id, id): (Id, Id),
     expected: &Expected,
     change: UpdateVariant,
-) -> Result<Variant, ChangeFault> {
+) -> Result<(Variant, Variant), ChangeFault> {
     let before = present(tx, by, (product_id, id), expected)?;
     let options = change.options.as_ref().map(read_options).transpose()?;
     let after = Variant {
         version: before.version + 1,
-        sku: change.sku.map_or(before.sku, Line::into_string),
-        options: options.unwrap_or(before.options),
+        sku: change.sku.map_or(before.sku.clone(), Line::into_string),
+        options: options.unwrap_or(before.options.clone()),
         price_amount: change
             .price_amount
             .map(|price| price.value())
             .over(before.price_amount),
         updated_at: tx.now_ms(),
-        ..before
+        ..before.clone()
     };
     require_free(tx, &after)?;
     sql::update(tx, &after)?;
-    Ok(after)
+    Ok((before, after))
 }
 
-/// Deletes a variant.
+/// Deletes a variant and tells what it was.
 pub fn delete(
     tx: &mut Tx<'_>,
     by: Seller,
     ids: (Id, Id),
     expected: &Expected,
-) -> Result<(), ChangeFault> {
+) -> Result<Variant, ChangeFault> {
     let variant = present(tx, by, ids, expected)?;
-    Ok(sql::delete(tx, &variant)?)
+    sql::delete(tx, &variant)?;
+    Ok(variant)
 }
 
 fn present(

@@ -3,6 +3,7 @@
 use crate::commerce::catalog::products;
 use crate::commerce::inventory;
 use crate::commerce::inventory::rules::Item;
+use crate::commerce::inventory::sql::Opening;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Tx, View};
 use crate::vault::uploads;
@@ -71,7 +72,7 @@ pub fn options_are_taken(
 }
 
 /// Adds a variant and begins to count its stock. Its version is 1.
-pub fn insert(tx: &mut Tx<'_>, variant: &Variant, on_hand: i64) -> Result<(), SqlFault> {
+pub fn insert(tx: &mut Tx<'_>, variant: &Variant, opening: Opening) -> Result<(), SqlFault> {
     tx.run(
         INSERT,
         &[
@@ -87,7 +88,7 @@ pub fn insert(tx: &mut Tx<'_>, variant: &Variant, on_hand: i64) -> Result<(), Sq
         product_id: variant.product_id,
         variant_id: Some(variant.id),
     };
-    inventory::sql::open(tx, item, on_hand, None)?;
+    inventory::sql::open(tx, item, opening)?;
     uploads::sql::hold(tx, variant.id, &[&variant.options])?;
     products::sql::touch(tx, variant.product_id);
     Ok(())
