@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Schema, json};
 
+use crate::id::Id;
 use crate::json::{At, Describe, Faults, Raw, Read, Schemas};
 
 use super::page::{INVALID_CURSOR, invalid_cursor};
@@ -126,6 +127,14 @@ impl<'c> CursorValues<'c> {
             Some(Value::Text(value)) => Ok(value),
             Some(Value::Int(_)) | None => Err(invalid_cursor()),
         }
+    }
+
+    /// The next value, an id.
+    ///
+    /// # Errors
+    /// 422 where it is none.
+    pub fn id(&mut self) -> Result<Id, Problem> {
+        self.string()?.parse().map_err(|_| invalid_cursor())
     }
 
     /// Makes sure that there are no more values.

@@ -98,9 +98,7 @@ pub(super) fn problem_of(fault: BodyFault) -> Problem {
                 [fault] if fault.code == INVALID_CURSOR => invalid_cursor(),
                 _ => Problem::invalid(),
             };
-            faults.into_iter().fold(problem, |problem, fault| {
-                problem.fault(fault.pointer, fault.code, fault.detail)
-            })
+            problem.faults(faults)
         }
     }
 }

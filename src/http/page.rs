@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::id::Id;
 use crate::json::{At, Describe, Faults, Fields, Int, Object, Property, Raw, Schemas};
 
 use super::cursor::Cursor;
@@ -93,6 +94,20 @@ impl PageQuery {
             Start::First | Start::After(_) => 0,
             Start::Number(page) => u64::from(page - 1) * u64::from(self.limit),
         }
+    }
+
+    /// The id of the item that the page begins after, in a list that is sorted by id alone.
+    ///
+    /// # Errors
+    /// 422 where the cursor is of another list.
+    pub fn after_id(&self, order: u8) -> Result<Option<Id>, Problem> {
+        let Start::After(cursor) = &self.start else {
+            return Ok(None);
+        };
+        let mut values = cursor.values(order)?;
+        let id = values.id()?;
+        values.end()?;
+        Ok(Some(id))
     }
 
     /// Makes the page of rows that were read: one more than [`PageQuery::limit`] is asked of the

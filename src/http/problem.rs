@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::json::Fault;
 use crate::telemetry::trace_id::TraceId;
 
 use super::status::reason;
@@ -123,6 +124,13 @@ impl Problem {
             detail: detail.into(),
         });
         self
+    }
+
+    /// Adds every fault that was found in the request's values.
+    pub fn faults(self, faults: impl IntoIterator<Item = Fault>) -> Problem {
+        faults.into_iter().fold(self, |problem, fault| {
+            problem.fault(fault.pointer, fault.code, fault.detail)
+        })
     }
 
     /// Adds a header.

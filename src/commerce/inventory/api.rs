@@ -162,7 +162,7 @@ fn item_of(page: &PageQuery) -> Result<Option<Item>, Problem> {
         return Ok(None);
     };
     let mut values = cursor.values(BY_ITEM)?;
-    let product_id = id_of(values.string()?)?;
+    let product_id = values.id()?;
     let variant_id = match values.string()? {
         "" => None,
         text => Some(id_of(text)?),
@@ -183,7 +183,7 @@ fn number_and_id_of(page: &PageQuery, order: u8) -> Result<Option<(i64, Id)>, Pr
         return Ok(None);
     };
     let mut values = cursor.values(order)?;
-    let (number, id) = (values.int()?, id_of(values.string()?)?);
+    let (number, id) = (values.int()?, values.id()?);
     values.end()?;
     Ok(Some((number, id)))
 }

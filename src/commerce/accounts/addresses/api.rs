@@ -14,7 +14,7 @@ use crate::commerce::audit::{self, Entry};
 use crate::context::Context;
 use crate::http::{
     Body, Created, Cursor, Exchange, Expected, NoContent, Page, PageQuery, Problem, Query, Reply,
-    Request, Start, Total, Versioned, if_match, invalid_cursor,
+    Request, Total, Versioned, if_match,
 };
 use crate::id::Id;
 use crate::store::{SqlFault, StoreFault, Tx};
@@ -36,15 +36,7 @@ pub fn list(
 ) -> Result<Page<Address>, Problem> {
     let user = owner.of;
     let page = &query.page;
-    let after = match &page.start {
-        Start::After(cursor) => {
-            let mut values = cursor.values(BY_ID)?;
-            let id = values.string()?.parse().map_err(|_| invalid_cursor())?;
-            values.end()?;
-            Some(id)
-        }
-        Start::First | Start::Number(_) => None,
-    };
+    let after = page.after_id(BY_ID)?;
     let (count_max, skip) = (i64::from(page.limit) + 1, page.offset() as i64);
     let found = context.house.commerce.read(|view| {
         if users::sql::read(view, user)?.is_none() {

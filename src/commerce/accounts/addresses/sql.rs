@@ -42,26 +42,7 @@ pub fn read(view: &View<'_>, user: Id, id: Id) -> Result<Option<Address>, SqlFau
 /// # Errors
 /// What the store says.
 pub fn insert(tx: &mut Tx<'_>, user: Id, address: &Address) -> Result<(), SqlFault> {
-    if address.is_default {
-        clear_default(tx, user)?;
-    }
-    let now_ms = tx.now_ms();
-    let args: [&dyn ToValue; 13] = [
-        &address.id.text(),
-        &user.text(),
-        &address.label,
-        &address.recipient,
-        &address.line1,
-        &address.line2,
-        &address.city,
-        &address.region,
-        &address.postal_code,
-        &address.country,
-        &address.phone,
-        &address.is_default,
-        &now_ms,
-    ];
-    tx.run(INSERT, &args).map(|_| ())
+    put(tx, INSERT, user, address)
 }
 
 /// Stores what an update changed; the version goes on by one.
@@ -69,6 +50,15 @@ pub fn insert(tx: &mut Tx<'_>, user: Id, address: &Address) -> Result<(), SqlFau
 /// # Errors
 /// What the store says.
 pub fn update(tx: &mut Tx<'_>, user: Id, address: &Address) -> Result<(), SqlFault> {
+    put(tx, UPDATE, user, address)
+}
+
+fn put(
+    tx: &mut Tx<'_>,
+    statement: &'static str,
+    user: Id,
+    address: &Address,
+) -> Result<(), SqlFault> {
     if address.is_default {
         clear_default(tx, user)?;
     }
@@ -88,7 +78,7 @@ pub fn update(tx: &mut Tx<'_>, user: Id, address: &Address) -> Result<(), SqlFau
         &address.is_default,
         &now_ms,
     ];
-    tx.run(UPDATE, &args).map(|_| ())
+    tx.run(statement, &args).map(|_| ())
 }
 
 /// Removes an address. Where it was the default, the oldest of the others is from here on.

@@ -16,7 +16,7 @@ use crate::commerce::listing;
 use crate::context::Context;
 use crate::http::{
     Body, Cursor, Exchange, Expected, NoContent, Page, PageQuery, Problem, Query, Reply, Request,
-    Start, Versioned, if_match, invalid_cursor,
+    Versioned, if_match,
 };
 use crate::id::Id;
 use crate::mail;
@@ -37,15 +37,7 @@ pub async fn list(
     _: &mut Exchange<'_>,
 ) -> Result<Page<User>, Problem> {
     let page = query.0.page;
-    let after = match &page.start {
-        Start::After(cursor) => {
-            let mut values = cursor.values(BY_ID)?;
-            let id = values.string()?.parse().map_err(|_| invalid_cursor())?;
-            values.end()?;
-            Some(id)
-        }
-        Start::First | Start::Number(_) => None,
-    };
+    let after = page.after_id(BY_ID)?;
     listing::read(context, page, move |view, page| {
         let (count_max, skip) = (i64::from(page.limit) + 1, page.offset().cast_signed());
         let users = sql::list(view, after, count_max, skip)?;

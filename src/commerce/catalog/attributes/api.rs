@@ -8,7 +8,7 @@ use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{
     Body, Created, Cursor, Exchange, Json, NoContent, Page, PageQuery, Problem, Query, Reply,
-    Request, Start, Versioned, if_match, invalid_cursor,
+    Request, Versioned, if_match,
 };
 use crate::id::Id;
 use crate::json::Time;
@@ -29,7 +29,7 @@ pub fn list(
     _: &Request<'_>,
     _: &mut Reply<'_>,
 ) -> Result<Page<Attribute>, Problem> {
-    let after = start(&query.page)?;
+    let after = query.page.after_id(BY_ID)?;
     Ok(context
         .house
         .commerce
@@ -63,15 +63,7 @@ pub fn read(
     request: &Request<'_>,
     _: &mut Reply<'_>,
 ) -> Result<Versioned<Attribute>, Problem> {
-    let id = request.id("id")?;
-    let read = |view: &View<'_>| {
-        let attribute = sql::read(view, id)?;
-        attribute
-            .map(|attribute| shown(view, attribute))
-            .transpose()
-    };
-    let attribute = context.house.commerce.read(read)?;
-    let attribute = attribute.ok_or_else(|| Problem::new(404, ""))?;
+    let attribute = found(context, request)?;
     Ok(Versioned {
         version: attribute.version,
         value: attribute,
@@ -121,15 +113,7 @@ pub fn list_values(
     request: &Request<'_>,
     _: &mut Reply<'_>,
 ) -> Result<Versioned<AttributeValues>, Problem> {
-    let id = request.id("id")?;
-    let read = |view: &View<'_>| {
-        let attribute = sql::read(view, id)?;
-        attribute
-            .map(|attribute| shown(view, attribute))
-            .transpose()
-    };
-    let attribute = context.house.commerce.read(read)?;
-    let attribute = attribute.ok_or_else(|| Problem::new(404, ""))?;
+    let attribute = found(context, request)?;
     Ok(Versioned {
         version: attribute.version,
         value: AttributeValues {
@@ -178,7 +162,7 @@ pub async fn replace_values(
     Ok(Json(AttributeValues { items }))
 }
 
-/// `PUT /api/v1/attributes/:id/values/:value_id`.
+/// `PUT /api/v1/attributes/:id/values/:valueId`.
 pub async fn update_value(
     context: &Context,
     admin: Admin,
@@ -196,7 +180,7 @@ pub async fn update_value(
     Ok(Json(value.into()))
 }
 
-/// `DELETE /api/v1/attributes/:id/values/:value_id`.
+/// `DELETE /api/v1/attributes/:id/values/:valueId`.
 pub async fn delete_value(
     context: &Context,
     admin: Admin,
@@ -213,25 +197,27 @@ pub async fn delete_value(
     Ok(NoContent)
 }
 
+fn found(context: &Context, request: &Request<'_>) -> Result<Attribute, Problem> {
+    let id = request.id("id")?;
+    let read = |view: &View<'_>| {
+        let attribute = sql::read(view, id)?;
+        attribute
+            .map(|attribute| shown(view, attribute))
+            .transpose()
+    };
+    let attribute = context.house.commerce.read(read)?;
+    attribute.ok_or_else(|| Problem::new(404, ""))
+}
+
 fn note(tx: &mut Tx<'_>, admin: Admin, action: &'static str, id: Id) -> Result<(), SqlFault> {
     let subject = ("attribute", id);
     staff::note(tx, Actor::Staff(admin.id), action, subject, json!({}))
 }
 
-fn start(page: &PageQuery) -> Result<Option<Id>, Problem> {
-    let Start::After(cursor) = &page.start else {
-        return Ok(None);
-    };
-    let mut values = cursor.values(0)?;
-    let id = values.string()?.parse().map_err(|_| invalid_cursor())?;
-    values.end()?;
-    Ok(Some(id))
-}
-
 fn page(view: &View<'_>, after: Option<Id>, page: &PageQuery) -> Result<Page<Attribute>, SqlFault> {
     let (skip, count) = (page.offset() as i64, i64::from(page.limit) + 1);
     let rows = sql::list(view, after, skip, count)?;
-    let listed = page.page(rows, |row| Cursor::new(0).string(&row.id.text()));
+    let listed = page.page(rows, |row| Cursor::new(BY_ID).string(&row.id.text()));
     let listed = listed.with_total(page, || sql::count(view))?;
     let items = listed.items.into_iter().map(|row| shown(view, row));
     Ok(Page {
@@ -263,3 +249,6 @@ impl From<sql::AttributeValue> for AttributeValue {
         }
     }
 }
+
+/// The order of the list, for its cursors.
+const BY_ID: u8 = 0;

@@ -53,11 +53,7 @@ impl From<ChangeFault> for Problem {
                 let detail = format!("An attribute has at most {VALUES_MAX} values.");
                 Problem::new(409, detail).code("too_many_values")
             }
-            ChangeFault::Values(faults) => faults
-                .into_iter()
-                .fold(Problem::invalid(), |problem, fault| {
-                    problem.fault(fault.pointer, fault.code, fault.detail)
-                }),
+            ChangeFault::Values(faults) => Problem::invalid().faults(faults),
             ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
         }
     }

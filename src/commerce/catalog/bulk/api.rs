@@ -27,13 +27,8 @@ pub async fn run(
         let problem = Problem::invalid().code("bulk_too_long");
         return Err(problem.fault("/operations", "length", detail));
     }
-    let tasks = tasks(body.value.operations.into_vec()).map_err(|faults| {
-        faults
-            .into_iter()
-            .fold(Problem::invalid(), |problem, fault| {
-                problem.fault(fault.pointer, fault.code, fault.detail)
-            })
-    })?;
+    let tasks = tasks(body.value.operations.into_vec())
+        .map_err(|faults| Problem::invalid().faults(faults))?;
     let seller = staff::seller(admin);
     let results = match is_whole {
         true => all_or_none(context, seller, tasks).await?,

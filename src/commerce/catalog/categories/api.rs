@@ -179,9 +179,9 @@ fn children(
         Start::First | Start::Number(_) => None,
         Start::After(cursor) => {
             let mut values = cursor.values(CHILDREN)?;
-            let (order, id) = (values.int()?, values.string()?.parse());
+            let place = (values.int()?, values.id()?);
             values.end()?;
-            Some((order, id.map_err(|_| crate::http::invalid_cursor())?))
+            Some(place)
         }
     };
     let list = |view: &View<'_>| {

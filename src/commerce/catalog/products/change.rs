@@ -63,11 +63,7 @@ impl From<ChangeFault> for Problem {
                 let detail = format!("A product that is {from} can become {next}.");
                 Problem::new(409, detail).code("illegal_transition")
             }
-            ChangeFault::Unknown(faults) => faults
-                .into_iter()
-                .fold(Problem::invalid(), |problem, fault| {
-                    problem.fault(fault.pointer, fault.code, fault.detail)
-                }),
+            ChangeFault::Unknown(faults) => Problem::invalid().faults(faults),
             ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
         }
     }

@@ -8,7 +8,7 @@ use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::{
     Body, Created, Cursor, Exchange, NoContent, Page, PageQuery, Problem, Query, Rendered, Reply,
-    Request, Start, VersionedParts, Written, if_match, invalid_cursor,
+    Request, VersionedParts, Written, if_match,
 };
 use crate::id::Id;
 use crate::json::{Document, Time};
@@ -27,7 +27,7 @@ pub fn list(
     reply: &mut Reply<'_>,
 ) -> Result<Written<Page<Variant>>, Problem> {
     let product_id = request.id("id")?;
-    let after = start(&query.page)?;
+    let after = query.page.after_id(BY_ID)?;
     let store = &*context.house.commerce;
     let product = store.read(|view| products::sql::read(view, product_id))?;
     product
@@ -63,7 +63,7 @@ pub async fn create(
     })
 }
 
-/// `GET /api/v1/products/:id/variants/:variant_id`.
+/// `GET /api/v1/products/:id/variants/:variantId`.
 pub fn read(
     context: &Context,
     user: Maybe<User>,
@@ -87,7 +87,7 @@ pub fn read(
     })
 }
 
-/// `PUT /api/v1/products/:id/variants/:variant_id`.
+/// `PUT /api/v1/products/:id/variants/:variantId`.
 pub async fn update(
     context: &Context,
     seller: Seller,
@@ -121,7 +121,7 @@ pub async fn update(
     })
 }
 
-/// `DELETE /api/v1/products/:id/variants/:variant_id`.
+/// `DELETE /api/v1/products/:id/variants/:variantId`.
 pub async fn delete(
     context: &Context,
     seller: Seller,
@@ -142,16 +142,6 @@ pub async fn delete(
     Ok(NoContent)
 }
 
-fn start(page: &PageQuery) -> Result<Option<Id>, Problem> {
-    let Start::After(cursor) = &page.start else {
-        return Ok(None);
-    };
-    let mut values = cursor.values(0)?;
-    let id = values.string()?.parse().map_err(|_| invalid_cursor())?;
-    values.end()?;
-    Ok(Some(id))
-}
-
 fn page(
     view: &View<'_>,
     product_id: Id,
@@ -160,7 +150,7 @@ fn page(
 ) -> Result<Page<Variant>, SqlFault> {
     let (skip, count) = (page.offset() as i64, i64::from(page.limit) + 1);
     let rows = sql::list(view, product_id, after, skip, count)?;
-    let listed = page.page(rows, |row| Cursor::new(0).string(&row.id.text()));
+    let listed = page.page(rows, |row| Cursor::new(BY_ID).string(&row.id.text()));
     let listed = listed.with_total(page, || sql::count(view, product_id))?;
     let items = listed.items.into_iter().map(|row| shown(view, row));
     Ok(Page {
@@ -184,3 +174,6 @@ fn shown(view: &View<'_>, row: sql::Variant) -> Result<Variant, SqlFault> {
         updated_at: Time(row.updated_at),
     })
 }
+
+/// The order of the list, for its cursors.
+const BY_ID: u8 = 0;

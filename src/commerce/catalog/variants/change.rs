@@ -53,11 +53,7 @@ impl From<ChangeFault> for Problem {
                 let detail = format!("A product has at most {VARIANTS_MAX} variants.");
                 Problem::new(409, detail).code("too_many_variants")
             }
-            ChangeFault::Options(faults) => faults
-                .into_iter()
-                .fold(Problem::invalid(), |problem, fault| {
-                    problem.fault(fault.pointer, fault.code, fault.detail)
-                }),
+            ChangeFault::Options(faults) => Problem::invalid().faults(faults),
             ChangeFault::Sql(fault) => StoreFault::from(fault).into(),
         }
     }
