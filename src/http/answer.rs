@@ -138,12 +138,20 @@ fn find<A: Application>(
         return Err(Problem::new(417, "Only 100-continue can be expected.").closing());
     }
     match head.target_form() {
-        TargetForm::Origin | TargetForm::Absolute => {}
+        TargetForm::Origin => {}
+        TargetForm::Absolute => {
+            if let Some(found) = forwarded(server, door, head) {
+                return found;
+            }
+        }
         TargetForm::Asterisk => return Err(options_reply(METHODS_SOMEWHERE, asked)),
         TargetForm::Authority => {
-            // What follows may be the tunnel's already.
-            let problem = Problem::new(405, "This door opens no tunnels.").closing();
-            return Err(problem.header("Allow", METHODS_SOMEWHERE));
+            let tunnel = server.doors[door].tunnel();
+            return tunnel.ok_or_else(|| {
+                // What follows may be the tunnel's already.
+                let problem = Problem::new(405, "This door opens no tunnels.").closing();
+                problem.header("Allow", METHODS_SOMEWHERE)
+            });
         }
     }
     let method = head.method();
@@ -156,6 +164,33 @@ fn find<A: Application>(
         }
         Found::Nothing => Err(Problem::new(404, "There is nothing at this path.")),
     }
+}
+
+/// The row of a request for another host, where the door forwards such. A target in absolute form
+/// that names this server is any other request (RFC 9112, section 3.2.2).
+fn forwarded<A: Application>(
+    server: &Server<A>,
+    door: usize,
+    head: &Head<'_>,
+) -> Option<Result<usize, Problem>> {
+    let row = server.doors[door].forward()?;
+    if server.application.is_own_host(door, head.host()?) {
+        return None;
+    }
+    Some(match head.method() {
+        Method::Get | Method::Head => Ok(row),
+        Method::Post
+        | Method::Put
+        | Method::Patch
+        | Method::Delete
+        | Method::Options
+        | Method::Connect
+        | Method::Trace
+        | Method::Other => {
+            let detail = "Only GET and HEAD are forwarded; others take a tunnel (CONNECT).";
+            Err(Problem::new(405, detail).header("Allow", "GET, HEAD"))
+        }
+    })
 }
 
 /// `OPTIONS` says which methods there are; it is no failure, but is written like one. A page of

@@ -5,7 +5,7 @@ use thirteen_kernels::http::Head;
 use crate::telemetry::trace_id::IdSource;
 
 use super::coding::{AcceptedCodings, Coding};
-use super::policy::{DoorPolicy, Welcome};
+use super::policy::{DoorPolicy, ProblemForm, Welcome};
 use super::problem::Occurrence;
 use super::trace::{Came, SentIds, Trace};
 
@@ -92,6 +92,11 @@ impl<'o> Asked<'o> {
     /// The headers that a request of another origin may have.
     pub(super) fn allow_headers(&self) -> &'o str {
         self.policy.cors.allow_headers()
+    }
+
+    /// How the door tells of a problem.
+    pub(super) fn problem_form(&self) -> ProblemForm {
+        self.policy.problems
     }
 
     /// Which request this is, for those who fail.

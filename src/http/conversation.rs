@@ -27,7 +27,7 @@ use super::policy::DoorPolicy;
 use super::problem::Problem;
 use super::reply::{Content, Frame, Reply, Stage};
 use super::request::{Parameters, Request};
-use super::route::Handler;
+use super::route::{Handler, Tunnel};
 use super::server::{Application, Connected, Server};
 use super::trace::Trace;
 use super::websocket::Endpoint;
@@ -61,6 +61,7 @@ pub(super) async fn converse<A: Application>(
         End::Politely => conversation.close().await,
         End::Lingering => conversation.close_lingering().await,
         End::Live(upgrade) => conversation.become_live(upgrade),
+        End::Tunnel(tunnel) => conversation.become_tunnel(tunnel),
     }
 }
 
@@ -108,6 +109,8 @@ enum End {
     Lingering,
     /// As a connection of another kind.
     Live(Turned),
+    /// As a tunnel.
+    Tunnel(Tunnel),
 }
 
 /// A request whose handler waits: its head, copied, since the input moves on.
@@ -285,6 +288,7 @@ impl<A: Application> Conversation<A> {
                 write_timeout: options.write_timeout,
                 fault: None,
             },
+            tunnel: None,
         };
         let waiting = &server.pending[self.door];
         waiting.set(waiting.get() + 1);
@@ -298,6 +302,7 @@ impl<A: Application> Conversation<A> {
             mut body,
             frame,
             wire,
+            tunnel,
             ..
         } = exchange;
         if let Some(fault) = wire.fault {
@@ -312,6 +317,9 @@ impl<A: Application> Conversation<A> {
         self.caller(&policy)
             .observe(Some(pending.route), Some(&head), &asked.trace, told);
         self.flush().await?;
+        if let Some(tunnel) = tunnel {
+            return Err(End::Tunnel(tunnel));
+        }
         if let Some(end) = end {
             return Err(end);
         }
@@ -479,6 +487,18 @@ impl<A: Application> Conversation<A> {
         let endpoint = Endpoint::new(self.server.level, turned.message_bytes_max);
         let live = Live::new(self.stream, self.input, self.peer, endpoint);
         let session = (turned.begin)(live);
+        let connected = self.connected;
+        shard::spawn(async move {
+            session.await;
+            drop(connected);
+        });
+    }
+
+    /// Hands the connection to a tunnel, with the bytes that followed the head.
+    fn become_tunnel(self, tunnel: Tunnel) {
+        let early = self.input.bytes().to_vec();
+        self.stream.set_deadline(None);
+        let session = tunnel(self.stream, early);
         let connected = self.connected;
         shard::spawn(async move {
             session.await;

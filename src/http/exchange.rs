@@ -21,6 +21,7 @@ use super::outcome::Answer;
 use super::problem::Problem;
 use super::reply::{Audience, Content, Frame, Reply, Stage};
 use super::request::Request;
+use super::route::Tunnel;
 
 /// One request in the making of its reply.
 pub struct Exchange<'x> {
@@ -29,6 +30,8 @@ pub struct Exchange<'x> {
     pub(super) body: Body,
     pub(super) frame: Frame,
     pub(super) wire: Wire<'x>,
+    /// What the connection becomes after the reply.
+    pub(super) tunnel: Option<Tunnel>,
 }
 
 /// The parts of a connection that an exchange works with.
@@ -88,6 +91,20 @@ impl<'x> Exchange<'x> {
             self.asked,
             self.wire.date.line(),
         )
+    }
+
+    /// Answers a `CONNECT` request, and makes the connection a tunnel once that reply has gone.
+    ///
+    /// # Panics
+    /// When a reply was begun before.
+    pub fn open_tunnel(&mut self, tunnel: Tunnel) {
+        assert!(self.frame.stage == Stage::Nothing, "a reply has one status");
+        self.frame.start = self.wire.out.len();
+        self.wire
+            .out
+            .extend_from_slice(b"HTTP/1.1 200 Connection Established\r\n\r\n");
+        (self.frame.status, self.frame.stage) = (200, Stage::Whole);
+        self.tunnel = Some(tunnel);
     }
 
     /// Keeps the reply from caches that others share.

@@ -55,7 +55,9 @@ pub use inputs::{Body, Query, Streamed};
 pub use live::{Event, Live, LiveEnd, Pause};
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Sent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
-pub use policy::{API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY};
+pub use policy::{
+    API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY, ProblemForm,
+};
 pub use problem::{
     Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, RateExceeded, pointer,
 };
@@ -63,8 +65,8 @@ pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
 pub use request::Request;
 pub use route::{
-    Access, Begin, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Upgrade,
-    WaitingHandler, delete, get, method_name, post, put,
+    Access, Begin, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Tunnel,
+    Upgrade, WaitingHandler, delete, get, method_name, post, put,
 };
 pub use router::{Found, Router};
 pub use server::{Application, ConnectionChange, Observation, Server, ServerOptions};

@@ -10,6 +10,18 @@ pub struct DoorPolicy {
     pub security: &'static [u8],
     /// The pages of other origins that may read replies.
     pub cors: CorsPolicy,
+    /// How a request that failed is told so.
+    pub problems: ProblemForm,
+}
+
+/// The form of the body that tells of a problem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProblemForm {
+    /// A problem document (RFC 9457).
+    #[default]
+    Document,
+    /// `{"error","reason"}`, as npm's clients read it.
+    Registry,
 }
 
 /// The origins whose pages may read a door's replies, with the visitor's cookies.
@@ -41,6 +53,7 @@ impl Default for DoorPolicy {
         DoorPolicy {
             security: API_SECURITY,
             cors: CorsPolicy::default(),
+            problems: ProblemForm::default(),
         }
     }
 }

@@ -173,6 +173,25 @@ impl Problem {
         (PROBLEM_JSON, body)
     }
 
+    /// The media type and bytes of the reply for npm's clients, which show `error` and read
+    /// `reason` where there is more to say. Faults of values stand in the reason.
+    pub fn registry_body(&self) -> (&'static str, Vec<u8>) {
+        if let Some((content_type, body)) = self.body.as_deref() {
+            return (content_type, body.clone());
+        }
+        let told = match self.told_detail() {
+            "" => reason(self.status),
+            detail => detail,
+        };
+        let faults = self.faults.iter();
+        let faults: String = faults
+            .map(|fault| format!(" {}: {}.", fault.pointer, fault.detail))
+            .collect();
+        let told = format!("{told}{faults}");
+        let body = serde_json::json!({ "error": told, "reason": self.code });
+        (JSON, body.to_string().into_bytes())
+    }
+
     /// What a client may read.
     fn told_detail(&self) -> &str {
         match self.status {
@@ -231,6 +250,7 @@ fn code_of(status: u16) -> &'static str {
     }
 }
 
+const JSON: &str = "application/json";
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 

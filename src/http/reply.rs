@@ -10,7 +10,7 @@ use crate::limits::{COMPRESSED_BYTES_MIN, COMPRESSED_HERE_BYTES_MAX};
 use super::asked::Asked;
 use super::coding::Coding;
 use super::compress::{Effort, compress, is_text};
-use super::policy::{API_SECURITY, Welcome};
+use super::policy::{API_SECURITY, ProblemForm, Welcome};
 use super::problem::{Afterwards, Occurrence, Problem};
 use super::status::{has_no_body, reason};
 
@@ -365,7 +365,10 @@ impl<'o> Reply<'o> {
         for (name, value) in &problem.headers {
             self.header(name, value);
         }
-        let (content_type, body) = problem.document(&occurrence);
+        let (content_type, body) = match self.asked.problem_form() {
+            ProblemForm::Document => problem.document(&occurrence),
+            ProblemForm::Registry => problem.registry_body(),
+        };
         if content_type.is_empty() {
             self.empty();
         } else {

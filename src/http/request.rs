@@ -150,6 +150,12 @@ impl Parameters {
     pub(super) fn count(&self) -> usize {
         self.count
     }
+
+    #[cfg(test)]
+    pub(super) fn first(&self) -> Option<(usize, usize)> {
+        let (start, end) = self.spans[..self.count].first()?;
+        Some((usize::from(*start), usize::from(*end)))
+    }
 }
 
 /// Text of a path segment.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use thirteen_kernels::http::Method;
 
 use crate::limits::BODY_BYTES_MAX;
+use crate::ring::TcpStream;
 
 use super::endpoint::{Describing, Endpoint};
 use super::exchange::Exchange;
@@ -19,7 +20,8 @@ use super::request::Request;
 pub struct Route<A: 'static> {
     /// The method; a GET row answers HEAD as well.
     pub method: Method,
-    /// `/plain`, `/items/:id` or `/files/*rest`.
+    /// `/plain`, `/items/:id`, `/files/*rest`, or `/:@package`, where a scope before the name, with
+    /// or without its slash escaped, is part of the parameter.
     pub path: &'static str,
     /// Who may come.
     pub access: Access,
@@ -92,9 +94,12 @@ pub struct Upgrade<A: 'static> {
 
 /// Judges an upgrade; what it writes is the whole 101 reply.
 pub type Negotiate<A> = fn(&Rc<A>, &Request<'_>, &mut Vec<u8>) -> Result<Begin, Problem>;
+/// What a connection becomes once the reply to `CONNECT` is written: its stream, and the bytes that
+/// followed the head.
+pub type Tunnel = Box<dyn FnOnce(TcpStream, Vec<u8>) -> Session>;
 /// Begins a WebSocket's session.
 pub type Begin = Box<dyn FnOnce(Live) -> Session>;
-/// A WebSocket's session, run as a task of its own until the connection ends.
+/// The session of a WebSocket or a tunnel, run as a task of its own until the connection ends.
 pub type Session = Pin<Box<dyn Future<Output = ()>>>;
 
 impl<A> Route<A> {
@@ -127,6 +132,17 @@ impl<A> Route<A> {
         }
     }
 
+    /// The row of `CONNECT` requests (RFC 9110, section 9.3.6).
+    pub fn tunnel<M>(endpoint: impl Endpoint<A, M>) -> Route<A> {
+        Route::new(Method::Connect, TUNNEL_PATH, endpoint)
+    }
+
+    /// The row of `GET` and `HEAD` requests whose target is another host's (RFC 9112, section
+    /// 3.2.2).
+    pub fn forward<M>(endpoint: impl Endpoint<A, M>) -> Route<A> {
+        Route::new(Method::Get, FORWARD_PATH, endpoint)
+    }
+
     /// Restricts who may come.
     pub fn access(mut self, access: Access) -> Route<A> {
         self.access = access;
@@ -151,6 +167,11 @@ impl<A> Route<A> {
         self
     }
 }
+
+/// What stands for the path of a `CONNECT` request in the table.
+pub(super) const TUNNEL_PATH: &str = "authority";
+/// What stands for the path of a request that is for another host.
+pub(super) const FORWARD_PATH: &str = "absolute";
 
 /// A GET row.
 pub fn get<A, M>(path: &'static str, endpoint: impl Endpoint<A, M>) -> Route<A> {

@@ -10,7 +10,7 @@ use thirteen_kernels::http::{Escapes, Method};
 use crate::limits::PATH_SEGMENTS_MAX;
 
 use super::request::{PARAMETERS_MAX, Parameters, decoded};
-use super::route::{Route, method_name};
+use super::route::{FORWARD_PATH, Route, TUNNEL_PATH, method_name};
 
 /// The routes of one door.
 pub struct Router<A: 'static> {
@@ -18,6 +18,8 @@ pub struct Router<A: 'static> {
     fixed: HashMap<&'static [u8], usize, Spread>,
     nodes: Vec<Node>,
     places: Vec<Place>,
+    tunnel: Option<usize>,
+    forward: Option<usize>,
 }
 
 /// What a path leads to.
@@ -42,6 +44,7 @@ struct Place {
 struct Node {
     children: Vec<(&'static str, usize)>,
     parameter: Option<(&'static str, usize)>,
+    package: Option<(&'static str, usize)>,
     wildcard: Option<(&'static str, usize)>,
     place: Option<usize>,
 }
@@ -57,6 +60,8 @@ impl<A> Router<A> {
             fixed: HashMap::default(),
             nodes: vec![Node::default()],
             places: Vec::new(),
+            tunnel: None,
+            forward: None,
         };
         for position in 0..router.routes.len() {
             router.add(position);
@@ -117,9 +122,29 @@ impl<A> Router<A> {
         }
     }
 
+    /// The row of `CONNECT`, where the door opens tunnels.
+    pub fn tunnel(&self) -> Option<usize> {
+        self.tunnel
+    }
+
+    /// The row of requests that are for other hosts, where the door forwards them.
+    pub fn forward(&self) -> Option<usize> {
+        self.forward
+    }
+
     fn add(&mut self, position: usize) {
         let route = &self.routes[position];
         let (method, path) = (route.method, route.path);
+        let special = match path {
+            TUNNEL_PATH => &mut self.tunnel,
+            FORWARD_PATH => &mut self.forward,
+            _ => return self.add_place(position, method, path),
+        };
+        assert!(special.is_none(), "{path} is in the table twice");
+        *special = Some(position);
+    }
+
+    fn add_place(&mut self, position: usize, method: Method, path: &'static str) {
         let place = self.place_of(path);
         let known = METHODS.iter().position(|known| *known == method);
         let slot = &mut self.places[place].routes[known.expect("a route has a known method")];
@@ -164,6 +189,7 @@ impl<A> Router<A> {
         let next = self.nodes.len();
         let here = &mut self.nodes[node];
         let (found, name) = match segment.as_bytes().first() {
+            Some(b':') if segment.starts_with(":@") => (&mut here.package, &segment[2..]),
             Some(b':') => (&mut here.parameter, &segment[1..]),
             Some(b'*') => (&mut here.wildcard, &segment[1..]),
             _ => {
@@ -208,6 +234,15 @@ impl<A> Router<A> {
             && !segment.bytes.is_empty()
         {
             parameters.push(name, segment.start, segment.start + segment.bytes.len());
+            if let Some(place) = self.walk(child, path, rest, parameters) {
+                return Some(place);
+            }
+            parameters.truncate(count);
+        }
+        if let Some((name, child)) = node.package
+            && let Some((end, rest)) = segment.package_end(rest)
+        {
+            parameters.push(name, segment.start, end);
             if let Some(place) = self.walk(child, path, rest, parameters) {
                 return Some(place);
             }
@@ -278,6 +313,24 @@ impl<'p> Segments<'p> {
 }
 
 impl Segment<'_> {
+    /// Where a package's name that begins with this segment ends, and what follows: a scope whose
+    /// slash is not escaped takes the next segment along.
+    fn package_end<'p>(&self, rest: Segments<'p>) -> Option<(usize, Segments<'p>)> {
+        let end = self.start + self.bytes.len();
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let is_scope = match decoded(self.bytes, self.escapes) {
+            Ok(text) => text.starts_with('@') && !text.contains('/'),
+            Err(_) => false,
+        };
+        if !is_scope {
+            return Some((end, rest));
+        }
+        let (name, rest) = rest.next()?;
+        (!name.bytes.is_empty()).then_some((name.start + name.bytes.len(), rest))
+    }
+
     /// Compares by what the escapes stand for (RFC 3986, section 6.2.2.2).
     fn equals(&self, name: &str) -> bool {
         match self.escapes {
@@ -401,6 +454,48 @@ mod tests {
             assert_eq!(find(&router, path), Found::Route(expected), "{path}");
         }
         for path in ["/a", "/b", "/A/b", "/files", "//", "/a%2Fb"] {
+            assert_eq!(find(&router, path), Found::Nothing, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_package_is_one_parameter_however_its_scope_is_written() {
+        let rows = [
+            "/:@package",
+            "/:@package/:version",
+            "/:@package/-/:file",
+            "/-/ping",
+            "/-/package/:@package/dist-tags",
+        ];
+        let router = router(&rows.map(|path| (Method::Get, path)));
+        let cases = [
+            ("/lodash", 0, "/lodash"),
+            ("/@scope/name", 0, "/@scope/name"),
+            ("/@scope%2fname", 0, "/@scope%2fname"),
+            ("/%40scope/name", 0, "/%40scope/name"),
+            ("/lodash/1.0.0", 1, "/lodash"),
+            ("/@scope/name/latest", 1, "/@scope/name"),
+            ("/@scope%2Fname/latest", 1, "/@scope%2Fname"),
+            ("/lodash/-/lodash-1.0.0.tgz", 2, "/lodash"),
+            ("/@scope/name/-/name-1.0.0.tgz", 2, "/@scope/name"),
+            ("/-/ping", 3, ""),
+            ("/-/package/@scope/name/dist-tags", 4, "@scope/name"),
+            ("/-/package/@scope%2fname/dist-tags", 4, "@scope%2fname"),
+        ];
+        for (path, expected, package) in cases {
+            let mut parameters = Parameters::default();
+            let escapes = if path.contains('%') {
+                Escapes::Present
+            } else {
+                Escapes::Absent
+            };
+            let found = router.find(Method::Get, path.as_bytes(), escapes, &mut parameters);
+            assert_eq!(found, Found::Route(expected), "{path}");
+            let (start, end) = parameters.first().unwrap_or((0, 0));
+            let package = package.trim_start_matches('/');
+            assert_eq!(&path[start..end], package, "{path}");
+        }
+        for path in ["/@scope", "/@scope/", "//name", "/@scope//x"] {
             assert_eq!(find(&router, path), Found::Nothing, "{path}");
         }
     }

@@ -41,6 +41,11 @@ pub trait Application: Sized + 'static {
         Rc::default()
     }
 
+    /// Whether a host, with its port, is the door that a request came to; others may be forwarded.
+    fn is_own_host(&self, _door: usize, _host: &[u8]) -> bool {
+        true
+    }
+
     /// Told of each reply.
     fn observe(&self, observation: &Observation<'_>);
 
