@@ -2,8 +2,13 @@
 //! each.
 //!
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
-//!   `topics`: what a commit tells caches.
+//!   `topics`: what a commit tells caches;
+//! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
+//!   `publish`: how a version comes in.
 
+pub mod archive;
+pub mod blobs;
 pub mod name;
+pub mod publish;
 pub mod schema;
 pub mod topics;
