@@ -1,6 +1,7 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
+//! - `packages`: their rows, and how a hosted one is changed;
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
 //!   `topics`: what a commit tells caches;
 //! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
@@ -9,6 +10,7 @@
 pub mod archive;
 pub mod blobs;
 pub mod name;
+pub mod packages;
 pub mod publish;
 pub mod schema;
 pub mod topics;

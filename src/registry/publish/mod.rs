@@ -3,4 +3,4 @@
 
 mod publication;
 
-pub use publication::{AccessAsked, Publication, Publisher};
+pub use publication::{Publication, Publisher};

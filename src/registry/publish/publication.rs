@@ -6,6 +6,7 @@ use crate::id::Id;
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::Hashed;
 use crate::registry::name::PackageName;
+use crate::registry::packages::rows::Visibility;
 
 /// A publish whose body is whole, agrees with itself and with its tarball, and whose publisher may
 /// publish. That the version is not there yet is for the change of the package to find out.
@@ -24,7 +25,7 @@ pub struct Publication {
     /// `users`, `maintainers`, `_attachments`) is not among them.
     pub members: Vec<(String, Box<RawValue>)>,
     /// Who may read the package, where the client says so; it counts where the package is made.
-    pub access: Option<AccessAsked>,
+    pub access: Option<Visibility>,
     /// The README: the document's, the manifest's, or that of the archive.
     pub readme: Option<String>,
     /// The tarball in the spool; its `sha512`, `sha1` and `bytes` are those of what came. It is to
@@ -34,15 +35,6 @@ pub struct Publication {
     pub inspected: Inspected,
     /// Who publishes.
     pub publisher: Publisher,
-}
-
-/// Who may read a package.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AccessAsked {
-    /// Everybody who may read its scope.
-    Public,
-    /// Whoever it is granted to.
-    Restricted,
 }
 
 /// Who publishes.
