@@ -1,13 +1,20 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
+//! - `packages`: their rows, and how a hosted one is changed;
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
 //!   `topics`: what a commit tells caches;
-//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on.
+//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on;
+//! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
+//!   `publish`: how a version comes in.
 
 pub mod access;
 pub mod accounts;
+pub mod archive;
+pub mod blobs;
 pub mod name;
+pub mod packages;
+pub mod publish;
 pub mod schema;
 pub mod tokens;
 pub mod topics;

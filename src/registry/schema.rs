@@ -15,6 +15,8 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
+    super::blobs::sql::STATEMENTS,
+    super::packages::sql::STATEMENTS,
 ];
 
 #[cfg(test)]
