@@ -5,10 +5,11 @@ use crate::commerce::catalog::{attributes, bulk, categories, products, search, v
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Auth, Write};
+use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::by_hand;
+use crate::registry::{accounts, login, tokens};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -160,9 +161,33 @@ fn ops() -> Vec<Route<Context>> {
 }
 
 fn registry() -> Vec<Route<Context>> {
-    vec![
+    let mut routes = vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
         get("/readyz", telemetry::api::ready),
+    ];
+    routes.extend(people());
+    routes
+}
+
+#[rustfmt::skip]
+fn people() -> Vec<Route<Context>> {
+    vec![
+        get("/-/ping", accounts::api::ping),
+        get("/-/whoami", accounts::api::whoami).rate(Registry),
+        get("/-/user/:user", accounts::api::read).rate(Registry),
+        put("/-/user/:user", accounts::api::enter).rate(Auth),
+        put("/-/user/:user/-rev/:rev", accounts::api::enter).rate(Auth),
+        delete("/-/user/token/:token", accounts::api::leave).rate(Publish),
+        post("/-/v1/login", login::api::begin).rate(Auth),
+        get("/-/v1/login/style.css", login::api::style),
+        get("/-/v1/login/page/:secret", login::api::page).rate(Registry),
+        post("/-/v1/login/page/:secret", login::api::submit).rate(Auth),
+        get("/-/v1/done/:secret", login::api::done).rate(Registry),
+        get("/-/npm/v1/user", accounts::api::profile).rate(Registry),
+        post("/-/npm/v1/user", accounts::api::change_profile).rate(Publish),
+        get("/-/npm/v1/tokens", tokens::api::list).rate(Registry),
+        post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
+        delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
     ]
 }

@@ -63,7 +63,7 @@ pub use problem::{
 };
 pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
-pub use request::Request;
+pub use request::{Request, form};
 pub use route::{
     Access, Begin, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Tunnel,
     Upgrade, WaitingHandler, delete, get, method_name, post, put,

@@ -3,8 +3,9 @@
 //!
 //! - `packages`: their rows, and how a hosted one is changed;
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
-//!   `topics`: what a commit tells caches;
-//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on;
+//!   `topics`: what a commit tells caches; `body`: what clients send;
+//! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
+//!   depends on;
 //! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
 //!   `publish`: how a version comes in.
 
@@ -12,6 +13,8 @@ pub mod access;
 pub mod accounts;
 pub mod archive;
 pub mod blobs;
+pub mod body;
+pub mod login;
 pub mod name;
 pub mod packages;
 pub mod publish;
