@@ -37,6 +37,13 @@ pub const TOKEN_BYTES_MAX: usize = 1024;
 /// Verified tokens that one shard remembers.
 pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 
+/// Credentials of the registry that one shard remembers as good.
+pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
+/// Names of packages whose access one shard remembers.
+pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// Tokens that an account of the registry may have.
+pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
+
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;

@@ -7,7 +7,10 @@
 //!   `topics`: what a commit tells caches;
 //! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
 //!   `publish`: how a version comes in.
+//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on.
 
+pub mod access;
+pub mod accounts;
 pub mod archive;
 pub mod blobs;
 pub mod documents;
@@ -15,4 +18,5 @@ pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod tokens;
 pub mod topics;
