@@ -21,6 +21,7 @@ use crate::http::{
     ReplyCache, Request, Route,
 };
 use crate::registry::documents::Documents;
+use crate::registry::packages::turns::Turns;
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
@@ -53,6 +54,8 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// The turns of packages that are changed, for those that this shard keeps.
+    pub turns: Turns,
     /// Documents of packages.
     pub documents: Documents,
     /// Who has called the registry door, and what they may.
@@ -180,6 +183,7 @@ impl Context {
             policies: RefCell::new(policies),
             replies,
             documents,
+            turns: Turns::default(),
             replies_counted: Cell::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),

@@ -5,11 +5,13 @@ use crate::commerce::catalog::{attributes, bulk, categories, products, search, v
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Auth, Registry, Write};
+use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
-use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{
+    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
+};
 use crate::openapi::by_hand;
-use crate::registry::documents;
+use crate::registry::{documents, packages, tags};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -162,7 +164,7 @@ fn ops() -> Vec<Route<Context>> {
 
 #[rustfmt::skip]
 fn registry() -> Vec<Route<Context>> {
-    let mut routes = packages();
+    let mut routes = hosted();
     routes.extend([
         get("/health", documents::api::read).prompt(documents::api::health_at_once),
         get("/livez", documents::api::read).prompt(documents::api::health_at_once),
@@ -172,9 +174,18 @@ fn registry() -> Vec<Route<Context>> {
 }
 
 #[rustfmt::skip]
-fn packages() -> Vec<Route<Context>> {
+fn hosted() -> Vec<Route<Context>> {
+    const TAGS: &str = "/-/package/:@package/dist-tags";
+    const TAG: &str = "/-/package/:@package/dist-tags/:tag";
     vec![
         get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
         get("/:@package/:version", documents::api::read_version).rate(Registry),
+        put("/:@package/-rev/:rev", packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
+        delete("/:@package/-rev/:rev", packages::api::delete).rate(Publish),
+        delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
+        get(TAGS, tags::api::list).rate(Registry),
+        put(TAG, tags::api::put).rate(Publish),
+        post(TAG, tags::api::put).rate(Publish),
+        delete(TAG, tags::api::delete).rate(Publish),
     ]
 }

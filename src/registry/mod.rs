@@ -2,7 +2,7 @@
 //! each.
 //!
 //! - `documents`: what clients resolve versions by, built when a package changes;
-//! - `packages`: their rows, and how a hosted one is changed;
+//! - `packages`: their rows, and how a hosted one is changed; `tags`: names for versions;
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
 //!   `topics`: what a commit tells caches;
 //! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
@@ -18,5 +18,6 @@ pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod tags;
 pub mod tokens;
 pub mod topics;
