@@ -2,7 +2,7 @@
 //! each.
 //!
 //! - `packages`: their rows, and how a hosted one is changed;
-//! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
+//! - `name`: what a package may be called; `version`: how its versions are written; `schema`: the tables and the list of all statements;
 //!   `topics`: what a commit tells caches;
 //! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
 //!   `publish`: how a version comes in.
@@ -14,3 +14,4 @@ pub mod packages;
 pub mod publish;
 pub mod schema;
 pub mod topics;
+pub mod version;
