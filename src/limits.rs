@@ -187,6 +187,14 @@ pub const BLOB_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Files whose rows are looked for before others get their turn.
 pub const BLOB_SWEEP_FILES_PER_LOOK: usize = 64;
 
+/// Body of a publish: a tarball of 192 MiB as Base64 text.
+pub const PUBLISH_BODY_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of such a body, or of a changed document, that are not the tarball.
+pub const PUBLISH_DOCUMENT_BYTES_MAX: usize = 16 << 20;
+/// How deep such a document may be nested.
+pub const PUBLISH_DEPTH_MAX: usize = 64;
+/// Bytes of a tarball that collect for one write, while the one before is written.
+pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
 /// Bytes that an archive unpacks to.

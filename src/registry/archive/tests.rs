@@ -2,9 +2,9 @@
 
 use std::io::{Cursor, Write};
 
+use ::tar::{Builder, EntryType, Header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tar::{Builder, EntryType, Header};
 
 use super::*;
 use crate::registry::name::PackageName;
