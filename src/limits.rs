@@ -37,6 +37,13 @@ pub const TOKEN_BYTES_MAX: usize = 1024;
 /// Verified tokens that one shard remembers.
 pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 
+/// Credentials of the registry that one shard remembers as good.
+pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
+/// Names of packages whose access one shard remembers.
+pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// Tokens that an account of the registry may have.
+pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
+
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;
@@ -68,6 +75,9 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
+/// The longest document of a package that is compressed with the effort of what is kept; of a longer
+/// one that takes over a quarter of a second.
+pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// The longest target whose reply is kept in the cache of replies.
 pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
