@@ -8,10 +8,11 @@ use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{
-    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
+    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX,
+    UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
-use crate::registry::{documents, packages, tags};
+use crate::registry::{documents, packages, publish, tags, tarballs};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -187,5 +188,7 @@ fn hosted() -> Vec<Route<Context>> {
         put(TAG, tags::api::put).rate(Publish),
         post(TAG, tags::api::put).rate(Publish),
         delete(TAG, tags::api::delete).rate(Publish),
+        put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
+        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
 }

@@ -134,7 +134,7 @@ impl<'x> Exchange<'x> {
     /// Ends a reply, of which all other headers are written, with bytes that are sent from where
     /// they are.
     pub async fn send(&mut self, body: Bytes) -> Result<(), Problem> {
-        self.resume_reply().end_head(body.len());
+        self.resume_reply().end_head(body.len() as u64);
         if self.frame.content == Content::Described || body.is_empty() {
             return Ok(());
         }
@@ -307,7 +307,7 @@ impl Exchange<'_> {
 }
 
 /// The peer went away or stopped reading; nobody will see this.
-fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
+pub(super) fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
     *fault = fault_of_socket(error);
     Problem::from(BodyFault::Lost)
 }
