@@ -22,6 +22,8 @@ use crate::http::{
 };
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
+use crate::registry::documents::Documents;
+use crate::registry::packages::turns::Turns;
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
@@ -34,9 +36,6 @@ use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
 use crate::tls::TlsClient;
-
-/// The registry door's place among the doors of a [`House`].
-pub const REGISTRY_DOOR: usize = REGISTRY;
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -58,6 +57,10 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// The turns of packages that are changed, for those that this shard keeps.
+    pub turns: Turns,
+    /// Documents of packages.
+    pub documents: Documents,
     /// Who has called the registry door, and what they may.
     pub registry_access: crate::registry::access::Memory,
     /// Passwords on their way to and from the offload threads.
@@ -66,6 +69,8 @@ pub struct Context {
     pub outgoing: Outgoing,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
+    /// Short tarballs that were asked for.
+    pub tarballs: crate::registry::tarballs::KeptTarballs,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -146,6 +151,11 @@ thread_local! {
 }
 
 impl House {
+    /// Where the registry door listens.
+    pub fn registry_door(&self) -> SocketAddr {
+        self.doors[REGISTRY]
+    }
+
     /// Milliseconds since the start; never goes back.
     pub fn steady_ms(&self) -> u64 {
         self.started.uptime_ms()
@@ -168,6 +178,7 @@ impl Context {
         let shop_origins = origins_of(&settings.api.cors_origins);
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
+        let documents = Documents::new(document_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             passwords: Passwords::new(house.hashes.clone()),
@@ -183,7 +194,10 @@ impl Context {
             shop_origins: RefCell::new(shop_origins),
             policies: RefCell::new(policies),
             replies,
+            documents,
+            turns: Turns::default(),
             replies_counted: Cell::default(),
+            tarballs: Default::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),
@@ -205,6 +219,7 @@ impl Context {
         *self.shop_origins.borrow_mut() = origins_of(&settings.api.cors_origins);
         *self.policies.borrow_mut() = policies_of(&settings);
         self.replies.set_bytes_max(reply_bytes_of(&settings));
+        self.documents.set_bytes_max(document_bytes_of(&settings));
         let rule = self
             .house
             .writes
@@ -482,6 +497,11 @@ impl Generations for Context {
 /// This shard's share of the memory for replies.
 fn reply_bytes_of(settings: &Settings) -> usize {
     settings.cache.reply_bytes / settings.shards
+}
+
+/// This shard's share of the memory for documents of packages.
+fn document_bytes_of(settings: &Settings) -> usize {
+    settings.documents.memory_bytes / settings.shards
 }
 
 /// The api door's replies are for programs; the other two have pages. Pages of other origins may

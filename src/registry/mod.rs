@@ -1,23 +1,28 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
-//! - `packages`: their rows, and how a hosted one is changed;
-//! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
-//!   `topics`: what a commit tells caches; `body`: what clients send;
+//! - `documents`: what clients resolve versions by, built when a package changes; `packages`: their
+//!   rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by their
+//!   content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
 //!   depends on;
-//! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
-//!   `publish`: how a version comes in.
+//! - `name` and `version`: how packages and their versions are written; `schema`: the tables and the
+//!   list of all statements; `topics`: what a commit tells caches; `body`: what clients send.
 
 pub mod access;
 pub mod accounts;
 pub mod archive;
 pub mod blobs;
 pub mod body;
+pub mod documents;
 pub mod login;
 pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod tags;
+pub mod tarballs;
 pub mod tokens;
 pub mod topics;
+pub mod version;

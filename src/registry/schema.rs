@@ -12,12 +12,13 @@ pub const DEFINITION: Definition = Definition {
 /// The statements of every resource, by name: each `sql.rs` is one line here.
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::audit::STATEMENTS,
+    super::blobs::sql::STATEMENTS,
+    super::packages::sql::STATEMENTS,
+    super::tarballs::sql::STATEMENTS,
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     login::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
-    super::blobs::sql::STATEMENTS,
-    super::packages::sql::STATEMENTS,
 ];
 
 #[cfg(test)]

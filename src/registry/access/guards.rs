@@ -130,6 +130,11 @@ impl Visitor {
         Visitor { caller, settings }
     }
 
+    /// Whether it is somebody, so that the reply is for the caller alone.
+    pub fn is_somebody(&self) -> bool {
+        self.caller.standing() != Standing::Nobody
+    }
+
     /// Who it is.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -165,6 +170,12 @@ impl Visitor {
                 refused(reading, name)
             }
         }
+    }
+
+    /// Whether everybody may ask for a name, without a credential.
+    pub fn is_open(&self, name: &PackageName) -> bool {
+        let reading = rules::may_ask(&self.settings.access, Standing::Nobody, name);
+        matches!(reading, Reading::Allowed)
     }
 
     /// As [`Visitor::may_read`], for many names at once on one view: lists leave out what may not
@@ -323,7 +334,7 @@ fn barred(writing: Writing, name: &PackageName) -> Result<(), Problem> {
 }
 
 /// npm's wording.
-fn not_found(name: &PackageName) -> Problem {
+pub(super) fn not_found(name: &PackageName) -> Problem {
     Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
