@@ -126,6 +126,9 @@ pub const STOCK_SWEEP_RESERVATIONS_MAX: i64 = 64;
 /// How long a settled reservation is kept, for those who ask what became of it.
 pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// The longest span of time that a setting of the registry takes.
+pub const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+
 /// Free space without which nothing can be stored.
 pub const DISK_FREE_BYTES_MIN: u64 = 16 << 20;
 /// Free space below which the start-up check advises to make room.

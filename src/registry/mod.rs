@@ -7,3 +7,4 @@
 pub mod name;
 pub mod schema;
 pub mod topics;
+pub mod uplinks;

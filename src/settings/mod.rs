@@ -4,6 +4,7 @@
 //! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
 //! field of [`Settings`] and a row of the table.
 
+pub mod blocked;
 mod choices;
 mod environment;
 mod fault;
@@ -28,9 +29,10 @@ pub use fault::{Fault, Faults};
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{
-    Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Ring, Settings, State, WebSocket,
+    Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Registry, Ring, Settings, State,
+    WebSocket,
 };
 pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};
 pub(crate) use slots::{base_url, whole};
-pub use upstream::{HostPort, Reach, Transport, Upstream};
+pub use upstream::{Credentials, HostPort, Reach, Transport, Upstream};
