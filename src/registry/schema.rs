@@ -9,7 +9,8 @@ pub const DEFINITION: Definition = Definition {
 };
 
 /// The statements of every resource, by name: each `sql.rs` is one line here.
-pub const STATEMENTS: &[&[(&str, &str)]] = &[crate::audit::STATEMENTS];
+pub const STATEMENTS: &[&[(&str, &str)]] =
+    &[crate::audit::STATEMENTS, super::packages::sql::STATEMENTS];
 
 #[cfg(test)]
 mod tests {
