@@ -25,6 +25,7 @@ mod input;
 mod inputs;
 mod lingering;
 mod live;
+mod measured;
 mod outcome;
 mod page;
 mod policy;
@@ -53,6 +54,7 @@ pub use endpoint::{Content, Describing, Endpoint, Guard, Input, Mounted, Signatu
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query, Streamed};
 pub use live::{Event, Live, LiveEnd, Pause};
+pub use measured::Measured;
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Sent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{
