@@ -82,6 +82,8 @@ pub struct House {
     pub commerce: Arc<Store>,
     /// The registry's store.
     pub registry: Arc<Store>,
+    /// The registry's files.
+    pub blobs: Arc<crate::registry::blobs::Blobs>,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.

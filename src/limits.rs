@@ -212,6 +212,15 @@ pub const STORE_FAULTS_TOLD_MAX: usize = 20;
 /// When a client whose write found no room may come again.
 pub const STORE_RETRY_SECONDS: u32 = 1;
 
+/// Bytes of a file in the spool that are not on disk yet.
+pub const BLOB_UNSYNCED_BYTES_MAX: u64 = 8 << 20;
+/// Threads that wait for files to be on disk, so that as many share the disk's commits.
+pub const BLOB_KEEPER_THREADS: usize = 32;
+/// Between two looks through all files for those that no row names.
+pub const BLOB_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Files whose rows are looked for before others get their turn.
+pub const BLOB_SWEEP_FILES_PER_LOOK: usize = 64;
+
 /// Log lines that wait to be written, some 2 MiB of usual ones; a shard that floods loses lines
 /// before it loses time.
 pub const LOG_QUEUE_LINES_MAX: usize = 8192;

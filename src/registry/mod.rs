@@ -3,10 +3,15 @@
 //!
 //! - `packages`: their rows, and how a hosted one is changed;
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
-//!   `topics`: what a commit tells caches.
+//!   `topics`: what a commit tells caches;
+//! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
+//!   `publish`: how a version comes in.
 
+pub mod archive;
+pub mod blobs;
 pub mod name;
 pub mod packages;
+pub mod publish;
 pub mod schema;
 pub mod topics;
 pub mod uplinks;

@@ -9,8 +9,11 @@ pub const DEFINITION: Definition = Definition {
 };
 
 /// The statements of every resource, by name: each `sql.rs` is one line here.
-pub const STATEMENTS: &[&[(&str, &str)]] =
-    &[crate::audit::STATEMENTS, super::packages::sql::STATEMENTS];
+pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    crate::audit::STATEMENTS,
+    super::blobs::sql::STATEMENTS,
+    super::packages::sql::STATEMENTS,
+];
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,7 @@ use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
 use crate::mail;
+use crate::registry::blobs;
 use crate::ring::Listener;
 use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
@@ -86,6 +87,10 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         shard::spawn(sweeper::run(here.context.clone()));
         let house = &here.context.house;
         shard::spawn(sweep::run(house.commerce.clone(), house.uploads.clone()));
+        shard::spawn(blobs::sweep::run(
+            house.registry.clone(),
+            house.blobs.clone(),
+        ));
     }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);
