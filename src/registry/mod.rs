@@ -1,6 +1,7 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
+//! - `documents`: what clients resolve versions by, built when a package changes;
 //! - `packages`: their rows, and how a hosted one is changed;
 //! - `name`: what a package may be called; `schema`: the tables and the list of all statements;
 //!   `topics`: what a commit tells caches;
@@ -9,6 +10,7 @@
 
 pub mod archive;
 pub mod blobs;
+pub mod documents;
 pub mod name;
 pub mod packages;
 pub mod publish;
