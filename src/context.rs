@@ -20,6 +20,9 @@ use crate::http::{
     Observation, PAGES_SECURITY, Prepared, Problem, ProblemForm, RateClass, RateExceeded,
     ReplyCache, Request, Route,
 };
+use crate::outgoing::Outgoing;
+use crate::outgoing::dns::Names;
+use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
@@ -31,6 +34,7 @@ use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
+use crate::tls::TlsClient;
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -54,8 +58,14 @@ pub struct Context {
     pub tokens: TokenCache,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
+    /// Requests to other servers.
+    pub outgoing: Outgoing,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
+    /// What was asked for of upstreams and is not noted yet.
+    pub uses: Uses,
+    /// The rules by which documents of upstreams are made.
+    policy: RefCell<Arc<PolicyInForce>>,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -84,6 +94,12 @@ pub struct House {
     pub registry: Arc<Store>,
     /// The registry's files.
     pub blobs: Arc<crate::registry::blobs::Blobs>,
+    /// The addresses of other servers.
+    pub names: Arc<Names>,
+    /// Whom we trust to vouch for other servers.
+    pub tls: TlsClient,
+    /// The registries that packages come from.
+    pub uplinks: Arc<Uplinks>,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
@@ -155,8 +171,10 @@ impl Context {
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
+        let policy = Arc::new(PolicyInForce::of(&settings));
         Context {
             passwords: Passwords::new(house.hashes.clone()),
+            outgoing: Outgoing::new(house.names.clone()),
             house,
             telemetry,
             state,
@@ -168,6 +186,8 @@ impl Context {
             policies: RefCell::new(policies),
             replies,
             replies_counted: Cell::default(),
+            uses: Uses::default(),
+            policy: RefCell::new(policy),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),
@@ -203,7 +223,13 @@ impl Context {
         self.house
             .publish_budget
             .change(registry.publishes_per_minute);
+        *self.policy.borrow_mut() = Arc::new(PolicyInForce::of(&settings));
         *self.settings.borrow_mut() = settings;
+    }
+
+    /// The rules by which documents of upstreams are made.
+    pub fn uplink_policy(&self) -> Arc<PolicyInForce> {
+        self.policy.borrow().clone()
     }
 
     /// What this shard recorded, with what its ring and its hub counted.

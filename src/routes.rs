@@ -9,6 +9,7 @@ use crate::http::RateClass::{Api, Auth, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::by_hand;
+use crate::registry::uplinks;
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -160,9 +161,15 @@ fn ops() -> Vec<Route<Context>> {
 }
 
 fn registry() -> Vec<Route<Context>> {
-    vec![
+    let mut routes = vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
         get("/readyz", telemetry::api::ready),
-    ]
+    ];
+    routes.extend(upstreams());
+    routes
+}
+
+fn upstreams() -> Vec<Route<Context>> {
+    vec![delete("/-/thirteen/cache", uplinks::api::clear).access(Operator)]
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, Once};
@@ -19,6 +20,8 @@ use crate::commerce::{self, demo};
 use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
+use crate::outgoing::dns::Names;
+use crate::registry::uplinks::Uplinks;
 use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
@@ -29,6 +32,7 @@ use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
+use crate::tls::TlsClient;
 use crate::vault::uploads;
 
 use super::shard_main::{Boot, run_shard};
@@ -91,7 +95,14 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let demo = fill_demo(&settings, &stores.commerce)?;
     let (sockets, doors) = bind(&settings)?;
     let files = open_files(&settings)?;
-    let house = Arc::new(house_of(&settings, started, doors, &logs, (&stores, files)));
+    let peers = know_peers(&settings)?;
+    let house = Arc::new(house_of(
+        &settings,
+        started,
+        doors,
+        &logs,
+        (&stores, files, peers),
+    ));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -252,12 +263,41 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
     })
 }
 
+/// Whom we trust to vouch for other servers.
+fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
+    let file = &settings.outgoing.ca_file;
+    let extra = (!file.is_empty()).then(|| Path::new(file));
+    let tls =
+        TlsClient::new(extra).map_err(|fault| environment(format!("outgoing.ca_file: {fault}")))?;
+    if tls.authorities() == 0 {
+        let remedy = "install ca-certificates, or set outgoing.ca_file";
+        tracing::warn!(target: "serve", remedy, "no server can be spoken to under TLS");
+    }
+    Ok(tls)
+}
+
+/// How other servers are spoken to, and the upstreams among them.
+struct Peers {
+    tls: TlsClient,
+    uplinks: Arc<Uplinks>,
+}
+
+fn know_peers(settings: &Settings) -> Result<Peers, StartFault> {
+    let tls = trust(settings)?;
+    let uplinks = Uplinks::new(settings, &tls)
+        .map_err(|fault| environment(format!("proxy.upstreams: {fault}")))?;
+    Ok(Peers {
+        tls,
+        uplinks: Arc::new(uplinks),
+    })
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, files): (&Stores, Files),
+    (stores, files, peers): (&Stores, Files, Peers),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -270,6 +310,9 @@ fn house_of(
         registry: stores.registry.clone(),
         uploads: files.uploads,
         blobs: files.blobs,
+        names: Names::new(settings.outgoing.hosts.clone()),
+        tls: peers.tls,
+        uplinks: peers.uplinks,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),

@@ -9,6 +9,7 @@ mod choices;
 mod environment;
 mod fault;
 mod file;
+mod hosts;
 pub mod keys;
 mod load;
 mod mail;
@@ -26,10 +27,11 @@ mod upstream;
 pub use choices::{AccessLog, LogLevel, WritePolicy};
 pub use environment::Mode;
 pub use fault::{Fault, Faults};
+pub use hosts::Hosts;
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{
-    Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Registry, Ring, Settings, State,
+    Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Registry, Ring, Settings, State,
     WebSocket,
 };
 pub(crate) use nearest::nearest;

@@ -1,7 +1,5 @@
 //! What upstreams are asked for, when, and what of their answers is shown; without I/O.
 
-use std::collections::BTreeMap;
-
 use nodejs_semver::{Range, Version};
 
 use crate::registry::name::PackageName;
@@ -208,42 +206,6 @@ impl Block {
     }
 }
 
-/// The tags of a document of which only some versions are shown. One whose version is not moves
-/// to the highest that is below it, or to the highest of all where there is none; a release where
-/// the tag named one. A tag for which nothing is left goes.
-pub fn move_tags(
-    tags: impl IntoIterator<Item = (String, String)>,
-    shown: &[String],
-) -> BTreeMap<String, String> {
-    let parsed: Vec<(Version, &String)> = shown
-        .iter()
-        .filter_map(|text| Some((Version::parse(text).ok()?, text)))
-        .collect();
-    let mut moved = BTreeMap::new();
-    for (tag, version) in tags {
-        if shown.contains(&version) {
-            moved.insert(tag, version);
-            continue;
-        }
-        let wanted = Version::parse(&version).ok();
-        let is_release = wanted
-            .as_ref()
-            .is_none_or(|version| version.pre_release().is_empty());
-        let is_alike = |one: &Version| !is_release || one.pre_release().is_empty();
-        let candidates = || parsed.iter().filter(|(one, _)| is_alike(one));
-        let below = candidates()
-            .filter(|(one, _)| wanted.as_ref().is_none_or(|wanted| one < wanted))
-            .max();
-        let found = below
-            .or_else(|| candidates().max())
-            .or_else(|| parsed.iter().max());
-        if let Some((_, text)) = found {
-            moved.insert(tag, (*text).clone());
-        }
-    }
-    moved
-}
-
 /// Whether a list of `Via` headers names us: the request has been here before.
 pub fn is_loop<'v>(via: impl IntoIterator<Item = &'v [u8]>, id: &str) -> bool {
     let mut hops = via.into_iter().flat_map(|value| value.split(|byte| *byte == b','));
@@ -398,32 +360,6 @@ mod tests {
         let open = Policy::default();
         let verdict = open.judge(&name("a"), "1.0.0", Some(1000), 1000, 1000);
         assert_eq!(verdict, Verdict::Shown);
-    }
-
-    #[test]
-    fn tags_move_to_what_is_left() {
-        let shown = ["1.0.0", "1.2.0", "2.0.0-rc.1", "3.0.0"].map(str::to_owned);
-        let tags = [
-            ("latest", "2.0.0"),
-            ("next", "2.0.0-rc.2"),
-            ("old", "0.1.0"),
-            ("stays", "1.0.0"),
-            ("odd", "x"),
-        ];
-        let tags = tags.map(|(tag, version)| (tag.to_owned(), version.to_owned()));
-        let moved = move_tags(tags.clone(), &shown);
-        let moved: Vec<(&str, &str)> = moved.iter().map(|(t, v)| (&**t, &**v)).collect();
-        assert_eq!(
-            moved,
-            [
-                ("latest", "1.2.0"),
-                ("next", "2.0.0-rc.1"),
-                ("odd", "3.0.0"),
-                ("old", "3.0.0"),
-                ("stays", "1.0.0"),
-            ]
-        );
-        assert!(move_tags(tags, &[]).is_empty());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::outgoing::header::{
 use crate::outgoing::{Outgoing, OutgoingFault, Request, Response, Scheme, Target, Url};
 use crate::registry::name::PackageName;
 use crate::settings::{Credentials, Reach, Settings, Transport, Upstream};
+use crate::telemetry::{UpstreamLine, UpstreamsLine};
 use crate::tls::TlsClient;
 
 /// An upstream registry.
@@ -119,6 +120,23 @@ impl Uplinks {
     pub fn default_one(&self) -> Option<&Arc<Uplink>> {
         let is_default = |uplink: &&Arc<Uplink>| uplink.patterns.iter().any(|one| one == "*");
         self.list.iter().find(is_default)
+    }
+
+    /// What metrics tell of all of them.
+    pub fn line(&self, now_ms: u64) -> UpstreamsLine {
+        let upstreams = self.list.iter().map(|uplink| UpstreamLine {
+            name: uplink.shown.clone(),
+            outcomes: uplink.tally.outcomes(),
+            bytes: uplink.tally.bytes(),
+            is_held_back: uplink.is_held_back(now_ms),
+        });
+        let cached_bytes = self.cached_bytes.load(Ordering::Relaxed);
+        UpstreamsLine {
+            upstreams: upstreams.collect(),
+            cached_bytes: u64::try_from(cached_bytes).unwrap_or(0),
+            evicted: self.evicted.load(Ordering::Relaxed),
+            fetching: (self.documents.len() + self.tarballs.len()) as u64,
+        }
     }
 
     /// Counts bytes that came or went, once the first count is made.
