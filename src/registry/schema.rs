@@ -1,5 +1,6 @@
 //! The registry's schema and the list of its statements.
 
+use super::{access, accounts, tokens};
 use crate::store::Definition;
 
 /// `registry.db`.
@@ -13,6 +14,9 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::audit::STATEMENTS,
     super::blobs::sql::STATEMENTS,
     super::packages::sql::STATEMENTS,
+    access::sql::STATEMENTS,
+    accounts::sql::STATEMENTS,
+    tokens::sql::STATEMENTS,
 ];
 
 #[cfg(test)]

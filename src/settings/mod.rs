@@ -4,6 +4,7 @@
 //! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
 //! field of [`Settings`] and a row of the table.
 
+mod access;
 mod choices;
 mod environment;
 mod fault;
@@ -23,6 +24,7 @@ mod slots;
 mod tests;
 mod upstream;
 
+pub use access::{Access, Anonymous, OpenScopes, Signup};
 pub use choices::{AccessLog, LogLevel, WritePolicy};
 pub use environment::Mode;
 pub use fault::{Fault, Faults};
