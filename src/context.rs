@@ -56,6 +56,8 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// Who has called the registry door, and what they may.
+    pub registry_access: crate::registry::access::Memory,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
     /// Requests to other servers.
@@ -180,6 +182,7 @@ impl Context {
             state,
             keys: RefCell::new(keys),
             tokens: TokenCache::new(),
+            registry_access: crate::registry::access::Memory::new(),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
             shop_origins: RefCell::new(shop_origins),

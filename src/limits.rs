@@ -37,6 +37,13 @@ pub const TOKEN_BYTES_MAX: usize = 1024;
 /// Verified tokens that one shard remembers.
 pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 
+/// Credentials of the registry that one shard remembers as good.
+pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
+/// Names of packages whose access one shard remembers.
+pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// Tokens that an account of the registry may have.
+pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
+
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;
@@ -274,6 +281,31 @@ pub const BLOB_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Files whose rows are looked for before others get their turn.
 pub const BLOB_SWEEP_FILES_PER_LOOK: usize = 64;
 
+/// Body of a publish: a tarball of 192 MiB as Base64 text.
+pub const PUBLISH_BODY_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of such a body, or of a changed document, that are not the tarball.
+pub const PUBLISH_DOCUMENT_BYTES_MAX: usize = 16 << 20;
+/// How deep such a document may be nested.
+pub const PUBLISH_DEPTH_MAX: usize = 64;
+/// Bytes of a tarball that collect for one write, while the one before is written.
+pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
+/// Entries of a package's archive.
+pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
+/// Bytes that an archive unpacks to.
+pub const ARCHIVE_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// How many times its own size an archive may unpack to; gzip itself ends at 1032.
+pub const ARCHIVE_RATIO_MAX: u64 = 300;
+/// Bytes that an archive may unpack to at any ratio.
+pub const ARCHIVE_RATIO_FREE_BYTES: u64 = 64 << 20;
+/// Unpacked bytes that are looked at before others get the thread, some 40 ms.
+pub const ARCHIVE_STEP_BYTES: u64 = 16 << 20;
+/// Bytes of what an archive says of one entry beside its header: a long path, and times.
+pub const ARCHIVE_EXTENSION_BYTES_MAX: u64 = 64 << 10;
+/// The longest `package.json`.
+pub const PACKAGE_JSON_BYTES_MAX: u64 = 2 << 20;
+/// Bytes of a README that are kept, as npm's registry does.
+pub const README_BYTES_MAX: u64 = 64 << 10;
+
 /// Log lines that wait to be written, some 2 MiB of usual ones; a shard that floods loses lines
 /// before it loses time.
 pub const LOG_QUEUE_LINES_MAX: usize = 8192;
@@ -330,6 +362,9 @@ const _: () = {
     assert!(0 < STORE_CHECKPOINT_FRAMES && STORE_CHECKPOINT_FRAMES < STORE_CHECKPOINT_FRAMES_MAX);
     // A log that must be copied is no larger than what is kept of it.
     assert!(STORE_CHECKPOINT_FRAMES_MAX as i64 * (4 << 10) <= STORE_WAL_KEPT_BYTES);
+    // An archive is a bomb before it is too long.
+    assert!(ARCHIVE_RATIO_FREE_BYTES < ARCHIVE_UNPACKED_BYTES_MAX);
+    assert!(PACKAGE_JSON_BYTES_MAX < ARCHIVE_STEP_BYTES && README_BYTES_MAX < ARCHIVE_STEP_BYTES);
     // The longest text fits a batch with the rest of its line.
     assert!(LOG_TEXT_BYTES_MAX * 2 <= LOG_BATCH_BYTES_MAX);
     // Who waits for the log does not give up before the output's own time is over.

@@ -1,5 +1,6 @@
 //! The registry's schema and the list of its statements.
 
+use super::{access, accounts, tokens};
 use crate::store::Definition;
 
 /// `registry.db`.
@@ -14,6 +15,9 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     super::blobs::sql::STATEMENTS,
     super::packages::sql::STATEMENTS,
     super::uplinks::sql::STATEMENTS,
+    access::sql::STATEMENTS,
+    accounts::sql::STATEMENTS,
+    tokens::sql::STATEMENTS,
 ];
 
 #[cfg(test)]

@@ -96,13 +96,8 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let (sockets, doors) = bind(&settings)?;
     let files = open_files(&settings)?;
     let peers = know_peers(&settings)?;
-    let house = Arc::new(house_of(
-        &settings,
-        started,
-        doors,
-        &logs,
-        (&stores, files, peers),
-    ));
+    let holdings = (&stores, files, peers);
+    let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::limits::{RATE_LIMIT_MAX, YEAR_MS};
 
+use super::access::{Anonymous, Open, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
@@ -493,6 +494,50 @@ pub static KEYS: &[Key] = &[
             field: |settings| &mut settings.rate.publishes_per_minute,
             min: 0,
             max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "registry.anonymous",
+        doc: "What may be read from the registry without credentials: public packages, or nothing.",
+        default: "read",
+        change: Change::Live,
+        slot: &Word::<Anonymous>(|settings| &mut settings.access.anonymous),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.private_scopes",
+        doc: "Scopes whose packages are read by accounts alone.",
+        default: "",
+        change: Change::Live,
+        slot: &Scopes(|settings| &mut settings.access.private_scopes),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.open_scopes",
+        doc: "Where any account may create packages; `unscoped` stands for names without a scope.",
+        default: "*",
+        change: Change::Live,
+        slot: &Open(|settings| &mut settings.access.open_scopes),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.signup",
+        doc: "Whether clients may make accounts of the registry (`npm adduser`).",
+        default: "open",
+        change: Change::Live,
+        slot: &Word::<Signup>(|settings| &mut settings.access.signup),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.osv_folder",
+        doc: "A folder of OSV files (JSON) that audits are answered from; empty for none.",
+        default: "",
+        change: Change::Restart,
+        slot: &Checked {
+            field: |settings| &mut settings.access.osv_folder,
+            check: super::access::folder,
+            accepts: "a path; empty for none",
         },
         spellings: &[],
     },

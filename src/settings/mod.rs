@@ -4,6 +4,7 @@
 //! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
 //! field of [`Settings`] and a row of the table.
 
+mod access;
 pub mod blocked;
 mod choices;
 mod environment;
@@ -24,6 +25,7 @@ mod slots;
 mod tests;
 mod upstream;
 
+pub use access::{Access, Anonymous, OpenScopes, Signup};
 pub use choices::{AccessLog, LogLevel, WritePolicy};
 pub use environment::Mode;
 pub use fault::{Fault, Faults};
@@ -31,8 +33,8 @@ pub use hosts::Hosts;
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{
-    Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Registry, Ring, Settings, State,
-    WebSocket,
+    Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Registry, Ring, Settings,
+    State, WebSocket,
 };
 pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};

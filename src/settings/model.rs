@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thirteen_kernels::config::{ConfigState, Field};
 
+use super::access::Access;
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::environment::Mode;
 use super::hosts::Hosts;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub ops: Door,
     /// The registry door, and what the registry takes from upstreams.
     pub registry: Registry,
+    /// Who may read and publish packages.
+    pub access: Access,
     /// The 13 bytes of a data folder that has no state yet.
     pub config: ConfigStart,
     /// Who may change the 13 bytes.
@@ -286,6 +289,7 @@ impl Settings {
                 blocked: Vec::new(),
                 keep_removed: false,
             },
+            access: Access::default(),
             config: ConfigStart::default(),
             state: State::default(),
             websocket: WebSocket::default(),

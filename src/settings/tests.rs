@@ -234,6 +234,11 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "stock.reservation_ttl_s" => ("1800", Some("0")),
         "mail.link_base" => ("https://shop.example", Some("shop.example")),
         "cache.reply_bytes" => ("0", Some("64 MiB")),
+        "registry.anonymous" => ("none", Some("write")),
+        "registry.private_scopes" => ("@a,@b", Some("a")),
+        "registry.open_scopes" => ("unscoped, @a", Some("*,@a")),
+        "registry.signup" => ("closed", Some("yes")),
+        "registry.osv_folder" => ("/srv/osv", Some("a\0b")),
         _ => ("5000", Some("99999999")),
     }
 }

@@ -1,10 +1,13 @@
 //! A file on its way to its place: hashed as it is written, gone unless it is kept.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 use sha2::{Digest, Sha512};
 
@@ -96,6 +99,19 @@ impl Spool {
 }
 
 impl Hashed {
+    /// The SHA-1 as `dist.shasum` has it, in hexadecimal digits.
+    pub fn shasum(&self) -> String {
+        self.sha1.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes every write");
+            text
+        })
+    }
+
+    /// The SHA-1 as integrity metadata.
+    pub fn sha1_integrity(&self) -> String {
+        format!("sha1-{}", STANDARD.encode(self.sha1))
+    }
+
     /// Opens it to be read. Blocks.
     ///
     /// # Errors

@@ -261,8 +261,7 @@ impl<'s> Source<'s> {
         for (tag, version) in tags {
             if shown.contains(&*version) {
                 kept.push((tag, version));
-            } else if let Some(other) = newest(shown.iter().copied(), Some(&version))
-            {
+            } else if let Some(other) = newest(shown.iter().copied(), Some(&version)) {
                 kept.push((tag, Cow::Owned(other.to_owned())));
             }
         }
@@ -285,7 +284,9 @@ impl<'s> Source<'s> {
 /// `bound` where that leaves one. Where `bound` is a pre-release, others are as good.
 pub fn newest<'v>(versions: impl Iterator<Item = &'v str>, bound: Option<&str>) -> Option<&'v str> {
     let bound = bound.and_then(|text| nodejs_semver::Version::parse(text).ok());
-    let is_any = bound.as_ref().is_some_and(nodejs_semver::Version::is_prerelease);
+    let is_any = bound
+        .as_ref()
+        .is_some_and(nodejs_semver::Version::is_prerelease);
     let rank = |text: &'v str| {
         let version = nodejs_semver::Version::parse(text).ok()?;
         let is_bound = bound.as_ref().is_none_or(|bound| version <= *bound);

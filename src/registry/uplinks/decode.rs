@@ -43,9 +43,7 @@ pub fn decode(
 
 fn read(decoder: impl Read, bytes_max: usize) -> Result<Vec<u8>, DecodeFault> {
     let mut decoded = Vec::new();
-    let outcome: io::Result<usize> = decoder
-        .take(bytes_max as u64 + 1)
-        .read_to_end(&mut decoded);
+    let outcome: io::Result<usize> = decoder.take(bytes_max as u64 + 1).read_to_end(&mut decoded);
     match outcome {
         Err(_) => Err(DecodeFault::Malformed),
         Ok(_) if decoded.len() > bytes_max => Err(DecodeFault::TooLong),

@@ -28,7 +28,11 @@ pub struct Cleared {
 /// Counts what is kept, at the start.
 pub async fn count(context: Rc<Context>) {
     let house = &context.house;
-    match house.registry.read_heavy(|view| sql::kept_bytes(view)).await {
+    match house
+        .registry
+        .read_heavy(|view| sql::kept_bytes(view))
+        .await
+    {
         Ok(bytes) => house.uplinks.cached_bytes.store(bytes, Ordering::Relaxed),
         Err(fault) => {
             tracing::warn!(target: "registry", %fault, "what is kept of upstreams is not counted");

@@ -112,11 +112,7 @@ pub fn revalidate(context: &Context, name: &PackageName) {
     }
 }
 
-fn begin(
-    context: &Context,
-    name: &PackageName,
-    reply: Option<shard::Reply<Result<(), Missing>>>,
-) {
+fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Result<(), Missing>>>) {
     let house = context.house.clone();
     let is_background = reply.is_none();
     let joined = house
@@ -176,7 +172,11 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
     if row.as_ref().is_some_and(|row| row.upstream.is_none()) {
         return Ok(());
     }
-    let uplink = house.uplinks.of_name(name).ok_or(Missing::NotFound)?.clone();
+    let uplink = house
+        .uplinks
+        .of_name(name)
+        .ok_or(Missing::NotFound)?
+        .clone();
     let policy = context.uplink_policy();
     if policy.rules.blocks(name) {
         return Err(Missing::Blocked);
@@ -184,7 +184,11 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
     let known = row.filter(|row| row.upstream == Some(uplink.hash) || row.document.is_none());
     let is_there = known.as_ref().is_some_and(|row| row.document.is_some());
     if context.settings.borrow().registry.offline {
-        return if is_there { Ok(()) } else { Err(Missing::Offline) };
+        return if is_there {
+            Ok(())
+        } else {
+            Err(Missing::Offline)
+        };
     }
     if !is_there && house.uplinks.misses.holds(name, house.steady_ms()) {
         return Err(Missing::NotFound);
@@ -232,11 +236,7 @@ fn request_for(uplink: &Uplink, name: &PackageName, row: Option<&PackageRow>) ->
 }
 
 /// Reads the whole document; it is decoded later, off the shard.
-async fn read(
-    context: &Context,
-    uplink: &Uplink,
-    response: Response,
-) -> Result<Fetched, Missing> {
+async fn read(context: &Context, uplink: &Uplink, response: Response) -> Result<Fetched, Missing> {
     let text = |name| response.header(name).map(str::to_owned);
     let mut fetched = Fetched {
         etag: text(&ETAG),

@@ -86,9 +86,7 @@ impl<K: Eq + Hash, T: Send + 'static> Drop for Landing<K, T> {
     }
 }
 
-fn lock<K, T: Send + 'static>(
-    waiting: &Mutex<Waiting<K, T>>,
-) -> MutexGuard<'_, Waiting<K, T>> {
+fn lock<K, T: Send + 'static>(waiting: &Mutex<Waiting<K, T>>) -> MutexGuard<'_, Waiting<K, T>> {
     // A map stays whole whatever panics beside it.
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

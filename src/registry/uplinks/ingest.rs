@@ -210,7 +210,11 @@ fn row_of(
         last_modified: None,
         checked_at: Some(now_ms),
         rebuild_at: made.rebuild_at,
-        used_at: Some(package.and_then(|package| package.used_at).unwrap_or(now_ms)),
+        used_at: Some(
+            package
+                .and_then(|package| package.used_at)
+                .unwrap_or(now_ms),
+        ),
     }
 }
 
@@ -300,10 +304,12 @@ impl Work {
         blocked: &HashSet<String>,
     ) -> Vec<VersionRow> {
         let known = self.known.versions.values();
-        let held = known.filter(|row| blocked.contains(&row.version)).map(|row| VersionRow {
-            state: VersionState::Held,
-            ..row.clone()
-        });
+        let held = known
+            .filter(|row| blocked.contains(&row.version))
+            .map(|row| VersionRow {
+                state: VersionState::Held,
+                ..row.clone()
+            });
         let listed = built
             .versions
             .iter()
@@ -401,15 +407,21 @@ impl Filter for Judge<'_> {
     fn judge(&self, candidate: &Candidate<'_>) -> Fate {
         match self.verdict(candidate.version, candidate.published_at) {
             Verdict::Blocked => {
-                self.blocked.borrow_mut().insert(candidate.version.to_owned());
+                self.blocked
+                    .borrow_mut()
+                    .insert(candidate.version.to_owned());
                 Fate::Dropped
             }
             Verdict::Shown => {
-                self.listed.borrow_mut().insert(candidate.version.to_owned());
+                self.listed
+                    .borrow_mut()
+                    .insert(candidate.version.to_owned());
                 Fate::Shown
             }
             Verdict::HeldUntil(at) => {
-                self.listed.borrow_mut().insert(candidate.version.to_owned());
+                self.listed
+                    .borrow_mut()
+                    .insert(candidate.version.to_owned());
                 let earliest = self.rebuild_at.get().map_or(at, |other| other.min(at));
                 self.rebuild_at.set(Some(earliest));
                 Fate::Held
@@ -445,7 +457,8 @@ impl Change {
         let current = sql::read(tx, &self.row.name)?;
         if current.as_ref().map(|row| row.revision) != self.known_revision {
             // Somebody published or changed it meanwhile: what they wrote stands.
-            left.digests.extend(left._kept.iter().map(|kept| kept.sha512));
+            left.digests
+                .extend(left._kept.iter().map(|kept| kept.sha512));
             return Ok(left);
         }
         match current {

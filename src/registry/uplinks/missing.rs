@@ -88,9 +88,12 @@ impl From<Missing> for Problem {
             Missing::Unreachable {
                 retry_after_s,
                 cause,
-            } => Problem::new(503, format!("The upstream registry cannot be asked: {cause}."))
-                .header("Retry-After", retry_after_s.to_string())
-                .code("upstream_unavailable"),
+            } => Problem::new(
+                503,
+                format!("The upstream registry cannot be asked: {cause}."),
+            )
+            .header("Retry-After", retry_after_s.to_string())
+            .code("upstream_unavailable"),
             Missing::Unsound { cause } => {
                 let detail = format!("What the upstream registry sent cannot be used: {cause}.");
                 Problem::new(502, detail).code("upstream_unsound")

@@ -208,7 +208,9 @@ impl Block {
 
 /// Whether a list of `Via` headers names us: the request has been here before.
 pub fn is_loop<'v>(via: impl IntoIterator<Item = &'v [u8]>, id: &str) -> bool {
-    let mut hops = via.into_iter().flat_map(|value| value.split(|byte| *byte == b','));
+    let mut hops = via
+        .into_iter()
+        .flat_map(|value| value.split(|byte| *byte == b','));
     hops.any(|hop| {
         let mut words = hop
             .split(|byte| byte.is_ascii_whitespace())

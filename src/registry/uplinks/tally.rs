@@ -104,7 +104,10 @@ impl Tally {
 
     /// Every outcome with its count.
     pub fn outcomes(&self) -> Vec<(&'static str, u64)> {
-        let counts = self.outcomes.iter().map(|cell| cell.load(Ordering::Relaxed));
+        let counts = self
+            .outcomes
+            .iter()
+            .map(|cell| cell.load(Ordering::Relaxed));
         let names = Outcome::ALL.into_iter().map(Outcome::as_str);
         names.zip(counts).collect()
     }
@@ -141,7 +144,11 @@ mod tests {
         let tally = Tally::default();
         tally.count(Outcome::Unsound);
         tally.add_bytes(7);
-        let counted: Vec<_> = tally.outcomes().into_iter().filter(|(_, n)| *n > 0).collect();
+        let counted: Vec<_> = tally
+            .outcomes()
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+            .collect();
         assert_eq!((counted, tally.bytes()), (vec![("unsound", 1)], 7));
     }
 }

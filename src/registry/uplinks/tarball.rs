@@ -16,9 +16,7 @@ use super::tally::Outcome;
 use super::uplink::Uplink;
 use crate::context::{self, Context};
 use crate::http::{Exchange, Problem};
-use crate::limits::{
-    UPSTREAM_PIECE_BYTES, UPSTREAM_TARBALL_BYTES_MAX, UPSTREAM_TARBALLS_MAX,
-};
+use crate::limits::{UPSTREAM_PIECE_BYTES, UPSTREAM_TARBALL_BYTES_MAX, UPSTREAM_TARBALLS_MAX};
 use crate::outgoing::Body;
 use crate::registry::blobs::{Hashed, Spool, sweep};
 use crate::registry::name::PackageName;
@@ -198,7 +196,9 @@ impl Job {
         });
         let (spool, file) = begun.await?;
         fetching.begin(Arc::new(file), announced);
-        let hashed = self.receive(context, fetching, spool, response.body).await?;
+        let hashed = self
+            .receive(context, fetching, spool, response.body)
+            .await?;
         if announced.is_some_and(|bytes| bytes != hashed.bytes) || !self.promise.holds(&hashed) {
             off_shard(move || {
                 drop(hashed);

@@ -17,9 +17,7 @@ use super::missing::Missing;
 use super::rules;
 use super::tally::{Outcome, Tally};
 use crate::outgoing::breaker::{Admission, Breaker, Ended};
-use crate::outgoing::header::{
-    AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT, VIA,
-};
+use crate::outgoing::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT, VIA};
 use crate::outgoing::{Outgoing, OutgoingFault, Request, Response, Scheme, Target, Url};
 use crate::registry::name::PackageName;
 use crate::settings::{Credentials, Reach, Settings, Transport, Upstream};

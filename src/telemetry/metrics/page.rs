@@ -172,7 +172,10 @@ impl Page<'_> {
         );
         for upstream in &line.upstreams {
             for (outcome, count) in &upstream.outcomes {
-                family.integer(&[("upstream", &upstream.name), ("outcome", outcome)], *count);
+                family.integer(
+                    &[("upstream", &upstream.name), ("outcome", outcome)],
+                    *count,
+                );
             }
         }
         let mut family = writer.counter(
