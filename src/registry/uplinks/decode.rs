@@ -3,11 +3,11 @@
 use std::io::{self, Read};
 
 /// Codings that we ask upstreams for.
-pub const ACCEPTED: &str = "br, gzip";
+pub(super) const ACCEPTED: &str = "br, gzip";
 
 /// Why an answer cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodeFault {
+pub(super) enum DecodeFault {
     /// It is in a coding that we did not ask for.
     Coding,
     /// It is not what its coding says.
@@ -20,7 +20,7 @@ pub enum DecodeFault {
 ///
 /// # Errors
 /// Why it cannot be.
-pub fn decode(
+pub(super) fn decode(
     coding: Option<&str>,
     body: Vec<u8>,
     bytes_max: usize,

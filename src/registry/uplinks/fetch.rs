@@ -273,11 +273,11 @@ async fn confirm(context: &Context, name: &PackageName) -> Result<(), Missing> {
 }
 
 /// What the URLs in stored documents begin with.
-pub fn base_of(context: &Context) -> String {
+pub(super) fn base_of(context: &Context) -> String {
     format!("http://{}", context.house.doors[REGISTRY])
 }
 
 /// Unix milliseconds.
-pub fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     i64::try_from(unix_ms()).expect("the year is not 292 million")
 }

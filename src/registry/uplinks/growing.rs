@@ -10,7 +10,7 @@ use crate::id::Id;
 use crate::shard::{self, Reply};
 
 /// Which tarball: a package, and the name of the file.
-pub type Key = (Id, String);
+pub(super) type Key = (Id, String);
 
 /// The tarballs that are being fetched in the process. The lock is held for a look into a map.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub struct Growing {
 
 /// One tarball on its way. Its bytes are in the spool, where each follower reads at its own pace:
 /// a client that reads slowly costs a file, no memory.
-pub struct Fetch {
+pub(super) struct Fetch {
     state: Mutex<State>,
     followers: AtomicUsize,
 }

@@ -33,7 +33,7 @@ use crate::shard;
 use crate::store::{SqlFault, Tx};
 
 /// An upstream's document as it came.
-pub struct Fetched {
+pub(super) struct Fetched {
     /// Its `ETag`.
     pub etag: Option<String>,
     /// Its `Last-Modified`.
@@ -67,7 +67,7 @@ struct Made {
 ///
 /// # Errors
 /// Why they cannot be used or kept; what was there before stays.
-pub async fn ingest(
+pub(super) async fn ingest(
     context: &Rc<Context>,
     uplink: &Arc<Uplink>,
     name: &PackageName,
@@ -124,7 +124,7 @@ pub async fn ingest(
 ///
 /// # Errors
 /// [`Missing::NotFound`], unless what it had is kept.
-pub async fn forget(
+pub(super) async fn forget(
     context: &Rc<Context>,
     uplink: &Arc<Uplink>,
     name: &PackageName,

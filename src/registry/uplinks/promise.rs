@@ -7,7 +7,7 @@ use crate::registry::blobs::{Hashed, Sha512Digest};
 
 /// The digests by which a tarball is known before it comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Promise {
+pub(super) enum Promise {
     /// One of these SHA-512.
     Sha512(Vec<[u8; 64]>),
     /// This SHA-1, where the document has nothing better.
@@ -17,7 +17,7 @@ pub enum Promise {
 impl Promise {
     /// What `dist.integrity` and `dist.shasum` promise; the strongest of them counts (Subresource
     /// Integrity, section 3.3.4). Nothing where there is neither SHA-512 nor SHA-1.
-    pub fn of(integrity: Option<&str>, shasum: Option<&str>) -> Option<Promise> {
+    pub(super) fn of(integrity: Option<&str>, shasum: Option<&str>) -> Option<Promise> {
         let hashes = integrity.unwrap_or_default().split_ascii_whitespace();
         let mut strong = Vec::new();
         let mut weak = None;
@@ -43,7 +43,7 @@ impl Promise {
     }
 
     /// Whether a tarball is the one that was promised.
-    pub fn holds(&self, tarball: &Hashed) -> bool {
+    pub(super) fn holds(&self, tarball: &Hashed) -> bool {
         self.is_kept_by(&tarball.sha512, &tarball.sha1)
     }
 

@@ -363,7 +363,7 @@ fn secret(file: &Path) -> Result<String, String> {
 }
 
 /// Conditions of a request, from what the answer to an earlier one said.
-pub fn condition(request: Request, name: HeaderName, value: Option<&str>) -> Request {
+pub(super) fn condition(request: Request, name: HeaderName, value: Option<&str>) -> Request {
     match value.map(HeaderValue::from_str) {
         Some(Ok(value)) => request.header(name, value),
         // What cannot be sent back is no condition; the answer is whole then.
