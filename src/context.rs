@@ -22,6 +22,7 @@ use crate::http::{
 };
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
+use crate::registry::documents::Documents;
 use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
@@ -56,6 +57,8 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// Documents of packages.
+    pub documents: Documents,
     /// Who has called the registry door, and what they may.
     pub registry_access: crate::registry::access::Memory,
     /// Passwords on their way to and from the offload threads.
@@ -150,6 +153,11 @@ thread_local! {
 }
 
 impl House {
+    /// Where the registry door listens.
+    pub fn registry_door(&self) -> SocketAddr {
+        self.doors[REGISTRY]
+    }
+
     /// Milliseconds since the start; never goes back.
     pub fn steady_ms(&self) -> u64 {
         self.started.uptime_ms()
@@ -172,6 +180,7 @@ impl Context {
         let shop_origins = origins_of(&settings.api.cors_origins);
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
+        let documents = Documents::new(document_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         let policy = Arc::new(PolicyInForce::of(&settings));
         Context {
@@ -188,6 +197,7 @@ impl Context {
             shop_origins: RefCell::new(shop_origins),
             policies: RefCell::new(policies),
             replies,
+            documents,
             replies_counted: Cell::default(),
             uses: Uses::default(),
             policy: RefCell::new(policy),
@@ -212,6 +222,7 @@ impl Context {
         *self.shop_origins.borrow_mut() = origins_of(&settings.api.cors_origins);
         *self.policies.borrow_mut() = policies_of(&settings);
         self.replies.set_bytes_max(reply_bytes_of(&settings));
+        self.documents.set_bytes_max(document_bytes_of(&settings));
         let rule = self
             .house
             .writes
@@ -495,6 +506,11 @@ impl Generations for Context {
 /// This shard's share of the memory for replies.
 fn reply_bytes_of(settings: &Settings) -> usize {
     settings.cache.reply_bytes / settings.shards
+}
+
+/// This shard's share of the memory for documents of packages.
+fn document_bytes_of(settings: &Settings) -> usize {
+    settings.documents.memory_bytes / settings.shards
 }
 
 /// The api door's replies are for programs; the other two have pages. Pages of other origins may

@@ -78,6 +78,12 @@ pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
 /// The longest document of a package that is compressed with the effort of what is kept; of a longer
 /// one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
+/// What an entry of a document in memory counts besides its bytes.
+pub const DOCUMENT_ENTRY_BYTES: usize = 2 << 10;
+/// The longest document that is copied into a reply instead of being sent from where it lies.
+pub const DOCUMENT_PROMPT_BYTES_MAX: usize = 32 << 10;
+/// How often a document is looked for whose package changes meanwhile.
+pub const DOCUMENT_TRIES_MAX: usize = 4;
 /// The longest target whose reply is kept in the cache of replies.
 pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
@@ -140,6 +146,8 @@ pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 pub const UPSTREAM_DOCUMENT_BYTES_MAX: usize = 64 << 20;
 /// How long a document may take to come, from the first question on.
 pub const UPSTREAM_DOCUMENT_PATIENCE: Duration = Duration::from_secs(120);
+/// How long who asks for one waits; it goes on coming afterwards.
+pub const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
 /// Another answer of an upstream that is passed on.
 pub const UPSTREAM_PASSED_BYTES_MAX: usize = 16 << 20;
 /// The tarball of an upstream.

@@ -5,10 +5,11 @@ use crate::commerce::catalog::{attributes, bulk, categories, products, search, v
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Auth, Write};
+use crate::http::RateClass::{Api, Auth, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::by_hand;
+use crate::registry::documents;
 use crate::registry::uplinks;
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -160,14 +161,24 @@ fn ops() -> Vec<Route<Context>> {
     ]
 }
 
+#[rustfmt::skip]
 fn registry() -> Vec<Route<Context>> {
-    let mut routes = vec![
-        get("/health", telemetry::api::health),
-        get("/livez", telemetry::api::live),
-        get("/readyz", telemetry::api::ready),
-    ];
+    let mut routes = packages();
+    routes.extend([
+        get("/health", documents::api::read).prompt(documents::api::health_at_once),
+        get("/livez", documents::api::read).prompt(documents::api::health_at_once),
+        get("/readyz", documents::api::ready),
+    ]);
     routes.extend(upstreams());
     routes
+}
+
+#[rustfmt::skip]
+fn packages() -> Vec<Route<Context>> {
+    vec![
+        get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
+        get("/:@package/:version", documents::api::read_version).rate(Registry),
+    ]
 }
 
 fn upstreams() -> Vec<Route<Context>> {

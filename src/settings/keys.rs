@@ -8,8 +8,8 @@ use super::access::{Anonymous, Open, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
-    Address, BaseUrl, Checked, Folder, Hex, List, Number, Origins, Part, Peer, Shards, Slot, Span,
-    Truth, Unit, Upstreams, Word,
+    Address, BaseUrl, Checked, Folder, Hex, List, Networks, Number, Origins, Part, Peer, Shards,
+    Slot, Span, Truth, Unit, Upstreams, Word,
 };
 
 /// A key: its names, its type with bounds, its default, and what it is for.
@@ -527,6 +527,34 @@ pub static KEYS: &[Key] = &[
         default: "open",
         change: Change::Live,
         slot: &Word::<Signup>(|settings| &mut settings.access.signup),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.public_url",
+        doc: "URL at which clients reach the registry; without one, the host that they ask.",
+        default: "",
+        change: Change::Live,
+        slot: &BaseUrl(|settings| &mut settings.documents.public_url),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.trusted_proxies",
+        doc: "Networks whose X-Forwarded-Proto and X-Forwarded-Host count on the registry door.",
+        default: "",
+        change: Change::Live,
+        slot: &Networks(|settings| &mut settings.documents.trusted_proxies),
+        spellings: &[],
+    },
+    Key {
+        name: "cache.document_bytes",
+        doc: "Memory for documents of packages, shared evenly by the shards; 0 keeps none.",
+        default: "134217728",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.documents.memory_bytes,
+            min: 0,
+            max: 64 << 30,
+        },
         spellings: &[],
     },
     Key {

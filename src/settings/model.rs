@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use thirteen_kernels::config::{ConfigState, Field};
 
 use super::access::Access;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub registry: Registry,
     /// Who may read and publish packages.
     pub access: Access,
+    /// The documents of packages.
+    pub documents: Documents,
     /// The 13 bytes of a data folder that has no state yet.
     pub config: ConfigStart,
     /// Who may change the 13 bytes.
@@ -105,6 +108,18 @@ pub struct Registry {
     pub blocked: Vec<String>,
     /// Whether versions that an upstream removed are still served.
     pub keep_removed: bool,
+}
+
+/// The documents of packages.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// The URL at which clients reach the registry door, without a trailing slash; without one, the
+    /// host that each request names.
+    pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bytes of documents that all shards keep in memory.
+    pub memory_bytes: usize,
 }
 
 /// The seven fields of the configuration state, within the ranges of PROTOCOL.md.
@@ -290,6 +305,7 @@ impl Settings {
                 keep_removed: false,
             },
             access: Access::default(),
+            documents: Documents::default(),
             config: ConfigStart::default(),
             state: State::default(),
             websocket: WebSocket::default(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::choices::Choice;
@@ -82,6 +83,9 @@ pub(super) struct BaseUrl(pub Field<Option<String>>);
 
 /// A list of web origins, in text separated by commas.
 pub(super) struct Origins(pub Field<Vec<String>>);
+
+/// A list of networks and addresses, in text separated by commas.
+pub(super) struct Networks(pub Field<Vec<IpNet>>);
 
 /// A `host:port`; empty for none.
 pub(super) struct Peer(pub Field<Option<HostPort>>);
@@ -261,6 +265,30 @@ impl Slot for Origins {
     }
 }
 
+impl Slot for Networks {
+    fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
+        let texts: Vec<&str> = match raw.as_array() {
+            Some(items) => items.iter().map(text).collect::<Result<_, _>>()?,
+            None => text(raw)?
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .collect(),
+        };
+        let networks = texts
+            .into_iter()
+            .map(network)
+            .collect::<Result<Vec<_>, _>>()?;
+        let shown: Vec<_> = networks.iter().map(IpNet::to_string).collect();
+        *(self.0)(settings) = networks;
+        Ok(shown.join(","))
+    }
+
+    fn accepts(&self) -> String {
+        "networks like 10.0.0.0/8, several with commas between".to_owned()
+    }
+}
+
 impl Slot for Peer {
     fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
         let text = text(raw)?;
@@ -383,6 +411,12 @@ fn items(raw: &Value) -> Result<Vec<&str>, String> {
             Ok(items.filter(|item| !item.is_empty()).collect())
         }
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().or_else(|_| address());
+    network.map_err(|_| format!("`{text}` is neither a network nor an address"))
 }
 
 /// The text of a JSON string without surrounding spaces.

@@ -238,6 +238,9 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "registry.private_scopes" => ("@a,@b", Some("a")),
         "registry.open_scopes" => ("unscoped, @a", Some("*,@a")),
         "registry.signup" => ("closed", Some("yes")),
+        "registry.public_url" => ("https://npm.example", Some("npm.example")),
+        "registry.trusted_proxies" => ("10.0.0.0/8, ::1", Some("10.0.0.0/33")),
+        "cache.document_bytes" => ("0", Some("64 MiB")),
         "registry.osv_folder" => ("/srv/osv", Some("a\0b")),
         _ => ("5000", Some("99999999")),
     }

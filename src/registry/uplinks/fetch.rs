@@ -27,7 +27,6 @@ use crate::registry::name::PackageName;
 use crate::registry::packages::rows::PackageRow;
 use crate::registry::packages::sql;
 use crate::registry::{topics, uplinks};
-use crate::routes::REGISTRY;
 use crate::shard;
 use crate::store::SqlFault;
 use crate::telemetry::Counter;
@@ -43,21 +42,20 @@ pub enum Standing {
         /// How long ago the upstream was asked with success.
         age_s: u64,
     },
-    /// As good as not there: it has no documents, or they are not of the upstream that its name
-    /// comes from.
+    /// As good as not there: it is not of the upstream that its name comes from.
     Absent,
     /// The settings block it.
     Blocked,
 }
 
-/// What a known package is worth at this moment.
+/// What a package that has documents is worth at this moment.
 pub fn standing(context: &Context, row: &PackageRow) -> Standing {
     let Some(hash) = row.upstream else {
         return Standing::Current;
     };
     let house = &context.house;
     let is_origin = |uplink: &std::sync::Arc<Uplink>| uplink.hash == hash;
-    if row.document.is_none() || !house.uplinks.of_name(&row.name).is_some_and(is_origin) {
+    if !house.uplinks.of_name(&row.name).is_some_and(is_origin) {
         return Standing::Absent;
     }
     let policy = context.uplink_policy();
@@ -270,11 +268,6 @@ async fn confirm(context: &Context, name: &PackageName) -> Result<(), Missing> {
     };
     let written = context.house.registry.write(command).await?;
     written.map_err(|fault| Missing::Store(fault.into()))
-}
-
-/// What the URLs in stored documents begin with.
-pub(super) fn base_of(context: &Context) -> String {
-    format!("http://{}", context.house.doors[REGISTRY])
 }
 
 /// Unix milliseconds.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::decode::decode;
 use super::eviction;
-use super::fetch::{base_of, now_ms};
+use super::fetch::now_ms;
 use super::missing::Missing;
 use super::policy::PolicyInForce;
 use super::rules::Verdict;
@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::id::Id;
 use crate::limits::UPSTREAM_DOCUMENT_BYTES_MAX;
 use crate::registry::blobs::{Blobs, Hashed, Kept, Sha512Digest, sweep};
+use crate::registry::documents::base;
 use crate::registry::documents::{Built, Candidate, Everything, Fate, Filter, Part, Source, build};
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{
@@ -79,7 +80,7 @@ pub(super) async fn ingest(
     let (etag, last_modified) = (fetched.etag.clone(), fetched.last_modified.clone());
     let work = Work {
         name: name.clone(),
-        base: base_of(context),
+        base: base::primary(context),
         policy: context.uplink_policy(),
         blobs: house.blobs.clone(),
         now_ms: now_ms(),
@@ -203,7 +204,7 @@ fn row_of(
         modified_at: made.modified_at,
         document: Some(DocumentRow {
             digest: made.file.sha512.0,
-            base: base_of(context),
+            base: base::primary(context),
             parts: made.parts,
         }),
         etag: None,
