@@ -71,6 +71,8 @@ pub struct Context {
     pub uses: Uses,
     /// The rules by which documents of upstreams are made.
     policy: RefCell<Arc<PolicyInForce>>,
+    /// Short tarballs that were asked for.
+    pub tarballs: crate::registry::tarballs::KeptTarballs,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -201,6 +203,7 @@ impl Context {
             replies_counted: Cell::default(),
             uses: Uses::default(),
             policy: RefCell::new(policy),
+            tarballs: Default::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),

@@ -5,12 +5,13 @@ use crate::commerce::catalog::{attributes, bulk, categories, products, search, v
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Auth, Registry, Write};
+use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
-use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{
+    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
+};
 use crate::openapi::by_hand;
-use crate::registry::documents;
-use crate::registry::uplinks;
+use crate::registry::{documents, publish, tarballs, uplinks};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -178,6 +179,8 @@ fn packages() -> Vec<Route<Context>> {
     vec![
         get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
         get("/:@package/:version", documents::api::read_version).rate(Registry),
+        put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
+        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
 }
 

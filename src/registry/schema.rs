@@ -15,6 +15,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     super::blobs::sql::STATEMENTS,
     super::packages::sql::STATEMENTS,
     super::uplinks::sql::STATEMENTS,
+    super::tarballs::sql::STATEMENTS,
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     tokens::sql::STATEMENTS,

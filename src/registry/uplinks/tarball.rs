@@ -54,8 +54,8 @@ async fn send_measured(
     bytes: u64,
     headers: &[(&str, &str)],
 ) -> Result<(), Problem> {
-    let mut reply = exchange.measured(200, headers, bytes);
-    if reply.is_described() {
+    let mut reply = exchange.counted(200, headers, bytes);
+    if reply.left() == 0 {
         return Ok(());
     }
     let (mut seen, mut offset) = (first, 0);
