@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::openapi::by_hand;
 use crate::registry::{
-    access, accounts, documents, login, packages, publish, tags, tarballs, tokens,
+    access, accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -174,6 +174,7 @@ fn registry() -> Vec<Route<Context>> {
         get("/readyz", documents::api::ready),
     ]);
     routes.extend(people());
+    routes.extend(upstreams());
     routes
 }
 
@@ -239,4 +240,8 @@ fn hosted() -> Vec<Route<Context>> {
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
         get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
+}
+
+fn upstreams() -> Vec<Route<Context>> {
+    vec![delete("/-/thirteen/cache", uplinks::api::clear).access(Operator)]
 }

@@ -11,3 +11,4 @@ mod login;
 mod packing;
 mod people;
 mod tokens;
+mod upstreams;

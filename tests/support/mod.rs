@@ -10,3 +10,4 @@ pub(crate) mod http;
 pub(crate) mod moments;
 pub(crate) mod npm;
 pub(crate) mod server;
+pub(crate) mod upstream;
