@@ -6,12 +6,14 @@
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by their
 //!   content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
-//!   depends on;
+//!   depends on; `search`: what is found by words;
+//!   `advisories`: what is known to be wrong with versions;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and the
 //!   list of all statements; `topics`: what a commit tells caches; `body`: what clients send.
 
 pub mod access;
 pub mod accounts;
+pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
@@ -21,6 +23,7 @@ pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod search;
 pub mod tags;
 pub mod tarballs;
 pub mod tokens;

@@ -7,8 +7,10 @@ mod support;
 
 mod access;
 mod accounts;
+mod advisories;
 mod login;
 mod packing;
 mod people;
+mod search;
 mod tokens;
 mod upstreams;
