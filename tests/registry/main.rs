@@ -6,3 +6,6 @@
 mod support;
 
 mod packing;
+mod publish;
+mod tarballs;
+mod weight;
