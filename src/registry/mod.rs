@@ -3,8 +3,8 @@
 //!
 //! - `documents`: what clients resolve versions by, built when a package changes;
 //! - `packages`: their rows, and how a hosted one is changed;
-//! - `name`: what a package may be called; `version`: how its versions are written; `schema`: the tables and the list of all statements;
-//!   `topics`: what a commit tells caches;
+//! - `name`: what a package may be called; `version`: how its versions are written;
+//!   `schema`: the tables and the list of all statements; `topics`: what a commit tells caches;
 //! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
 //!   `publish`: how a version comes in.
 //! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on.
