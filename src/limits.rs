@@ -256,6 +256,12 @@ pub const PUBLISH_DOCUMENT_BYTES_MAX: usize = 16 << 20;
 pub const PUBLISH_DEPTH_MAX: usize = 64;
 /// Bytes of a tarball that collect for one write, while the one before is written.
 pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
+/// The longest tarball that a shard keeps in memory once it was asked for.
+pub const TARBALL_KEPT_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of the tarballs that a shard keeps so.
+pub const TARBALLS_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a longer one that are read at once, while those before are sent.
+pub const TARBALL_PIECE_BYTES: usize = 128 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
 /// Bytes that an archive unpacks to.
