@@ -11,7 +11,7 @@ use crate::limits::{
     BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
-use crate::registry::{publish, tarballs};
+use crate::registry::{documents, publish, tarballs, uplinks};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -162,20 +162,28 @@ fn ops() -> Vec<Route<Context>> {
     ]
 }
 
+#[rustfmt::skip]
 fn registry() -> Vec<Route<Context>> {
-    let mut routes = vec![
-        get("/health", telemetry::api::health),
-        get("/livez", telemetry::api::live),
-        get("/readyz", telemetry::api::ready),
-    ];
-    routes.extend(packages());
+    let mut routes = packages();
+    routes.extend([
+        get("/health", documents::api::read).prompt(documents::api::health_at_once),
+        get("/livez", documents::api::read).prompt(documents::api::health_at_once),
+        get("/readyz", documents::api::ready),
+    ]);
+    routes.extend(upstreams());
     routes
 }
 
 #[rustfmt::skip]
 fn packages() -> Vec<Route<Context>> {
     vec![
+        get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
+        get("/:@package/:version", documents::api::read_version).rate(Registry),
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
         get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
+}
+
+fn upstreams() -> Vec<Route<Context>> {
+    vec![delete("/-/thirteen/cache", uplinks::api::clear).access(Operator)]
 }

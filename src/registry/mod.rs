@@ -21,4 +21,5 @@ pub mod schema;
 pub mod tarballs;
 pub mod tokens;
 pub mod topics;
+pub mod uplinks;
 pub mod version;

@@ -11,3 +11,4 @@ pub(crate) mod moments;
 pub(crate) mod npm;
 pub(crate) mod registry;
 pub(crate) mod server;
+pub(crate) mod upstream;

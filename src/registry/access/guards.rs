@@ -130,6 +130,11 @@ impl Visitor {
         Visitor { caller, settings }
     }
 
+    /// Whether it is somebody, so that the reply is for the caller alone.
+    pub fn is_somebody(&self) -> bool {
+        self.caller.standing() != Standing::Nobody
+    }
+
     /// Who it is.
     pub fn caller(&self) -> &Caller {
         &self.caller
