@@ -134,7 +134,7 @@ impl<'x> Exchange<'x> {
     /// Ends a reply, of which all other headers are written, with bytes that are sent from where
     /// they are.
     pub async fn send(&mut self, body: Bytes) -> Result<(), Problem> {
-        self.resume_reply().end_head(body.len());
+        self.resume_reply().end_head(body.len() as u64);
         if self.frame.content == Content::Described || body.is_empty() {
             return Ok(());
         }
