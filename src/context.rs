@@ -20,6 +20,8 @@ use crate::http::{
     Observation, PAGES_SECURITY, Prepared, Problem, ProblemForm, RateClass, RateExceeded,
     ReplyCache, Request, Route,
 };
+use crate::outgoing::Outgoing;
+use crate::outgoing::dns::Names;
 use crate::registry::documents::Documents;
 use crate::registry::packages::turns::Turns;
 use crate::routes::{API, DOORS, REGISTRY};
@@ -33,6 +35,10 @@ use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
+use crate::tls::TlsClient;
+
+/// The registry door's place among the doors of a [`House`].
+pub const REGISTRY_DOOR: usize = REGISTRY;
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -62,6 +68,8 @@ pub struct Context {
     pub registry_access: crate::registry::access::Memory,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
+    /// Requests to other servers.
+    pub outgoing: Outgoing,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
     /// Short tarballs that were asked for.
@@ -94,6 +102,10 @@ pub struct House {
     pub registry: Arc<Store>,
     /// The registry's files.
     pub blobs: Arc<crate::registry::blobs::Blobs>,
+    /// The addresses of other servers.
+    pub names: Arc<Names>,
+    /// Whom we trust to vouch for other servers.
+    pub tls: TlsClient,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
@@ -173,6 +185,7 @@ impl Context {
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             passwords: Passwords::new(house.hashes.clone()),
+            outgoing: Outgoing::new(house.names.clone()),
             house,
             telemetry,
             state,

@@ -150,6 +150,57 @@ pub const STOCK_SWEEP_RESERVATIONS_MAX: i64 = 64;
 /// How long a settled reservation is kept, for those who ask what became of it.
 pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// Sessions that a TLS client keeps to resume, over all servers that it speaks to.
+pub const TLS_SESSIONS_MAX: usize = 256;
+/// Requests to other servers that one shard has under way, tunnels not among them; one more is
+/// refused.
+pub const OUTGOING_REQUESTS_MAX: usize = 512;
+/// Connections to one server that a shard keeps for the next request.
+pub const OUTGOING_IDLE_PER_TARGET_MAX: usize = 16;
+/// Connections that a shard keeps in all.
+pub const OUTGOING_IDLE_MAX: usize = 128;
+/// How long one is kept: shorter than servers keep theirs, so that few close under a request.
+pub const OUTGOING_IDLE_PATIENCE: Duration = Duration::from_secs(20);
+/// The head of a response from another server.
+pub const OUTGOING_HEAD_BYTES_MAX: usize = 64 << 10;
+/// Headers in such a head.
+pub const OUTGOING_HEADERS_MAX: usize = 128;
+/// Bytes read at once from a connection to another server.
+pub const OUTGOING_READ_BYTES: usize = 16 << 10;
+/// Addresses of one host that are tried.
+pub const OUTGOING_ADDRESSES_MAX: usize = 4;
+/// Redirects that are followed.
+pub const OUTGOING_REDIRECTS_MAX: usize = 5;
+
+/// How long the addresses of a host are used.
+pub const DNS_TTL: Duration = Duration::from_secs(30);
+/// How long a name that has none is not looked up again.
+pub const DNS_MISS_TTL: Duration = Duration::from_secs(2);
+/// Names of hosts that are kept, by the house and by each shard.
+pub const DNS_NAMES_MAX: usize = 1024;
+/// Names that are looked up at once: what else takes offload threads needs some too, and a
+/// resolver that is gone holds each for many seconds.
+pub const DNS_LOOKUPS_RUNNING_MAX: usize = 2;
+/// Names that wait to be looked up; one more is refused.
+pub const DNS_LOOKUPS_WAITING_MAX: usize = 256;
+/// How often names that are about to expire are looked up ahead.
+pub const DNS_WARM_INTERVAL: Duration = Duration::from_secs(10);
+/// How often while too few are answered from the cache.
+pub const DNS_WARM_INTERVAL_COLD: Duration = Duration::from_secs(3);
+/// For how long after its last use a name is looked up ahead.
+pub const DNS_KNOWN_SPAN: Duration = Duration::from_secs(10 * 60);
+
+/// How long the outcomes are counted that a breaker opens for.
+pub const BREAKER_WINDOW_MS: u64 = 60_000;
+/// Parts of that window.
+pub const BREAKER_BUCKETS: usize = 12;
+/// Outcomes before which it does not open.
+pub const BREAKER_OUTCOMES_MIN: u32 = 10;
+/// How long an open one waits before it tries again.
+pub const BREAKER_PAUSE_MS: u64 = 5_000;
+/// Probes that have to end well before it closes.
+pub const BREAKER_PROBES_MIN: u32 = 3;
+
 /// Free space without which nothing can be stored.
 pub const DISK_FREE_BYTES_MIN: u64 = 16 << 20;
 /// Free space below which the start-up check advises to make room.
@@ -278,6 +329,12 @@ const _: () = {
     assert!(OFFLOAD_QUEUE_MAX >= OFFLOAD_THREADS && OFFLOAD_THREADS >= 2);
     // Passwords are hashed, and never on every thread.
     assert!(HASHES_RUNNING_MAX >= 1 && HASHES_RUNNING_MAX < OFFLOAD_THREADS);
+
+    // A look-up ahead is over before what it replaces expires, and threads are left to others.
+    assert!(2 * DNS_WARM_INTERVAL.as_millis() < DNS_TTL.as_millis());
+    assert!(DNS_LOOKUPS_RUNNING_MAX + HASHES_RUNNING_MAX <= OFFLOAD_THREADS);
+    assert!(OUTGOING_IDLE_PER_TARGET_MAX <= OUTGOING_IDLE_MAX);
+    assert!(BREAKER_WINDOW_MS.is_multiple_of(BREAKER_BUCKETS as u64));
 
     // A change that is refused, for its rate or its contents, does not cost the connection.
     assert!(CONFIG_BODY_BYTES_MAX <= DISCARD_BYTES_MAX);

@@ -12,7 +12,7 @@ use crate::limits::{
     UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
-use crate::registry::{documents, packages, publish, tags, tarballs};
+use crate::registry::{accounts, documents, login, packages, publish, tags, tarballs, tokens};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -171,6 +171,7 @@ fn registry() -> Vec<Route<Context>> {
         get("/livez", documents::api::read).prompt(documents::api::health_at_once),
         get("/readyz", documents::api::ready),
     ]);
+    routes.extend(people());
     routes
 }
 
@@ -190,5 +191,27 @@ fn hosted() -> Vec<Route<Context>> {
         delete(TAG, tags::api::delete).rate(Publish),
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
         get("/:@package/-/:file", tarballs::api::read).rate(Registry),
+    ]
+}
+
+#[rustfmt::skip]
+fn people() -> Vec<Route<Context>> {
+    vec![
+        get("/-/ping", accounts::api::ping),
+        get("/-/whoami", accounts::api::whoami).rate(Registry),
+        get("/-/user/:user", accounts::api::read).rate(Registry),
+        put("/-/user/:user", accounts::api::enter).rate(Auth),
+        put("/-/user/:user/-rev/:rev", accounts::api::enter).rate(Auth),
+        delete("/-/user/token/:token", accounts::api::leave).rate(Publish),
+        post("/-/v1/login", login::api::begin).rate(Auth),
+        get("/-/v1/login/style.css", login::api::style),
+        get("/-/v1/login/page/:secret", login::api::page).rate(Registry),
+        post("/-/v1/login/page/:secret", login::api::submit).rate(Auth),
+        get("/-/v1/done/:secret", login::api::done).rate(Registry),
+        get("/-/npm/v1/user", accounts::api::profile).rate(Registry),
+        post("/-/npm/v1/user", accounts::api::change_profile).rate(Publish),
+        get("/-/npm/v1/tokens", tokens::api::list).rate(Registry),
+        post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
+        delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
     ]
 }

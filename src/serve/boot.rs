@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, Once};
@@ -19,6 +20,7 @@ use crate::commerce::{self, demo};
 use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
+use crate::outgoing::dns::Names;
 use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
@@ -29,6 +31,7 @@ use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
+use crate::tls::TlsClient;
 use crate::vault::uploads;
 
 use super::shard_main::{Boot, run_shard};
@@ -91,7 +94,9 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let demo = fill_demo(&settings, &stores.commerce)?;
     let (sockets, doors) = bind(&settings)?;
     let files = open_files(&settings)?;
-    let house = Arc::new(house_of(&settings, started, doors, &logs, (&stores, files)));
+    let tls = trust(&settings)?;
+    let holdings = (&stores, files, tls);
+    let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -252,12 +257,25 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
     })
 }
 
+/// Whom we trust to vouch for other servers.
+fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
+    let file = &settings.outgoing.ca_file;
+    let extra = (!file.is_empty()).then(|| Path::new(file));
+    let tls =
+        TlsClient::new(extra).map_err(|fault| environment(format!("outgoing.ca_file: {fault}")))?;
+    if tls.authorities() == 0 {
+        let remedy = "install ca-certificates, or set outgoing.ca_file";
+        tracing::warn!(target: "serve", remedy, "no server can be spoken to under TLS");
+    }
+    Ok(tls)
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, files): (&Stores, Files),
+    (stores, files, tls): (&Stores, Files, TlsClient),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -268,6 +286,8 @@ fn house_of(
         log: logs.sink().clone(),
         commerce: stores.commerce.clone(),
         registry: stores.registry.clone(),
+        names: Names::new(settings.outgoing.hosts.clone()),
+        tls,
         uploads: files.uploads,
         blobs: files.blobs,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),

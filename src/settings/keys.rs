@@ -6,6 +6,7 @@ use crate::limits::RATE_LIMIT_MAX;
 
 use super::access::{Anonymous, Open, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
+use super::hosts::HostList;
 use super::slots::{
     Address, BaseUrl, Checked, Folder, Hex, Networks, Number, Origins, Part, Peer, Shards, Slot,
     Span, Unit, Upstreams, Word,
@@ -595,6 +596,26 @@ pub static KEYS: &[Key] = &[
         change: Change::Restart,
         slot: &Peer(|settings| &mut settings.proxy.upstream_fallback),
         spellings: &[Variable("UPSTREAM_FALLBACK", Part::Whole)],
+    },
+    Key {
+        name: "outgoing.ca_file",
+        doc: "A PEM file of certificate authorities to trust besides the machine's own.",
+        default: "",
+        change: Change::Restart,
+        slot: &Checked {
+            field: |settings| &mut settings.outgoing.ca_file,
+            check: super::mail::path,
+            accepts: "a path; empty for none",
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "outgoing.hosts",
+        doc: "Addresses of hosts that we connect to, before any look-up, as /etc/hosts has them.",
+        default: "",
+        change: Change::Restart,
+        slot: &HostList(|settings| &mut settings.outgoing.hosts),
+        spellings: &[],
     },
     Key {
         name: "log.level",

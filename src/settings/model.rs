@@ -10,6 +10,7 @@ use thirteen_kernels::config::{ConfigState, Field};
 use super::access::Access;
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::environment::Mode;
+use super::hosts::Hosts;
 use super::keys::{KEYS, Key};
 use super::load::Sources;
 use super::origin::{Origin, Setting};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub stock: Stock,
     /// Upstream registries.
     pub proxy: Proxy,
+    /// Requests to other servers.
+    pub outgoing: Outgoing,
     /// Products to fill an empty shop with.
     pub demo: u64,
     /// What is logged.
@@ -197,6 +200,15 @@ pub struct Proxy {
     pub upstream_fallback: Option<HostPort>,
 }
 
+/// Requests to other servers.
+#[derive(Debug, Clone, Default)]
+pub struct Outgoing {
+    /// A PEM file of authorities that are trusted besides the machine's; empty for none.
+    pub ca_file: String,
+    /// Hosts whose addresses are not looked up.
+    pub hosts: Hosts,
+}
+
 /// What is logged.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
@@ -272,6 +284,7 @@ impl Settings {
             mail: Mail::default(),
             stock: Stock::default(),
             proxy: Proxy::default(),
+            outgoing: Outgoing::default(),
             demo: 0,
             log: Log::default(),
             ring: Ring::default(),

@@ -373,7 +373,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 /// The text of a JSON string without surrounding spaces.
-fn text(raw: &Value) -> Result<&str, String> {
+pub(super) fn text(raw: &Value) -> Result<&str, String> {
     raw.as_str()
         .map(str::trim)
         .ok_or_else(|| format!("`{raw}` is not text"))

@@ -5,4 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
+mod login;
 mod packing;
+mod people;
+mod tokens;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::super::name::PackageName;
+use super::super::packages;
+use super::super::packages::rows::{Permission, Visibility};
 use super::super::tokens::rules::Access as TokenAccess;
 use super::super::topics;
 use super::credentials::{self, Caller, Holder, unauthenticated};
-use super::rules::{self, Permission, Reading, Standing, Visibility, Writing};
+use super::rules::{self, Reading, Standing, Writing};
 use super::sql::{self, Origin, Package};
 use crate::audit::Actor;
 use crate::auth::principal::Admin;
@@ -203,7 +205,7 @@ impl Visitor {
         package: Package,
     ) -> Result<Option<Permission>, SqlFault> {
         match self.caller.account() {
-            Some(holder) => sql::permission(view, package.id, holder.id),
+            Some(holder) => packages::sql::permission_of(view, package.id, holder.id),
             None => Ok(None),
         }
     }

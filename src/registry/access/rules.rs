@@ -1,6 +1,7 @@
 //! Who may read and publish what: decisions as functions of values.
 
 use super::super::name::PackageName;
+use super::super::packages::rows::{Permission, Visibility};
 use crate::settings::{Access, Anonymous};
 
 /// Who asks.
@@ -12,24 +13,6 @@ pub enum Standing {
     Account,
     /// Staff of the shop.
     Administrator,
-}
-
-/// Who may read a package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visibility {
-    /// Everybody whom the settings let read.
-    Public,
-    /// Its collaborators.
-    Restricted,
-}
-
-/// What a collaborator may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Read the package.
-    Read,
-    /// Publish and change it: an owner.
-    Write,
 }
 
 /// Whether a package may be read.
@@ -100,41 +83,20 @@ pub fn may_create(settings: &Access, standing: Standing, name: &PackageName) -> 
     }
 }
 
-impl Visibility {
-    /// As it is stored and as npm says it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Visibility::Public => "public",
-            Visibility::Restricted => "restricted",
-        }
-    }
-
-    /// Reads the stored form; npm's clients also say `private`.
-    pub fn parse(text: &str) -> Option<Visibility> {
-        match text {
-            "public" => Some(Visibility::Public),
-            "restricted" | "private" => Some(Visibility::Restricted),
-            _ => None,
-        }
+/// Reads how npm's clients name who may read a package.
+pub fn visibility_named(text: &str) -> Option<Visibility> {
+    match text {
+        "private" => Some(Visibility::Restricted),
+        text => Visibility::parse(text),
     }
 }
 
-impl Permission {
-    /// As it is stored and as npm says it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Permission::Read => "read",
-            Permission::Write => "write",
-        }
-    }
-
-    /// Reads the stored form; npm's clients also say `read-only` and `read-write`.
-    pub fn parse(text: &str) -> Option<Permission> {
-        match text {
-            "read" | "read-only" => Some(Permission::Read),
-            "write" | "read-write" => Some(Permission::Write),
-            _ => None,
-        }
+/// Reads how npm's clients name what a collaborator may do.
+pub fn permission_named(text: &str) -> Option<Permission> {
+    match text {
+        "read-only" => Some(Permission::Read),
+        "read-write" => Some(Permission::Write),
+        text => Permission::parse(text),
     }
 }
 
