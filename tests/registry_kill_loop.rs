@@ -156,7 +156,7 @@ impl Publisher {
         if self.is_open {
             let body = self.body(self.done);
             let again = registry.request("PUT", &format!("/{}", self.name), body.as_bytes());
-            let expected = if is_there { 403 } else { 201 };
+            let expected = if is_there { 409 } else { 201 };
             assert_eq!(again.status, expected, "{}", again.text());
             self.done += 1;
             self.is_open = false;

@@ -5,7 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
+mod login;
 mod packing;
+mod people;
 mod publish;
 mod tarballs;
+mod tokens;
 mod weight;

@@ -25,7 +25,7 @@ fn a_version_is_published_once() {
         .gzip();
     for archive in [&tarball, &other] {
         let again = registry.put("left-pad", &PublishBody::of("left-pad", "1.3.0", archive));
-        assert_eq!(again.status, 403, "{}", again.text());
+        assert_eq!(again.status, 409, "{}", again.text());
         let wording = "You cannot publish over the previously published versions: 1.3.0.";
         assert!(again.text().contains(wording), "{}", again.text());
     }
