@@ -301,7 +301,7 @@ impl Exchange<'_> {
 }
 
 /// The peer went away or stopped reading; nobody will see this.
-fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
+pub(super) fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
     *fault = fault_of_socket(error);
     Problem::from(BodyFault::Lost)
 }

@@ -25,6 +25,7 @@ mod input;
 mod inputs;
 mod lingering;
 mod live;
+mod measured;
 mod outcome;
 mod page;
 mod policy;
@@ -53,10 +54,11 @@ pub use endpoint::{Admission, Content, Describing, Endpoint, Guard, Input, Mount
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query, Streamed};
 pub use live::{Event, Live, LiveEnd, Pause};
+pub use measured::Measured;
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Sent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{
-    API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY, ProblemForm,
+    API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY, ProblemForm, RequestIds,
 };
 pub use problem::{
     Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, RateExceeded, pointer,

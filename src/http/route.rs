@@ -147,6 +147,11 @@ impl<A> Route<A> {
         Route::new(Method::Get, FORWARD_PATH, endpoint)
     }
 
+    /// Whether it is one of the two rows for what other hosts are to answer.
+    pub fn is_for_others(&self) -> bool {
+        self.path == TUNNEL_PATH || self.path == FORWARD_PATH
+    }
+
     /// Restricts who may come.
     pub fn access(mut self, access: Access) -> Route<A> {
         self.access = access;
