@@ -11,7 +11,7 @@ use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX
 use crate::openapi::by_hand;
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
-use crate::{auth, openapi, state, telemetry};
+use crate::{auth, openapi, proxy, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -160,9 +160,19 @@ fn ops() -> Vec<Route<Context>> {
 }
 
 fn registry() -> Vec<Route<Context>> {
-    vec![
+    let mut routes = vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
         get("/readyz", telemetry::api::ready),
+    ];
+    routes.extend(proxied());
+    routes
+}
+
+fn proxied() -> Vec<Route<Context>> {
+    vec![
+        // A body is the handler's to refuse: its length says where the tunnel would begin.
+        Route::tunnel(proxy::api::connect).body(u64::MAX),
+        Route::forward(proxy::api::forward),
     ]
 }

@@ -219,7 +219,9 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "ring.spin_us" => ("50", Some("10001")),
         "drain_timeout_ms" => ("0", Some("-1")),
         "rate.writes_per_minute" => ("1", Some("0")),
-        "rate.auth_per_15s" | "rate.api_per_minute" => ("0", Some("1000001")),
+        "rate.auth_per_15s" | "rate.api_per_minute" | "rate.proxied_per_minute" => {
+            ("0", Some("1000001"))
+        }
         "mail.smtp_url" => ("smtps://user@mail.example", Some("mail.example")),
         "mail.smtp_password_file" => ("/run/credentials/smtp", Some("a\0b")),
         "outgoing.ca_file" => ("/etc/ours.pem", Some("a\0b")),
