@@ -191,7 +191,7 @@ impl Stored {
     /// Sends it.
     pub async fn send(self, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
         let body = self.coded(exchange).await;
-        exchange.resume_reply().end_head(body.len());
+        exchange.resume_reply().end_head(body.len() as u64);
         if exchange.frame.content == Content::Described || body.is_empty() {
             return Ok(());
         }

@@ -17,6 +17,7 @@ mod coding;
 mod compress;
 mod conditional;
 mod conversation;
+mod counted;
 mod cursor;
 mod date;
 mod endpoint;
@@ -25,11 +26,11 @@ mod input;
 mod inputs;
 mod lingering;
 mod live;
-mod measured;
 mod outcome;
 mod page;
 mod policy;
 mod problem;
+mod range;
 mod rehearsal;
 mod reply;
 mod request;
@@ -49,12 +50,12 @@ pub use conditional::{
     EntityTag, Expected, Strength, TagCondition, Versioned, VersionedParts, conditions, etag_of,
     etag_of_parts, if_match, not_modified,
 };
+pub use counted::Counted;
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use endpoint::{Admission, Content, Describing, Endpoint, Guard, Input, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query, Streamed};
 pub use live::{Event, Live, LiveEnd, Pause};
-pub use measured::Measured;
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Sent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{
@@ -63,6 +64,7 @@ pub use policy::{
 pub use problem::{
     Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, RateExceeded, pointer,
 };
+pub use range::{Part, part};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
 pub use request::Request;

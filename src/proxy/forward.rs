@@ -117,13 +117,12 @@ async fn give_back(
             Ok(())
         }
         (_, Some(bytes)) => {
-            let mut measured = exchange.measured(status, &lines, bytes);
-            if measured.is_described() {
-                return Ok(());
-            }
+            let mut counted = exchange.counted(status, &lines, bytes);
             let mut body = body;
-            while let Some(piece) = next_of(&mut body).await? {
-                measured.write(piece).await?;
+            while counted.left() > 0
+                && let Some(piece) = next_of(&mut body).await?
+            {
+                counted.write(piece).await?;
             }
             Ok(())
         }
