@@ -225,6 +225,13 @@ pub const DNS_WARM_INTERVAL_COLD: Duration = Duration::from_secs(3);
 /// For how long after its last use a name is looked up ahead.
 pub const DNS_KNOWN_SPAN: Duration = Duration::from_secs(10 * 60);
 
+/// Bytes of the name that a proxy token is made for.
+pub const PROXY_SUBJECT_BYTES_MAX: usize = 128;
+/// Verified proxy tokens that one shard remembers, some 500 bytes each.
+pub const PROXY_TOKENS_REMEMBERED_MAX: usize = 2048;
+/// Bytes of a tunnel that are sent as one.
+pub const TUNNEL_SEND_BYTES_MAX: usize = 64 << 10;
+
 /// How long the outcomes are counted that a breaker opens for.
 pub const BREAKER_WINDOW_MS: u64 = 60_000;
 /// Parts of that window.

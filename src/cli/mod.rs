@@ -14,6 +14,7 @@ mod flags;
 mod keys;
 mod metrics;
 mod output;
+mod proxy;
 mod serve;
 mod settings;
 mod status;
@@ -64,6 +65,8 @@ enum Command {
     Admin(admin::Args),
     /// Rotate the keys that tokens are signed with
     Keys(keys::Args),
+    /// Run the proxy alone, try what it decides, make its tokens
+    Proxy(proxy::Args),
     /// Search the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Cache(args) => cache::run(args, flags),
         Command::Admin(args) => admin::run(args, flags),
         Command::Keys(args) => keys::run(args, flags),
+        Command::Proxy(args) => proxy::run(args, flags),
         Command::Docs(args) => docs::run(args),
         Command::Benchmark(args) => benchmark::run(args),
     };
