@@ -75,8 +75,8 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
-/// The longest document of a package that is compressed with the effort of what is kept; of a longer
-/// one that takes over a quarter of a second.
+/// The longest document of a package that is compressed with the effort of what is kept; of a
+/// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// What an entry of a document in memory counts besides its bytes.
 pub const DOCUMENT_ENTRY_BYTES: usize = 2 << 10;
