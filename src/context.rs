@@ -23,6 +23,7 @@ use crate::http::{
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
 use crate::registry::documents::Documents;
+use crate::registry::packages::turns::Turns;
 use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
@@ -36,6 +37,9 @@ use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
 use crate::tls::TlsClient;
+
+/// The registry door's place among the doors of a [`House`].
+pub const REGISTRY_DOOR: usize = REGISTRY;
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -57,6 +61,8 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// The turns of packages that are changed, for those that this shard keeps.
+    pub turns: Turns,
     /// Documents of packages.
     pub documents: Documents,
     /// Who has called the registry door, and what they may.
@@ -200,6 +206,7 @@ impl Context {
             policies: RefCell::new(policies),
             replies,
             documents,
+            turns: Turns::default(),
             replies_counted: Cell::default(),
             uses: Uses::default(),
             policy: RefCell::new(policy),

@@ -78,6 +78,14 @@ pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
 /// The longest document of a package that is compressed with the effort of what is kept; of a
 /// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
+/// Owners of a package.
+pub const OWNERS_MAX: usize = 100;
+/// Changes of one package that wait for their turn.
+pub const PACKAGE_TURNS_WAITING_MAX: usize = 256;
+/// Versions whose rows a shard reads itself when their package changes.
+pub const PACKAGE_VERSIONS_READ_HERE_MAX: i64 = 64;
+/// Body of a request that changes a package's document: clients send all of it back.
+pub const DOCUMENT_BODY_BYTES_MAX: u64 = 16 << 20;
 /// What an entry of a document in memory counts besides its bytes.
 pub const DOCUMENT_ENTRY_BYTES: usize = 2 << 10;
 /// The longest document that is copied into a reply instead of being sent from where it lies.

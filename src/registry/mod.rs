@@ -2,10 +2,11 @@
 //! each.
 //!
 //! - `documents`: what clients resolve versions by, built when a package changes; `packages`: their
-//!   rows, and how a hosted one is changed;
+//!   rows, and how a hosted one is changed; `tags`: names for versions;
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by their
 //!   content; `archive`: what a tarball holds;
-//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on;
+//! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
+//!   depends on; `body`: what clients send;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and the
 //!   list of all statements; `topics`: what a commit tells caches.
 
@@ -13,11 +14,14 @@ pub mod access;
 pub mod accounts;
 pub mod archive;
 pub mod blobs;
+pub mod body;
 pub mod documents;
+pub mod login;
 pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod tags;
 pub mod tarballs;
 pub mod tokens;
 pub mod topics;

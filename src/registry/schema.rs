@@ -1,6 +1,6 @@
 //! The registry's schema and the list of its statements.
 
-use super::{access, accounts, tokens};
+use super::{access, accounts, login, tokens};
 use crate::store::Definition;
 
 /// `registry.db`.
@@ -18,6 +18,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     super::tarballs::sql::STATEMENTS,
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
+    login::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
 ];
 

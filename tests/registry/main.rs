@@ -5,5 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
+mod login;
 mod packing;
 mod upstreams;
+mod people;
+mod tokens;

@@ -159,7 +159,10 @@ pub async fn ready(context: &Context, exchange: &mut Exchange<'_>) -> Result<(),
 }
 
 /// The documents of a package, wherever they have to be brought from.
-async fn found(
+///
+/// # Errors
+/// 404 where there is no such package.
+pub async fn found(
     context: &Context,
     request: &Request<'_>,
     name: &PackageName,

@@ -26,6 +26,21 @@ CREATE TABLE tokens (
 ) STRICT;
 CREATE INDEX tokens_of_account ON tokens (account_id, id);
 
+-- Logins by a browser that a client waits for: what is in the page's URL and in the one that the
+-- client asks are kept as hashes.
+CREATE TABLE logins (
+    id TEXT PRIMARY KEY,
+    page BLOB NOT NULL UNIQUE CHECK (length(page) = 32),
+    done BLOB NOT NULL UNIQUE CHECK (length(done) = 32),
+    -- Where the client is.
+    peer TEXT NOT NULL,
+    -- Who has signed in on the page.
+    account_id TEXT REFERENCES accounts (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX logins_by_end ON logins (expires_at);
+CREATE INDEX logins_of_account ON logins (account_id) WHERE account_id IS NOT NULL;
+
 CREATE TABLE packages (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
