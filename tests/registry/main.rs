@@ -8,6 +8,6 @@ mod support;
 mod accounts;
 mod login;
 mod packing;
-mod upstreams;
 mod people;
 mod tokens;
+mod upstreams;
