@@ -10,4 +10,5 @@ mod login;
 mod packing;
 mod people;
 mod tokens;
+mod upstream_weight;
 mod upstreams;

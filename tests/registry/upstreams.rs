@@ -1,14 +1,14 @@
-//! Packages of upstreams, of one that answers as it is told: what the client saw, what was kept, and
-//! what was logged.
+//! Packages of upstreams, of one that answers as it is told: what the client saw, what was kept,
+//! and what was logged.
 
 use std::fs;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha512};
 
+use super::support::blobs::{files, has_file};
 use super::support::http::{Connection, Reply, fetch, send};
 use super::support::npm::{Archive, integrity_of, shasum_of};
 use super::support::server::{Server, run};
@@ -40,29 +40,6 @@ fn fresh(server: &Server, upstream: &Upstream, path: &str) -> Value {
     let reply = fetch(server.registry(), &format!("{path}?write=true"));
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()
-}
-
-/// The files that are kept, each of which is what its name says; those in the spool besides.
-fn files(server: &Server) -> (Vec<PathBuf>, usize) {
-    let blobs = server.data().join("blobs");
-    let mut kept = Vec::new();
-    for folder in fs::read_dir(blobs.join("sha512")).unwrap() {
-        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            let Ok(bytes) = fs::read(&path) else { continue };
-            let digest = Sha512::digest(&bytes);
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(path.file_name().unwrap().to_str().unwrap(), hex);
-            kept.push(path);
-        }
-    }
-    (kept, fs::read_dir(blobs.join("spool")).unwrap().count())
-}
-
-fn has_file(server: &Server, bytes: &[u8]) -> bool {
-    let digest = Sha512::digest(bytes);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    files(server).0.iter().any(|path| path.ends_with(&hex))
 }
 
 /// What `thirteen cache` says.
@@ -172,8 +149,8 @@ fn a_package_is_fetched_once_and_asked_about_by_its_etag() {
     }
     assert_eq!(upstream.asked(&tarball_path("a", "1.0.0")).len(), 1);
     await_tarballs(&server, 1);
-    assert!(has_file(&server, &tarball));
-    assert_eq!(files(&server).1, 0);
+    assert!(has_file(&server.data(), &tarball));
+    assert_eq!(files(&server.data()).1, 0);
 
     // What is published later is there once the upstream was asked.
     upstream.publish("a", "1.1.0");
@@ -296,12 +273,12 @@ fn a_tarball_with_a_wrong_digest_is_cut_off_and_not_kept() {
     upstream.publish_with("a", "1.0.0", tarball.clone(), dist);
     let server = start(&upstream, &[]);
     assert_eq!(fetch(server.registry(), "/a").status, 200);
-    let kept = files(&server).0.len();
+    let kept = files(&server.data()).0.len();
     let came = fetch_cut(server.registry(), "/a/-/a-1.0.0.tgz");
     assert!(came.len() < tarball.len(), "{} came", came.len());
     server.await_log("a tarball is not kept");
-    assert_eq!(files(&server).0.len(), kept);
-    await_that(|| (files(&server).1 == 0).then_some(()));
+    assert_eq!(files(&server.data()).0.len(), kept);
+    await_that(|| (files(&server.data()).1 == 0).then_some(()));
     let unsound = "outcome=\"unsound\"} 1";
     assert!(fetch(server.ops(), "/metrics").text().contains(unsound));
     // The next one fetches again, and gets what the upstream has by then.
@@ -351,7 +328,7 @@ fn a_tarball_that_ends_early_is_cut_off_and_not_kept() {
     upstream.publish_archive("a", "1.0.0", tarball.clone());
     let server = start(&upstream, &[]);
     assert_eq!(fetch(server.registry(), "/a").status, 200);
-    let kept = files(&server).0.len();
+    let kept = files(&server.data()).0.len();
     let path = tarball_path("a", "1.0.0");
     let whole = || Act::reply(200, tarball.clone());
     for act in [
@@ -363,8 +340,8 @@ fn a_tarball_that_ends_early_is_cut_off_and_not_kept() {
         let came = fetch_cut(server.registry(), &path);
         assert!(came.len() < tarball.len(), "{} came", came.len());
         assert!(!came.ends_with(b"0\r\n\r\n"));
-        await_that(|| (files(&server) == (files(&server).0, 0)).then_some(()));
-        assert_eq!(files(&server).0.len(), kept);
+        await_that(|| (files(&server.data()) == (files(&server.data()).0, 0)).then_some(()));
+        assert_eq!(files(&server.data()).0.len(), kept);
     }
     server.await_log("a tarball is not kept");
     upstream.script(&path, [whole().chunked()]);
@@ -448,7 +425,7 @@ fn a_version_that_its_upstream_removed_is_not_served() {
             assert_eq!(document["dist-tags"]["latest"], "1.0.0");
             assert_eq!(status, 404);
             server.await_log("package.versions_removed_upstream");
-            await_that(|| (!has_file(&server, &tarball)).then_some(()));
+            await_that(|| (!has_file(&server.data(), &tarball)).then_some(()));
         }
         // A package that is gone altogether.
         upstream.unpublish("a", "1.0.0");
@@ -577,6 +554,17 @@ fn a_private_name_is_asked_of_its_own_upstream_alone() {
 }
 
 #[test]
+fn an_old_name_with_capitals_can_be_read() {
+    let upstream = Upstream::start();
+    let tarball = upstream.publish("JSONStream", "1.0.0");
+    let server = start(&upstream, &[]);
+    let document = fetch(server.registry(), "/JSONStream").json();
+    assert_eq!(document["name"], "JSONStream");
+    let reply = fetch(server.registry(), "/JSONStream/-/JSONStream-1.0.0.tgz");
+    assert_eq!((reply.status, &reply.body), (200, &tarball));
+}
+
+#[test]
 fn a_request_that_comes_back_is_a_loop() {
     let upstream = Upstream::start();
     upstream.publish("a", "1.0.0");
@@ -666,7 +654,7 @@ fn the_cache_is_listed_and_cleared_by_hand() {
         (&cleared["tarballs"], &cleared["documents"]),
         (&json!(1), &json!(0))
     );
-    assert!(!has_file(&server, &tarball));
+    assert!(!has_file(&server.data(), &tarball));
     assert_eq!(fetch(server.registry(), "/a/-/a-1.0.0.tgz").body, tarball);
     assert_eq!(upstream.asked("/a/-/a-1.0.0.tgz").len(), 2);
     let cleared = cache(&data, &["clear", "@s/b"]);
@@ -681,7 +669,7 @@ fn the_cache_is_listed_and_cleared_by_hand() {
         (&cleared["tarballs"], &cleared["documents"]),
         (&json!(1), &json!(1))
     );
-    assert_eq!(files(&server).0.len(), 0);
+    assert_eq!(files(&server.data()).0.len(), 0);
     server.restart();
     assert_eq!(fetch(server.registry(), "/a/-/a-1.0.0.tgz").body, tarball);
 }
