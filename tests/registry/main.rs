@@ -5,10 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod accounts;
 mod login;
 mod packing;
 mod people;
+mod publish;
+mod tarballs;
 mod tokens;
 mod upstream_weight;
 mod upstreams;
+mod weight;

@@ -143,7 +143,7 @@ pub(super) fn missing(name: &str, file: &str) -> Problem {
 }
 
 fn unreadable(fault: &ReadingFault) -> Problem {
-    tracing::error!(target: "registry", ?fault, "a tarball cannot be read");
+    tracing::error!(target: "registry", %fault, "a tarball cannot be read");
     let problem = Problem::new(503, "The tarball cannot be read at the moment.");
     problem.header("Retry-After", "1")
 }
