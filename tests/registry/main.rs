@@ -14,4 +14,6 @@ mod proxy;
 mod publish;
 mod tarballs;
 mod tokens;
+mod upstream_weight;
+mod upstreams;
 mod weight;

@@ -17,7 +17,7 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
     let request = exchange.request();
     let visitor = Visitor::enter(context, &request).await?;
     let (name, file) = (request.parameter("package")?, request.parameter("file")?);
-    let name = PackageName::parse(&name).map_err(|_| missing(&name, &file))?;
+    let name = PackageName::parse_old(&name).map_err(|_| missing(&name, &file))?;
     visitor.may_read(context, &name)?;
     let store = &context.house.registry;
     let place = match store.read(|view| sql::find(view, &name, &file))? {
