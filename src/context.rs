@@ -17,10 +17,10 @@ use crate::auth::tokens::TokenCache;
 use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, CacheTally, ConnectionChange, CorsPolicy, DoorPolicy, Generations,
-    Observation, PAGES_SECURITY, Prepared, Problem, RateClass, RateExceeded, ReplyCache, Request,
-    Route,
+    Observation, PAGES_SECURITY, Prepared, Problem, ProblemForm, RateClass, RateExceeded,
+    ReplyCache, Request, Route,
 };
-use crate::routes::{API, DOORS};
+use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
 use crate::state::Tally;
@@ -80,6 +80,8 @@ pub struct House {
     pub log: Sink,
     /// The shop's store.
     pub commerce: Arc<Store>,
+    /// The registry's store.
+    pub registry: Arc<Store>,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
@@ -88,6 +90,10 @@ pub struct House {
     pub auth_budget: Budget,
     /// Requests to the commerce API, counted by peer.
     pub api_budget: Budget,
+    /// What is read from the registry, counted by token or peer.
+    pub registry_budget: Budget,
+    /// What changes packages, counted likewise.
+    pub publish_budget: Budget,
     /// Passwords that are hashed at once.
     pub hashes: Arc<Permits>,
     /// The secret of the keys that rates are counted by.
@@ -188,6 +194,13 @@ impl Context {
         assert!(rule.is_some(), "the setting has the bounds of a rule");
         self.house.auth_budget.change(settings.rate.auth_per_15s);
         self.house.api_budget.change(settings.rate.api_per_minute);
+        let registry = &settings.rate;
+        self.house
+            .registry_budget
+            .change(registry.registry_reads_per_minute);
+        self.house
+            .publish_budget
+            .change(registry.publishes_per_minute);
         *self.settings.borrow_mut() = settings;
     }
 
@@ -331,6 +344,8 @@ impl Application for Context {
             RateClass::Write => self.admit_write(request.peer()),
             RateClass::Auth => self.admit_to(&self.house.auth_budget, request.peer()),
             RateClass::Api => self.admit_to(&self.house.api_budget, request.peer()),
+            RateClass::Registry => self.admit_client(&self.house.registry_budget, request),
+            RateClass::Publish => self.admit_client(&self.house.publish_budget, request),
         }
     }
 
@@ -375,6 +390,18 @@ impl Application for Context {
 impl Context {
     fn admit_to(&self, budget: &Budget, peer: SocketAddr) -> Result<(), Problem> {
         let key = self.house.rate_keys.peer(peer.ip());
+        let now_ms = self.house.steady_ms();
+        let admit = || budget.admit(key, now_ms);
+        self.telemetry.sample(Operation::RateCheck, admit)
+    }
+
+    /// Counts a request of a registry's client by the token that it shows, whoever's that is, so
+    /// that clients behind one address do not share a budget.
+    fn admit_client(&self, budget: &Budget, request: &Request<'_>) -> Result<(), Problem> {
+        let Some(token) = request.header("authorization") else {
+            return self.admit_to(budget, request.peer());
+        };
+        let key = self.house.rate_keys.subject(token);
         let now_ms = self.house.steady_ms();
         let admit = || budget.admit(key, now_ms);
         self.telemetry.sample(Operation::RateCheck, admit)
@@ -446,6 +473,11 @@ fn policies_of(settings: &Settings) -> [Rc<DoorPolicy>; DOORS.len()] {
         Rc::new(match door {
             API => DoorPolicy {
                 cors: CorsPolicy::new(&settings.api.cors_origins),
+                ..DoorPolicy::default()
+            },
+            REGISTRY => DoorPolicy {
+                security: PAGES_SECURITY,
+                problems: ProblemForm::Registry,
                 ..DoorPolicy::default()
             },
             _ => DoorPolicy {

@@ -1,5 +1,6 @@
 //! Thirteen: one binary that runs a shop's whole back end. This page is the map of the crate.
 
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod json;
 pub mod limits;
 pub mod mail;
 pub mod openapi;
+pub mod registry;
 pub mod ring;
 pub mod routes;
 pub mod serve;

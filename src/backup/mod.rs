@@ -12,8 +12,8 @@ pub use archive::{Taken, take};
 pub use fault::BackupFault;
 pub use restore::{Restored, finish, restore};
 
-use crate::commerce::schema;
 use crate::store::Definition;
+use crate::{commerce, registry};
 
 /// Every store of a data folder.
-pub const STORES: &[Definition] = &[schema::DEFINITION];
+pub const STORES: &[Definition] = &[commerce::schema::DEFINITION, registry::schema::DEFINITION];

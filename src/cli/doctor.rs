@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use super::failure::Outcome;
 use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
+use crate::audit::{self, Chain};
 use crate::backup::STORES;
-use crate::commerce::audit::{self, Chain};
-use crate::commerce::schema;
 use crate::startup::{EXIT_ENVIRONMENT, Finding, Verdict, startup_check};
 use crate::store::{Definition, check, inspect};
 
@@ -24,7 +23,11 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let settings = flags.settings()?;
     let mut findings = startup_check(&settings);
     findings.extend(STORES.iter().map(|store| whole(store, &settings.data)));
-    findings.extend(audit_log(&settings.data));
+    findings.extend(
+        STORES
+            .iter()
+            .filter_map(|store| audit_log(store, &settings.data)),
+    );
     match args.json.format() {
         Format::Text => print(&text(&findings))?,
         Format::Json => print_json(&findings.iter().map(object).collect::<Vec<Value>>())?,
@@ -39,15 +42,15 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     })
 }
 
-/// How the chain of the audit log is; nothing where there is no log.
-fn audit_log(data: &Path) -> Option<Finding> {
+/// How the chain of a store's audit log is; nothing where there is no log.
+fn audit_log(store: &Definition, data: &Path) -> Option<Finding> {
     let finding = |verdict, detail, remedy: &str| Finding {
         check: "audit log",
         verdict,
         detail,
         remedy: remedy.to_owned(),
     };
-    Some(match inspect(&schema::DEFINITION, data, audit::verify) {
+    Some(match inspect(store, data, audit::verify) {
         Ok(None) => return None,
         Ok(Some(Chain::Whole { rows, head })) => {
             let head: String = head[..8].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -3,12 +3,11 @@
 //!
 //! - `catalog`: products, categories, variants, attributes, search;
 //! - `inventory`: how much there is of each;
-//! - `audit`: who did what to what; `currency`: ISO 4217;
+//! - `currency`: ISO 4217;
 //! - `idempotency`: keys of repeated requests; `listing`: where pages are read;
 //! - `demo`: a shop to try; `schema`: the tables and the list of all statements.
 
 pub mod accounts;
-pub mod audit;
 pub mod catalog;
 pub mod currency;
 pub mod demo;
@@ -16,5 +15,5 @@ pub mod idempotency;
 pub mod inventory;
 mod listing;
 #[cfg(test)]
-mod scene;
+pub(crate) mod scene;
 pub mod schema;

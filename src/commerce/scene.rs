@@ -8,50 +8,55 @@ use super::accounts::users::sql::{NewUser, insert};
 use super::schema::DEFINITION;
 use crate::auth::Role;
 use crate::id::Id;
-use crate::store::{Options, SqlFault, Store, Tx, View, open};
+use crate::store::{Definition, Options, SqlFault, Store, Tx, View, open};
 
 /// An empty shop.
-pub(super) struct Scene {
+pub(crate) struct Scene {
     store: Arc<Store>,
     folder: PathBuf,
 }
 
 impl Scene {
-    pub(super) fn new() -> Scene {
+    pub(crate) fn new() -> Scene {
+        Scene::of(&DEFINITION)
+    }
+
+    /// An empty store of another kind.
+    pub(crate) fn of(definition: &Definition) -> Scene {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("thirteen-accounts-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let _gone_or_not = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let store = open(&DEFINITION, &folder, Options { shards: 0 }).unwrap();
+        let store = open(definition, &folder, Options { shards: 0 }).unwrap();
         Scene { store, folder }
     }
 
-    pub(super) fn write<T: Send + 'static>(
+    pub(crate) fn write<T: Send + 'static>(
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, SqlFault> + Send + 'static,
     ) -> T {
         self.store.write_blocking(command).unwrap().unwrap()
     }
 
-    pub(super) fn try_write<T: Send + 'static, E: Send + 'static>(
+    pub(crate) fn try_write<T: Send + 'static, E: Send + 'static>(
         &self,
         command: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         self.store.write_blocking(command).unwrap()
     }
 
-    pub(super) fn read<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>) -> T {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>) -> T {
         self.store.read(read).unwrap()
     }
 
-    pub(super) fn generation_of(&self, user: Id) -> u64 {
+    pub(crate) fn generation_of(&self, user: Id) -> u64 {
         self.store.generation(crate::auth::sessions::topic(user))
     }
 
     /// A user with this address.
-    pub(super) fn user(&self, email: &str, role: Role) -> Id {
+    pub(crate) fn user(&self, email: &str, role: Role) -> Id {
         let new = NewUser {
             id: Id::fresh(),
             email: email.to_owned(),

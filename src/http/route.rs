@@ -65,6 +65,10 @@ pub enum RateClass {
     Auth,
     /// The commerce API.
     Api,
+    /// What is read from the registry.
+    Registry,
+    /// What changes packages.
+    Publish,
 }
 
 /// What answers a request.

@@ -15,10 +15,11 @@ use crate::auth::{keys, passwords};
 use crate::backup;
 use crate::commerce::accounts::users;
 use crate::commerce::demo::fill::Filled;
-use crate::commerce::{demo, schema};
+use crate::commerce::{self, demo};
 use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
+use crate::registry;
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
@@ -57,7 +58,14 @@ struct Running {
     logs: Logs,
     signals: Signals,
     shards: Shards,
+    stores: Stores,
+}
+
+/// The stores of the data folder.
+#[derive(Clone)]
+struct Stores {
     commerce: Arc<Store>,
+    registry: Arc<Store>,
 }
 
 fn start(settings: Settings) -> Result<Running, StartFault> {
@@ -79,8 +87,8 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let keys = keys::open_or_create(&settings.data)
         .map_err(|fault| environment(format!("the keys cannot be used: {fault}")))?;
     passwords::prepare();
-    let commerce = open_store(&settings)?;
-    let demo = fill_demo(&settings, &commerce)?;
+    let stores = open_stores(&settings)?;
+    let demo = fill_demo(&settings, &stores.commerce)?;
     let (sockets, doors) = bind(&settings)?;
     let uploads = open_uploads(&settings)?;
     let house = Arc::new(house_of(
@@ -88,7 +96,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
         started,
         doors,
         &logs,
-        (&commerce, uploads),
+        (&stores, uploads),
     ));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
@@ -107,7 +115,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    announce(&settings, doors, (&commerce, &demo)).map_err(failed(
+    announce(&settings, doors, (&stores.commerce, &demo)).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
     ))?;
@@ -120,7 +128,7 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
         logs,
         signals,
         shards,
-        commerce,
+        stores,
     })
 }
 
@@ -130,7 +138,8 @@ impl Running {
         self.signals.obey(&bus, &mut self.settings, &self.logs);
         let ended = self.shards.join();
         // The shards have closed their readers and wait for nothing any more.
-        self.commerce.close();
+        self.stores.commerce.close();
+        self.stores.registry.close();
         let forgotten = Doors::remove(&self.settings.data);
         let outcome = match (&ended, &forgotten) {
             (Ok(()), Ok(())) => ExitCode::SUCCESS,
@@ -209,12 +218,18 @@ fn take_folder(settings: &Settings) -> Result<(StateFile, Loaded), StartFault> {
         .map_err(|fault| environment(fault.to_string()))
 }
 
-fn open_store(settings: &Settings) -> Result<Arc<Store>, StartFault> {
-    let options = store::Options {
-        shards: settings.shards,
+fn open_stores(settings: &Settings) -> Result<Stores, StartFault> {
+    let open = |definition| {
+        let options = store::Options {
+            shards: settings.shards,
+        };
+        store::open(definition, &settings.data, options)
+            .map_err(|fault| environment(fault.to_string()))
     };
-    store::open(&schema::DEFINITION, &settings.data, options)
-        .map_err(|fault| environment(fault.to_string()))
+    Ok(Stores {
+        commerce: open(&commerce::schema::DEFINITION)?,
+        registry: open(&registry::schema::DEFINITION)?,
+    })
 }
 
 fn fill_demo(settings: &Settings, commerce: &Store) -> Result<Filled, StartFault> {
@@ -238,7 +253,7 @@ fn house_of(
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (commerce, uploads): (&Arc<Store>, Arc<uploads::Desk>),
+    (stores, uploads): (&Stores, Arc<uploads::Desk>),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -247,11 +262,14 @@ fn house_of(
         doors,
         data: settings.data.clone(),
         log: logs.sink().clone(),
-        commerce: commerce.clone(),
+        commerce: stores.commerce.clone(),
+        registry: stores.registry.clone(),
         uploads,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
+        registry_budget: Budget::new(settings.rate.registry_reads_per_minute, 60_000),
+        publish_budget: Budget::new(settings.rate.publishes_per_minute, 60_000),
         hashes: Arc::default(),
         rate_keys: RateKeys::new(),
         websockets: AtomicU64::new(0),

@@ -404,6 +404,30 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "rate.registry_reads_per_minute",
+        doc: "Requests to the registry per minute of one token, or one address without; 0: any.",
+        default: "10000",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.rate.registry_reads_per_minute,
+            min: 0,
+            max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "rate.publishes_per_minute",
+        doc: "Changes of packages per minute of one token, or one address without; 0: any.",
+        default: "60",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.rate.publishes_per_minute,
+            min: 0,
+            max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
         name: "mail.smtp_url",
         doc: "The SMTP server that takes our mail; without one it is put into <data>/mail.",
         default: "",

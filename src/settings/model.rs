@@ -139,6 +139,11 @@ pub struct Rate {
     pub auth_per_15s: u32,
     /// Requests to the commerce API per minute and peer address; 0 where none is counted.
     pub api_per_minute: u32,
+    /// Requests to the registry per minute and token, or peer address without one; 0 where none is
+    /// counted.
+    pub registry_reads_per_minute: u32,
+    /// Changes of packages per minute and token or peer address; 0 where none is counted.
+    pub publishes_per_minute: u32,
 }
 
 /// Stock.

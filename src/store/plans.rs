@@ -22,6 +22,56 @@ impl Plans {
         Ok(Plans { connection })
     }
 
+    /// Holds statements to the indexes of a store: none may be invalid, none may walk through what
+    /// is not allowed with a reason (statement, what it walks through, why), and nothing may be
+    /// allowed that none does.
+    pub(crate) fn hold<'s>(
+        definition: &Definition,
+        statements: impl Iterator<Item = (&'s str, &'s str)>,
+        allowed: &[(&str, &str, &str)],
+    ) {
+        let plans = Plans::of(definition).unwrap();
+        let (mut unlisted, mut used) = (Vec::new(), Vec::new());
+        for (name, sql) in statements {
+            let scans = plans
+                .scans(sql)
+                .unwrap_or_else(|fault| panic!("{name}: {fault}"));
+            for scan in scans {
+                let listed = allowed
+                    .iter()
+                    .find(|(statement, walked, _)| name.starts_with(statement) && *walked == scan);
+                match listed {
+                    Some(entry) => used.push(entry),
+                    None => unlisted.push(format!("{name} scans {scan}")),
+                }
+            }
+        }
+        assert_eq!(
+            unlisted, [""; 0],
+            "give them an index, or list them in ALLOWED_SCANS with a reason"
+        );
+        let unused: Vec<_> = allowed
+            .iter()
+            .filter(|entry| !used.contains(entry))
+            .map(|(statement, walked, _)| format!("{statement} scans {walked}"))
+            .collect();
+        assert_eq!(
+            unused, [""; 0],
+            "in ALLOWED_SCANS, but no statement in STATEMENTS does it"
+        );
+    }
+
+    /// Holds statements to stay prepared whatever values are bound.
+    pub(crate) fn hold_prepared<'s>(
+        definition: &Definition,
+        statements: impl Iterator<Item = (&'s str, &'s str)>,
+    ) {
+        let plans = Plans::of(definition).unwrap();
+        for (name, sql) in statements {
+            assert_eq!(plans.preparations(sql).unwrap(), 0, "{name}");
+        }
+    }
+
     /// The scans of a statement; fails where it is not valid SQL for the schema.
     pub(crate) fn scans(&self, sql: &str) -> Result<Vec<String>, SqlFault> {
         scans(&View::new(&self.connection), sql)

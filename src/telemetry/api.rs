@@ -120,7 +120,7 @@ async fn checks(context: &Context) -> [Check; 5] {
         Check {
             name: "store",
             outcome: outcome(
-                !context.house.commerce.is_failing(),
+                !context.house.commerce.is_failing() && !context.house.registry.is_failing(),
                 "the disk refused a write",
             ),
         },
@@ -212,7 +212,7 @@ pub async fn metrics(context: &Context, exchange: &mut Exchange<'_>) -> Result<(
         started: context.house.started,
         config: context.state.read(),
         log_lines_dropped: context.house.log.dropped(),
-        stores: &[context.house.commerce.line()],
+        stores: &[context.house.commerce.line(), context.house.registry.line()],
     };
     let mut body = Vec::new();
     page.write(format, &mut body);

@@ -8,4 +8,5 @@ pub(crate) mod config_client;
 pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod moments;
+pub(crate) mod npm;
 pub(crate) mod server;

@@ -239,6 +239,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "telemetry",
         ]),
     ),
+    ("audit", Allowed::Only(&["id", "store"])),
     (
         "mail",
         Allowed::Only(&["context", "id", "settings", "shard", "store", "telemetry"]),
@@ -246,6 +247,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     (
         "commerce",
         Allowed::Only(&[
+            "audit",
             "auth",
             "context",
             "http",
@@ -275,8 +277,33 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
         ]),
     ),
     (
+        "registry",
+        Allowed::Only(&[
+            "audit",
+            "auth",
+            "context",
+            "http",
+            "id",
+            "json",
+            "limits",
+            "outgoing",
+            "settings",
+            "shard",
+            "state",
+            "store",
+            "telemetry",
+        ]),
+    ),
+    (
         "backup",
-        Allowed::Only(&["commerce", "limits", "state", "store", "telemetry"]),
+        Allowed::Only(&[
+            "commerce",
+            "limits",
+            "registry",
+            "state",
+            "store",
+            "telemetry",
+        ]),
     ),
     (
         "state",

@@ -98,7 +98,8 @@ pub(crate) fn read(root: &Path) -> Vec<Source> {
     sources
 }
 
-/// Files that are declared as `#[cfg(test)] mod a;`, and what lies below them, are tests.
+/// Files that are declared as `#[cfg(test)] mod a;`, for the crate or not, and what lies below
+/// them, are tests.
 fn mark_test_files(sources: &mut [Source]) {
     let mut places = Vec::new();
     for source in sources.iter().filter(|source| source.is_rust()) {
@@ -110,6 +111,7 @@ fn mark_test_files(sources: &mut [Source]) {
         for (index, line) in source.code.lines().enumerate() {
             let name = line
                 .trim()
+                .trim_start_matches("pub(crate) ")
                 .strip_prefix("mod ")
                 .and_then(|rest| rest.strip_suffix(';'));
             if let (Some(name), true) = (name, source.is_test(index + 1)) {

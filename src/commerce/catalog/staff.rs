@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::audit::{self, Actor, Entry};
 use crate::auth::Role;
 use crate::auth::principal::{Admin, Seller};
-use crate::commerce::audit::{self, Actor, Entry};
 use crate::id::Id;
 use crate::store::{SqlFault, Tx};
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use crate::audit::{self, Actor, Entry};
 use crate::auth::passwords::hash_blocking;
 use crate::auth::{Role, Secret};
 use crate::commerce::accounts::users::{self, sql::NewUser};
-use crate::commerce::audit::{self, Actor, Entry};
 use crate::commerce::catalog::{attributes, categories, products, variants};
 use crate::commerce::inventory::sql::Opening;
 use crate::id::Id;

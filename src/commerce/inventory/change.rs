@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commerce::audit::{self, Actor};
+use crate::audit::{self, Actor};
 use crate::http::{Expected, Problem};
 use crate::id::Id;
 use crate::store::{SqlFault, StoreFault, Tx};
@@ -188,7 +188,7 @@ const NOT_COUNTED: &str = "No stock is kept of such a product or variant.";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commerce::audit::{Chain, verify};
+    use crate::audit::{Chain, verify};
     use crate::commerce::inventory::rules::LEVEL_MAX;
     use crate::commerce::inventory::scene::Scene;
     use crate::json::read_body;

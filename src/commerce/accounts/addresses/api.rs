@@ -8,9 +8,9 @@ use super::rules::{
     ADDRESSES_MAX, Address, AddressFault, CreateAddress, First, UpdateAddress, created, updated,
 };
 use super::sql;
+use crate::audit::{self, Entry};
 use crate::auth::Role;
 use crate::auth::principal::Owner;
-use crate::commerce::audit::{self, Entry};
 use crate::context::Context;
 use crate::http::{
     Body, Created, Cursor, Exchange, Expected, NoContent, Page, PageQuery, Problem, Query, Reply,

@@ -8,12 +8,12 @@ use super::rules::{
     Login, REFRESH_KEY, Refresh, SESSION_MS, Tokens, access_token_id, refresh_end, successor,
 };
 use super::sql::{self, Because, Rotation};
+use crate::audit::{self, Actor, Entry};
 use crate::auth::cookies::{Channel, Cookie};
 use crate::auth::passwords::{PasswordFault, Verified};
 use crate::auth::principal::{self, Anyone};
 use crate::auth::tokens::{Grant, access, issue};
 use crate::auth::{Secret, csrf};
-use crate::commerce::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::http::{
     Answer, Body, Content, Exchange, Input, Problem, Reply, Request, Signature, Versioned,

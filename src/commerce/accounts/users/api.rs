@@ -9,9 +9,9 @@ use super::super::registration::api::email_taken;
 use super::super::sign_in::sql::{Because, revoke_all};
 use super::rules::{Moved, RoleIsForStaff, Standing, UpdateUser, Updated, User, updated};
 use super::sql;
+use crate::audit::{self, Actor, Entry};
 use crate::auth::principal::{self, Admin, Owner};
 use crate::auth::{Role, Secret};
-use crate::commerce::audit::{self, Actor, Entry};
 use crate::commerce::listing;
 use crate::context::Context;
 use crate::http::{

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::audit::Actor;
 use crate::auth::principal::Admin;
-use crate::commerce::audit::Actor;
 use crate::commerce::catalog::staff;
 use crate::context::Context;
 use crate::http::{

@@ -1,0 +1,43 @@
+//! The registry's schema and the list of its statements.
+
+use crate::store::Definition;
+
+/// `registry.db`.
+pub const DEFINITION: Definition = Definition {
+    name: "registry",
+    migrations: &[include_str!("migrations/0001_registry.sql")],
+};
+
+/// The statements of every resource, by name: each `sql.rs` is one line here.
+pub const STATEMENTS: &[&[(&str, &str)]] =
+    &[crate::audit::STATEMENTS, super::packages::sql::STATEMENTS];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::Plans;
+
+    /// Walks that are as they should be: statement, what it walks through, and why.
+    const ALLOWED_SCANS: &[(&str, &str, &str)] = &[
+        ("audit::LAST", "audit_logs", "from its end, one row"),
+        (
+            "audit::WALK",
+            "audit_logs",
+            "the whole chain is what is checked",
+        ),
+    ];
+
+    #[test]
+    fn every_statement_is_valid_and_walks_through_nothing_unlisted() {
+        Plans::hold(&DEFINITION, fixed(), ALLOWED_SCANS);
+    }
+
+    #[test]
+    fn every_statement_stays_prepared() {
+        Plans::hold_prepared(&DEFINITION, fixed());
+    }
+
+    fn fixed() -> impl Iterator<Item = (&'static str, &'static str)> {
+        STATEMENTS.iter().copied().flatten().copied()
+    }
+}

@@ -1,0 +1,8 @@
+//! The registry door over real sockets: a file for each part of REGISTRY.md.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod packing;
