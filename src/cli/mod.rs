@@ -10,6 +10,7 @@ mod doctor;
 mod env;
 mod failure;
 mod flags;
+mod install;
 mod keys;
 mod metrics;
 mod output;
@@ -61,6 +62,8 @@ enum Command {
     Admin(admin::Args),
     /// Rotate the keys that tokens are signed with
     Keys(keys::Args),
+    /// Install packages into node_modules through the registry door
+    Install(install::Args),
     /// Search the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => backup::restore(args, flags),
         Command::Admin(args) => admin::run(args, flags),
         Command::Keys(args) => keys::run(args, flags),
+        Command::Install(args) => install::run(args, flags),
         Command::Docs(args) => docs::run(args),
         Command::Benchmark(args) => benchmark::run(args),
     };

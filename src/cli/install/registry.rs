@@ -9,7 +9,7 @@ use nodejs_semver::Version;
 
 use super::build::Manifests;
 use super::packument::{Dist, Manifest, NoVersion, Packument};
-use super::want::Want;
+use super::want::{Want, is_name};
 use crate::limits::{INSTALL_PACKUMENT_BYTES_MAX, INSTALL_TARBALL_BYTES_MAX};
 
 /// A registry at an address.
@@ -222,7 +222,11 @@ impl Manifests for Library<'_> {
                 "`{text}` does not come from a registry; only packages of a registry are installed"
             ));
         }
-        let packument = self.packument(want.package(name))?;
+        let package = want.package(name);
+        if let Some(bad) = [name, package].iter().find(|name| !is_name(name)) {
+            return Err(format!("`{bad}` is no name of a package"));
+        }
+        let packument = self.packument(package)?;
         let manifest = packument.pick(&want, self.node.as_ref());
         manifest.map_err(|NoVersion { package, known }| {
             format!("no version of {package} is `{text}`; the registry has {known}")
@@ -232,7 +236,8 @@ impl Manifests for Library<'_> {
     fn expect(&self, name: &str, text: &str) {
         let want = Want::read(text);
         let package = want.package(name).to_owned();
-        if matches!(want.of_package(), Want::Unsupported(_)) {
+        let is_sought = is_name(name) && is_name(&package);
+        if !is_sought || matches!(want.of_package(), Want::Unsupported(_)) {
             return;
         }
         let mut state = self.lock();

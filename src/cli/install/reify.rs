@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -270,12 +270,15 @@ impl Work<'_> {
         }
         let fetched = AtomicUsize::new(0);
         let spools = Mutex::new(Vec::new());
+        let (registry, progress) = (self.registry, self.progress);
+        let folder = &self.staging.path;
         in_parallel(&jobs, |index, job| {
-            let spool = self.download(index, job)?;
+            let spool = folder.join(format!("archive-{index}"));
+            download(registry, job, &spool)?;
             let mut spools = spools.lock().expect("nobody panics who holds it");
             spools.push((index, spool));
             let fetched = fetched.fetch_add(1, Ordering::Relaxed) + 1;
-            (self.progress)(fetched, jobs.len());
+            progress(fetched, jobs.len());
             Ok(())
         })?;
         let mut spools = spools.into_inner().expect("nobody panics who holds it");
@@ -296,29 +299,6 @@ impl Work<'_> {
             fs::remove_file(&spool).map_err(|fault| at(&spool, &fault))?;
         }
         Ok(())
-    }
-
-    /// An archive in a file, checked.
-    fn download(&self, index: usize, job: &Job) -> Result<PathBuf, String> {
-        let about = |why: String| format!("{}: {why}", job.id);
-        let mut sums = Sums::wanted_by(&job.dist).map_err(about)?;
-        let mut body = self.registry.archive(&job.name, &job.dist).map_err(about)?;
-        let spool = self.staging.path.join(format!("archive-{index}"));
-        let mut file = File::create(&spool).map_err(|fault| at(&spool, &fault))?;
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let bytes = body
-                .read(&mut buffer)
-                .map_err(|fault| about(format!("{} broke off: {fault}", job.dist.tarball)))?;
-            if bytes == 0 {
-                break;
-            }
-            sums.add(&buffer[..bytes]);
-            let written = file.write_all(&buffer[..bytes]);
-            written.map_err(|fault| at(&spool, &fault))?;
-        }
-        sums.check().map_err(about)?;
-        Ok(spool)
     }
 
     /// Symbolic links to packages, and their commands.
@@ -362,14 +342,33 @@ impl Work<'_> {
     }
 }
 
+/// An archive into a file, checked.
+fn download(registry: &Registry, job: &Job, spool: &Path) -> Result<(), String> {
+    let about = |why: String| format!("{}: {why}", job.id);
+    let mut sums = Sums::wanted_by(&job.dist).map_err(about)?;
+    let mut body = registry.archive(&job.name, &job.dist).map_err(about)?;
+    let mut file = File::create(spool).map_err(|fault| at(spool, &fault))?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let bytes = body
+            .read(&mut buffer)
+            .map_err(|fault| about(format!("{} broke off: {fault}", job.dist.tarball)))?;
+        if bytes == 0 {
+            return sums.check().map_err(about);
+        }
+        sums.add(&buffer[..bytes]);
+        let written = file.write_all(&buffer[..bytes]);
+        written.map_err(|fault| at(spool, &fault))?;
+    }
+}
+
 fn unpack_at(spool: &Path, place: &Path) -> Result<(), String> {
     // The archive of the package above may have had something of this name.
     match fs::remove_dir_all(place) {
         Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(at(place, &fault)),
         Ok(()) | Err(_) => {}
     }
-    let mut file = File::open(spool).map_err(|fault| at(spool, &fault))?;
-    file.rewind().map_err(|fault| at(spool, &fault))?;
+    let file = File::open(spool).map_err(|fault| at(spool, &fault))?;
     unpack(file, place).map_err(|fault| fault.to_string())
 }
 

@@ -131,3 +131,24 @@ fn is_file(text: &str) -> bool {
 fn is_plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-_.!~*'()".contains(character)
 }
+
+/// Whether a name can be that of a package, old ones with upper case among them: it becomes the
+/// name of a folder.
+pub(super) fn is_name(name: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && !part.starts_with(['.', '_']) && part.chars().all(is_plain)
+    };
+    let fits = match name.strip_prefix('@') {
+        Some(scoped) => scoped
+            .split_once('/')
+            // A scope may begin with what a name may not.
+            .is_some_and(|(scope, name)| is_scope(scope) && part(name)),
+        None => part(name),
+    };
+    let lower = name.to_ascii_lowercase();
+    fits && name.len() <= 214 && lower != "node_modules" && lower != "favicon.ico"
+}
+
+fn is_scope(scope: &str) -> bool {
+    !scope.is_empty() && scope != "." && scope != ".." && scope.chars().all(is_plain)
+}
