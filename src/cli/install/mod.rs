@@ -10,6 +10,7 @@ mod integrity;
 mod packument;
 mod place;
 mod platform;
+mod range;
 mod registry;
 mod reify;
 mod sets;

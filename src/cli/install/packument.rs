@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use nodejs_semver::{Range, Version};
+use nodejs_semver::Version;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::range::{Prereleases, Range};
 use super::want::{self, Want};
 
 /// What the registry knows of a package. Its manifests are read when they are wanted.
@@ -127,9 +128,8 @@ impl Packument {
 
     /// `latest` if it will do and is fit; else the fittest of those in the range.
     fn best(&self, range: Option<&Range>, node: Option<&Version>) -> Option<String> {
-        let in_range = |version: &Version| match range {
-            Some(range) => range.satisfies(version),
-            None => true,
+        let in_range = |version: &Version| {
+            range.is_none_or(|range| range.holds(version, Prereleases::Named))
         };
         let latest = self.tags.get("latest");
         let fit = latest.and_then(|latest| Some((latest, self.versions.get(latest)?)));
@@ -139,13 +139,11 @@ impl Packument {
         {
             return Some(latest.clone());
         }
-        // `*` as a range is not met by prereleases, other than by the tag.
-        let any = Range::any();
-        let range = range.unwrap_or(&any);
-        let candidates = self
-            .versions
-            .iter()
-            .filter(|(_, (version, _))| range.satisfies(version));
+        // `*` is not met by prereleases, other than by the tag.
+        let candidates = self.versions.iter().filter(|(_, (version, _))| match range {
+            Some(range) => range.holds(version, Prereleases::Named),
+            None => version.pre_release().is_empty(),
+        });
         let ranked = candidates.map(|(text, (version, raw))| {
             let fitness = Fitness::of(raw, node);
             (fitness.rank(), version, Reverse(text))
@@ -202,11 +200,9 @@ pub(super) fn runs_on(range: Option<&str>, node: Option<&Version>) -> bool {
     let (Some(range), Some(node)) = (range, node) else {
         return true;
     };
-    match Range::parse(range) {
-        Ok(range) => range.satisfies_with_prerelease(node, true),
-        // npm takes a range that cannot be read for one that nothing satisfies; empty is any.
-        Err(_) => range.trim().is_empty(),
-    }
+    // npm takes a range that cannot be read for one that nothing satisfies; empty is any.
+    let range = Range::parse(range, Prereleases::All);
+    range.is_some_and(|range| range.holds(node, Prereleases::All))
 }
 
 impl Manifest {

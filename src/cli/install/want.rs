@@ -1,6 +1,8 @@
 //! What a dependency asks for, read as npm reads it (npm-package-arg).
 
-use nodejs_semver::{Range, Version};
+use nodejs_semver::Version;
+
+use super::range::{self, Prereleases, Range};
 
 /// What stands behind a name in `dependencies`, or behind the `@` on the command line.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ impl Want {
         if let Some(version) = version(text) {
             return Want::Version(version);
         }
-        if let Ok(range) = Range::parse(text) {
+        if let Some(range) = Range::parse(text, Prereleases::Named) {
             return Want::Range(range);
         }
         if text.chars().all(is_plain) {
@@ -73,7 +75,7 @@ impl Want {
     pub(super) fn takes(&self, found: Option<&Version>) -> bool {
         match (self, found) {
             (Want::Any, _) => true,
-            (Want::Range(range), Some(version)) => range.satisfies(version),
+            (Want::Range(range), Some(version)) => range.holds(version, Prereleases::Named),
             (Want::Version(wanted), Some(version)) => wanted == version,
             (Want::Tag(_), found) => found.is_some(),
             (Want::Alias { want, .. }, found) => want.takes(found),
@@ -93,11 +95,7 @@ pub(super) fn split(argument: &str) -> (&str, &str) {
 
 /// A version as npm's loose reading has it: with `v` or `=` before it.
 pub(super) fn version(text: &str) -> Option<Version> {
-    let bare = text.trim().trim_start_matches(['=', 'v', ' ']);
-    // Each of the three numbers is there, or it is a range.
-    let numbers = bare.split(['-', '+']).next()?;
-    let whole = numbers.split('.').count() == 3;
-    Version::parse(bare).ok().filter(|_| whole)
+    range::exact(text.trim())
 }
 
 fn strip_alias(text: &str) -> Option<&str> {
