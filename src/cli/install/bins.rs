@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 /// Links the commands of the package at `folder`, whose node_modules is `modules`. Of two commands
-/// of one name the first that is linked stays.
+/// of one name the first stays.
 ///
 /// # Errors
 /// What the disk says.
@@ -25,6 +25,11 @@ pub(super) fn link(
     let commands = modules.join(".bin");
     for (name, path) in bins(&package, folder) {
         let target = folder.join(&path);
+        let place = commands.join(name);
+        // To npm a name is taken also by a command that turns out not to be there.
+        if !linked.insert(place.clone()) {
+            continue;
+        }
         match fs::symlink_metadata(&target) {
             Ok(about) if about.is_file() => {}
             // npm leaves out what is not there.
@@ -33,10 +38,6 @@ pub(super) fn link(
             Err(fault) => return Err(fault),
         }
         fs::set_permissions(&target, Permissions::from_mode(mode))?;
-        let place = commands.join(name);
-        if !linked.insert(place.clone()) {
-            continue;
-        }
         fs::create_dir_all(&commands)?;
         match symlink(relative(&commands, &target), &place) {
             Err(fault) if fault.kind() == ErrorKind::AlreadyExists => {
@@ -75,11 +76,17 @@ fn bins(package: &Map<String, Value>, folder: &Path) -> Vec<(String, PathBuf)> {
         }
         Some(Value::Array(paths)) => {
             let paths = paths.iter().filter_map(Value::as_str);
-            paths.map(|path| (path.to_owned(), path.to_owned())).collect()
+            paths
+                .map(|path| (path.to_owned(), path.to_owned()))
+                .collect()
         }
         Some(Value::Object(map)) => {
-            let texts = map.iter().filter_map(|(name, path)| Some((name, path.as_str()?)));
-            texts.map(|(name, path)| (name.clone(), path.to_owned())).collect()
+            let texts = map
+                .iter()
+                .filter_map(|(name, path)| Some((name, path.as_str()?)));
+            texts
+                .map(|(name, path)| (name.clone(), path.to_owned()))
+                .collect()
         }
         Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => {
             let folder_named = package.get("directories").and_then(|all| all.get("bin"));
@@ -192,7 +199,9 @@ mod tests {
             [pair("tool", "cli.js")]
         );
         assert_eq!(
-            named(json!({ "bin": { "../../evil": "../../../etc/x", "b": 7, "..": "a", "c": "/" } })),
+            named(
+                json!({ "bin": { "../../evil": "../../../etc/x", "b": 7, "..": "a", "c": "/" } })
+            ),
             [pair("evil", "etc/x")]
         );
         assert_eq!(

@@ -197,8 +197,7 @@ impl Builder<'_> {
                 let Some(to) = edge.to else {
                     return edge.kind != Kind::PeerOptional || self.requests.contains(id);
                 };
-                !self.failures.contains(&to)
-                    && (!graph.is_valid(*id) || self.requests.contains(id))
+                !self.failures.contains(&to) && (!graph.is_valid(*id) || self.requests.contains(id))
             })
             .collect()
     }

@@ -63,7 +63,9 @@ impl Graph {
             path,
             entry: Entry {
                 deepest: self.deepest_nesting(start, &edge.name),
-                edge: candidate.parent.map_or(candidate.edge, |parent| parent.edge),
+                edge: candidate
+                    .parent
+                    .map_or(candidate.edge, |parent| parent.edge),
             },
             alone: None,
             peers: None,
@@ -138,7 +140,9 @@ impl Checker<'_> {
 
     fn beside(&mut self, current: NodeId) -> Placing {
         let graph = self.graph;
-        let Candidate { dep, edge, request, .. } = self.candidate;
+        let Candidate {
+            dep, edge, request, ..
+        } = self.candidate;
         let is_peer = graph.edge(edge).kind.is_peer();
         let current_will_do = graph.satisfies(current, edge);
         // A dependency that was overridden while its peers were tried out.
@@ -192,9 +196,8 @@ impl Checker<'_> {
         let ids = peers.ids();
         let names: Vec<String> = ids.iter().map(|id| graph.node(*id).name.clone()).collect();
         let sets = graph.peer_entry_sets(current).into_iter();
-        let mut sets = sets.filter(|(edge, _)| {
-            *edge != self.candidate.edge && *edge != self.entry.edge
-        });
+        let mut sets =
+            sets.filter(|(edge, _)| *edge != self.candidate.edge && *edge != self.entry.edge);
         sets.all(|(entry, set)| {
             let Some(node) = graph.edge(entry).to else {
                 return true;
@@ -224,7 +227,10 @@ impl Checker<'_> {
                 if !graph.edge(edge).kind.is_peer() || !graph.is_valid(edge) {
                     continue;
                 }
-                let instead = graph.node(virtual_root).children.find(&graph.edge(edge).name);
+                let instead = graph
+                    .node(virtual_root)
+                    .children
+                    .find(&graph.edge(edge).name);
                 match (instead, graph.edge(edge).to) {
                     (Some(instead), _) if !graph.satisfies(instead, edge) => return false,
                     (None, Some(to)) if !walk.contains(&to) => walk.push(to),

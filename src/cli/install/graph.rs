@@ -214,8 +214,20 @@ impl Graph {
         let groups = required
             .map(|pair| (Kind::Peer, pair))
             .chain(optional.map(|pair| (Kind::PeerOptional, pair)))
-            .chain(manifest.dependencies.0.iter().map(|pair| (Kind::Prod, pair)))
-            .chain(manifest.optional.0.iter().map(|pair| (Kind::Optional, pair)));
+            .chain(
+                manifest
+                    .dependencies
+                    .0
+                    .iter()
+                    .map(|pair| (Kind::Prod, pair)),
+            )
+            .chain(
+                manifest
+                    .optional
+                    .0
+                    .iter()
+                    .map(|pair| (Kind::Optional, pair)),
+            );
         let mut edges: Vec<(Kind, &(String, String))> = Vec::new();
         for (kind, pair) in groups {
             edges.retain(|(_, other)| other.0 != pair.0);

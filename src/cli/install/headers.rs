@@ -36,7 +36,11 @@ mod tests {
 
     #[test]
     fn nine_in_the_order_of_the_protocol() {
-        let lines = lines(&ConfigState::DEFAULT, 0xab, Some("a.bcdefghijklmnopqrstuvwxyz.c"));
+        let lines = lines(
+            &ConfigState::DEFAULT,
+            0xab,
+            Some("a.bcdefghijklmnopqrstuvwxyz.c"),
+        );
         let shown: Vec<String> = lines.iter().map(shown).collect();
         assert_eq!(
             shown,

@@ -73,7 +73,9 @@ impl Sums {
         let name = self.wanted.algorithm.name();
         let wanted = STANDARD.encode(&self.wanted.digests[0]);
         let came = STANDARD.encode(digest);
-        Err(format!("its integrity is {name}-{came}, not {name}-{wanted}"))
+        Err(format!(
+            "its integrity is {name}-{came}, not {name}-{wanted}"
+        ))
     }
 }
 
@@ -101,7 +103,9 @@ impl Wanted {
 /// `sha512-…`, with options after a `?` that mean nothing here.
 fn read_entry(entry: &str) -> Option<(Algorithm, Vec<u8>)> {
     let (name, rest) = entry.split_once('-')?;
-    let algorithm = Algorithm::ALL.into_iter().find(|known| known.name() == name)?;
+    let algorithm = Algorithm::ALL
+        .into_iter()
+        .find(|known| known.name() == name)?;
     let digest = STANDARD.decode(rest.split('?').next()?).ok()?;
     (digest.len() == algorithm.bytes()).then_some((algorithm, digest))
 }

@@ -118,9 +118,8 @@ fn install(
     };
     let installed = reify::install(&mut tree, registry, folder, &text, &progress);
     bar.finish_and_clear();
-    let installed = installed.map_err(|why| {
-        Failure::Failed(format!("{why}; nothing was installed"))
-    })?;
+    let installed =
+        installed.map_err(|why| Failure::Failed(format!("{why}; nothing was installed")))?;
     Ok((tree, installed))
 }
 
@@ -209,5 +208,9 @@ fn bar(format: Format) -> ProgressBar {
     };
     let bar = ProgressBar::with_draw_target(None, target);
     let style = ProgressStyle::with_template("  [{bar:40}] {pos}/{len} packages");
-    bar.with_style(style.expect("the template is well formed").progress_chars("=> "))
+    bar.with_style(
+        style
+            .expect("the template is well formed")
+            .progress_chars("=> "),
+    )
 }

@@ -128,9 +128,8 @@ impl Packument {
 
     /// `latest` if it will do and is fit; else the fittest of those in the range.
     fn best(&self, range: Option<&Range>, node: Option<&Version>) -> Option<String> {
-        let in_range = |version: &Version| {
-            range.is_none_or(|range| range.holds(version, Prereleases::Named))
-        };
+        let in_range =
+            |version: &Version| range.is_none_or(|range| range.holds(version, Prereleases::Named));
         let latest = self.tags.get("latest");
         let fit = latest.and_then(|latest| Some((latest, self.versions.get(latest)?)));
         if let Some((latest, (version, raw))) = fit
@@ -140,10 +139,13 @@ impl Packument {
             return Some(latest.clone());
         }
         // `*` is not met by prereleases, other than by the tag.
-        let candidates = self.versions.iter().filter(|(_, (version, _))| match range {
-            Some(range) => range.holds(version, Prereleases::Named),
-            None => version.pre_release().is_empty(),
-        });
+        let candidates = self
+            .versions
+            .iter()
+            .filter(|(_, (version, _))| match range {
+                Some(range) => range.holds(version, Prereleases::Named),
+                None => version.pre_release().is_empty(),
+            });
         let ranked = candidates.map(|(text, (version, raw))| {
             let fitness = Fitness::of(raw, node);
             (fitness.rank(), version, Reverse(text))
@@ -212,7 +214,9 @@ impl Manifest {
         let optional = form.optional;
         let mut dependencies = form.dependencies;
         // What is in both is optional.
-        dependencies.0.retain(|(name, _)| optional.find(name).is_none());
+        dependencies
+            .0
+            .retain(|(name, _)| optional.find(name).is_none());
         let mut bundled = names(&form.bundle_dependencies, &dependencies, &optional);
         bundled.extend(names(&form.bundled_dependencies, &dependencies, &optional));
         let peers_optional = form.peers_meta.as_object().into_iter().flatten();

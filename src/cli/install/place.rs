@@ -102,11 +102,7 @@ impl Placer<'_> {
     }
 
     /// The highest place where the package may go with its peers, and where it may alone.
-    fn look_up(
-        &self,
-        candidate: Candidate<'_>,
-        start: NodeId,
-    ) -> (Option<Check>, Option<Check>) {
+    fn look_up(&self, candidate: Candidate<'_>, start: NodeId) -> (Option<Check>, Option<Check>) {
         let graph = &self.graph;
         let name = &graph.edge(candidate.edge).name;
         let (mut fitting, mut alone) = (None, None);
@@ -139,9 +135,10 @@ impl Placer<'_> {
         above: &Above<'_>,
     ) -> Result<(), PeerConflict> {
         let target = check.target;
-        let same = self.graph.ancestry(target).find(|id| {
-            !self.graph.is_top(*id) && self.graph.matches(*id, dep)
-        });
+        let same = self
+            .graph
+            .ancestry(target)
+            .find(|id| !self.graph.is_top(*id) && self.graph.matches(*id, dep));
         let mut reconsider = Vec::new();
         let name = self.graph.node(dep).name.clone();
         // a1 -> b1 -> a2 -> b2 -> a1 -> … would go on for ever.
@@ -235,7 +232,8 @@ impl Placer<'_> {
         for edge in graph.edges_out(old) {
             let (name, to) = (&graph.edge(edge).name, graph.edge(edge).to);
             if let Some(to) = to.filter(|_| graph.edge_of(node, name).is_none()) {
-                old_deps.extend(graph.gather(&[to], |graph, other| graph.edge(other).to != Some(to)));
+                old_deps
+                    .extend(graph.gather(&[to], |graph, other| graph.edge(other).to != Some(to)));
             }
         }
         let mut pruned = Vec::new();

@@ -263,7 +263,11 @@ fn compare(
         Known::Minor(major, minor) => ((major, minor), (major, minor + 1)),
     };
     let from = |numbers: (u64, u64)| {
-        let floor = if prereleases == Prereleases::All { "0" } else { "" };
+        let floor = if prereleases == Prereleases::All {
+            "0"
+        } else {
+            ""
+        };
         let version = version(numbers.0, numbers.1, 0, floor);
         bounded(Operator::GreaterOrEqual, version, prereleases)
     };
@@ -318,14 +322,21 @@ fn from_on(partial: &Partial, prereleases: Prereleases) -> Vec<Comparator> {
     };
     let whole = partial.patch.is_some();
     let named = partial.prerelease.as_deref().filter(|_| whole);
-    let floor = if prereleases == Prereleases::All { "0" } else { "" };
+    let floor = if prereleases == Prereleases::All {
+        "0"
+    } else {
+        ""
+    };
     let version = version(major, minor, patch, named.unwrap_or(floor));
     vec![bounded(Operator::GreaterOrEqual, version, prereleases)]
 }
 
 fn up_to(partial: &Partial, prereleases: Prereleases) -> Vec<Comparator> {
     let below = |major, minor, patch| {
-        vec![Comparator::Holds(Operator::Less, version(major, minor, patch, "0"))]
+        vec![Comparator::Holds(
+            Operator::Less,
+            version(major, minor, patch, "0"),
+        )]
     };
     match (partial.known(), &partial.prerelease) {
         (Known::None, _) => vec![Comparator::Any],

@@ -57,7 +57,10 @@ impl Registry {
     /// Archives come from this registry, whatever host their URLs name: behind a public name the
     /// door's own address is another.
     fn archive_url(&self, name: &str, tarball: &str) -> Result<String, String> {
-        if tarball.strip_prefix(&self.url).is_some_and(|rest| rest.starts_with('/')) {
+        if tarball
+            .strip_prefix(&self.url)
+            .is_some_and(|rest| rest.starts_with('/'))
+        {
             return Ok(tarball.to_owned());
         }
         let file = tarball.rsplit_once("/-/").map(|(_, file)| file);

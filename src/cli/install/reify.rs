@@ -57,7 +57,9 @@ pub(super) fn install(
     fs::create_dir_all(&modules).map_err(|fault| at(&modules, &fault))?;
     let written = fs::write(modules.join(RECORD), record);
     written.map_err(|fault| at(&modules, &fault))?;
-    staging.move_in(folder).map_err(|fault| at(folder, &fault))?;
+    staging
+        .move_in(folder)
+        .map_err(|fault| at(folder, &fault))?;
     Ok(installed)
 }
 
@@ -84,7 +86,11 @@ impl Staging {
         let mut staging = Staging { path, run_mode: 0 };
         let mut options = File::options();
         let probe = staging.path.join("mode");
-        let file = options.write(true).create_new(true).mode(0o777).open(&probe)?;
+        let file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o777)
+            .open(&probe)?;
         staging.run_mode = file.metadata()?.permissions().mode() & 0o777;
         fs::remove_file(probe)?;
         Ok(staging)
@@ -285,7 +291,10 @@ impl Work<'_> {
         spools.sort_by_key(|(index, _)| *index);
         let mut places: Vec<(usize, &PathBuf, usize)> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
-            let all = job.places.iter().map(|(depth, place)| (*depth, place, index));
+            let all = job
+                .places
+                .iter()
+                .map(|(depth, place)| (*depth, place, index));
             places.extend(all);
         }
         places.sort();

@@ -65,7 +65,8 @@ impl Graph {
             next += 1;
             let out = self.valid_peers(id);
             let into = self.node(id).edges_in.iter();
-            let into = into.filter(|edge| self.edge(**edge).kind.is_peer() && self.is_valid(**edge));
+            let into =
+                into.filter(|edge| self.edge(**edge).kind.is_peer() && self.is_valid(**edge));
             let near: Vec<NodeId> = out
                 .into_iter()
                 .chain(into.map(|edge| self.edge(*edge).from))
@@ -201,7 +202,11 @@ impl Graph {
     /// `name@text` of an edge and who asks.
     pub(super) fn shown_edge(&self, id: EdgeId) -> String {
         let edge = self.edge(id);
-        let text = if edge.text.is_empty() { "*" } else { &edge.text };
+        let text = if edge.text.is_empty() {
+            "*"
+        } else {
+            &edge.text
+        };
         let kind = if edge.kind.is_peer() { "peer " } else { "" };
         let from = self.shown(edge.from);
         format!("{kind}{}@{text} of {from}", edge.name)

@@ -71,17 +71,15 @@ fn unpack_entry(
 ) -> Result<(), UnpackFault> {
     let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     let kind = entry.header().entry_type();
-    match kind {
-        EntryType::Regular | EntryType::Continuous | EntryType::Directory => {}
-        EntryType::XGlobalHeader => return Ok(()),
-        other => {
-            let message = format!("`{shown}` is no file or folder but {other:?}");
-            return Err(UnpackFault::Refused(message));
-        }
+    if kind == EntryType::XGlobalHeader {
+        return Ok(());
     }
-    let Some(inside) = inside(&entry.path_bytes()).map_err(|why| {
-        UnpackFault::Refused(format!("`{shown}` {why}"))
-    })?
+    if !(kind.is_file() || kind.is_contiguous() || kind.is_dir()) {
+        let message = format!("`{shown}` is no file or folder but {kind:?}");
+        return Err(UnpackFault::Refused(message));
+    }
+    let Some(inside) = inside(&entry.path_bytes())
+        .map_err(|why| UnpackFault::Refused(format!("`{shown}` {why}")))?
     else {
         return Ok(());
     };
@@ -162,7 +160,10 @@ impl<R: Read> Read for Bounded<R> {
         let bytes = self.input.read(buffer)?;
         let taken = u64::try_from(bytes).expect("a length fits");
         self.left = self.left.checked_sub(taken).ok_or_else(|| {
-            io::Error::new(ErrorKind::FileTooLarge, "it unpacks to more than is allowed")
+            io::Error::new(
+                ErrorKind::FileTooLarge,
+                "it unpacks to more than is allowed",
+            )
         })?;
         Ok(bytes)
     }
@@ -228,11 +229,41 @@ mod tests {
     fn a_package_is_unpacked_as_npm_does() {
         let folder = Folder::new("good");
         let mut tar = Vec::new();
-        append(&mut tar, "package/package.json", EntryType::Regular, 0o600, b"{}");
-        append(&mut tar, "package/bin/run", EntryType::Regular, 0o755, b"#!/bin/sh\n");
-        append(&mut tar, "package/.gitignore", EntryType::Regular, 0o644, b"x");
-        append(&mut tar, "other/./lib//a.js", EntryType::Regular, 0o644, b"old");
-        append(&mut tar, "other/lib/a.js", EntryType::Regular, 0o4755, b"new");
+        append(
+            &mut tar,
+            "package/package.json",
+            EntryType::Regular,
+            0o600,
+            b"{}",
+        );
+        append(
+            &mut tar,
+            "package/bin/run",
+            EntryType::Regular,
+            0o755,
+            b"#!/bin/sh\n",
+        );
+        append(
+            &mut tar,
+            "package/.gitignore",
+            EntryType::Regular,
+            0o644,
+            b"x",
+        );
+        append(
+            &mut tar,
+            "other/./lib//a.js",
+            EntryType::Regular,
+            0o644,
+            b"old",
+        );
+        append(
+            &mut tar,
+            "other/lib/a.js",
+            EntryType::Regular,
+            0o4755,
+            b"new",
+        );
         append(&mut tar, "package/empty", EntryType::Directory, 0o755, b"");
         append(&mut tar, "package", EntryType::Directory, 0o755, b"");
         tar.resize(tar.len() + 1024, 0);
@@ -314,7 +345,12 @@ mod tests {
         let mut tar = Vec::new();
         append(&mut tar, "package/a", EntryType::Regular, 0o644, &[7; 5000]);
         let whole = gzip(&tar);
-        for bytes in [&tar[..3000], &whole[..whole.len() - 9], b"<html>", &[0x1f, 0x8b]] {
+        for bytes in [
+            &tar[..3000],
+            &whole[..whole.len() - 9],
+            b"<html>",
+            &[0x1f, 0x8b],
+        ] {
             let fault = unpack(bytes, &folder.0.join("p")).err();
             assert!(
                 matches!(fault, Some(UnpackFault::Broken(_))),

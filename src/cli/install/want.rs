@@ -50,11 +50,9 @@ impl Want {
     pub(super) fn package<'n>(&'n self, name: &'n str) -> &'n str {
         match self {
             Want::Alias { name, .. } => name,
-            Want::Any
-            | Want::Range(_)
-            | Want::Version(_)
-            | Want::Tag(_)
-            | Want::Unsupported(_) => name,
+            Want::Any | Want::Range(_) | Want::Version(_) | Want::Tag(_) | Want::Unsupported(_) => {
+                name
+            }
         }
     }
 
@@ -62,11 +60,9 @@ impl Want {
     pub(super) fn of_package(&self) -> &Want {
         match self {
             Want::Alias { want, .. } => want,
-            Want::Any
-            | Want::Range(_)
-            | Want::Version(_)
-            | Want::Tag(_)
-            | Want::Unsupported(_) => self,
+            Want::Any | Want::Range(_) | Want::Version(_) | Want::Tag(_) | Want::Unsupported(_) => {
+                self
+            }
         }
     }
 
