@@ -20,6 +20,8 @@ use crate::http::{
     Observation, PAGES_SECURITY, Prepared, Problem, ProblemForm, RateClass, RateExceeded,
     ReplyCache, Request, Route,
 };
+use crate::outgoing::Outgoing;
+use crate::outgoing::dns::Names;
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
@@ -31,6 +33,7 @@ use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
+use crate::tls::TlsClient;
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -52,8 +55,12 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// Who has called the registry door, and what they may.
+    pub registry_access: crate::registry::access::Memory,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
+    /// Requests to other servers.
+    pub outgoing: Outgoing,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
     /// Raised when the server drains.
@@ -82,6 +89,12 @@ pub struct House {
     pub commerce: Arc<Store>,
     /// The registry's store.
     pub registry: Arc<Store>,
+    /// The registry's files.
+    pub blobs: Arc<crate::registry::blobs::Blobs>,
+    /// The addresses of other servers.
+    pub names: Arc<Names>,
+    /// Whom we trust to vouch for other servers.
+    pub tls: TlsClient,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
@@ -155,11 +168,13 @@ impl Context {
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         Context {
             passwords: Passwords::new(house.hashes.clone()),
+            outgoing: Outgoing::new(house.names.clone()),
             house,
             telemetry,
             state,
             keys: RefCell::new(keys),
             tokens: TokenCache::new(),
+            registry_access: crate::registry::access::Memory::new(),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
             shop_origins: RefCell::new(shop_origins),

@@ -37,6 +37,13 @@ pub const TOKEN_BYTES_MAX: usize = 1024;
 /// Verified tokens that one shard remembers.
 pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 
+/// Credentials of the registry that one shard remembers as good.
+pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
+/// Names of packages whose access one shard remembers.
+pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// Tokens that an account of the registry may have.
+pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
+
 /// Connections of one shard above its limit that are answered 503 before they are closed; past
 /// these a connection is closed unread.
 pub const REFUSALS_MAX: usize = 64;
@@ -68,6 +75,9 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
+/// The longest document of a package that is compressed with the effort of what is kept; of a longer
+/// one that takes over a quarter of a second.
+pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// The longest target whose reply is kept in the cache of replies.
 pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
@@ -126,6 +136,57 @@ pub const STOCK_SWEEP_RESERVATIONS_MAX: i64 = 64;
 /// How long a settled reservation is kept, for those who ask what became of it.
 pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// Sessions that a TLS client keeps to resume, over all servers that it speaks to.
+pub const TLS_SESSIONS_MAX: usize = 256;
+/// Requests to other servers that one shard has under way, tunnels not among them; one more is
+/// refused.
+pub const OUTGOING_REQUESTS_MAX: usize = 512;
+/// Connections to one server that a shard keeps for the next request.
+pub const OUTGOING_IDLE_PER_TARGET_MAX: usize = 16;
+/// Connections that a shard keeps in all.
+pub const OUTGOING_IDLE_MAX: usize = 128;
+/// How long one is kept: shorter than servers keep theirs, so that few close under a request.
+pub const OUTGOING_IDLE_PATIENCE: Duration = Duration::from_secs(20);
+/// The head of a response from another server.
+pub const OUTGOING_HEAD_BYTES_MAX: usize = 64 << 10;
+/// Headers in such a head.
+pub const OUTGOING_HEADERS_MAX: usize = 128;
+/// Bytes read at once from a connection to another server.
+pub const OUTGOING_READ_BYTES: usize = 16 << 10;
+/// Addresses of one host that are tried.
+pub const OUTGOING_ADDRESSES_MAX: usize = 4;
+/// Redirects that are followed.
+pub const OUTGOING_REDIRECTS_MAX: usize = 5;
+
+/// How long the addresses of a host are used.
+pub const DNS_TTL: Duration = Duration::from_secs(30);
+/// How long a name that has none is not looked up again.
+pub const DNS_MISS_TTL: Duration = Duration::from_secs(2);
+/// Names of hosts that are kept, by the house and by each shard.
+pub const DNS_NAMES_MAX: usize = 1024;
+/// Names that are looked up at once: what else takes offload threads needs some too, and a
+/// resolver that is gone holds each for many seconds.
+pub const DNS_LOOKUPS_RUNNING_MAX: usize = 2;
+/// Names that wait to be looked up; one more is refused.
+pub const DNS_LOOKUPS_WAITING_MAX: usize = 256;
+/// How often names that are about to expire are looked up ahead.
+pub const DNS_WARM_INTERVAL: Duration = Duration::from_secs(10);
+/// How often while too few are answered from the cache.
+pub const DNS_WARM_INTERVAL_COLD: Duration = Duration::from_secs(3);
+/// For how long after its last use a name is looked up ahead.
+pub const DNS_KNOWN_SPAN: Duration = Duration::from_secs(10 * 60);
+
+/// How long the outcomes are counted that a breaker opens for.
+pub const BREAKER_WINDOW_MS: u64 = 60_000;
+/// Parts of that window.
+pub const BREAKER_BUCKETS: usize = 12;
+/// Outcomes before which it does not open.
+pub const BREAKER_OUTCOMES_MIN: u32 = 10;
+/// How long an open one waits before it tries again.
+pub const BREAKER_PAUSE_MS: u64 = 5_000;
+/// Probes that have to end well before it closes.
+pub const BREAKER_PROBES_MIN: u32 = 3;
+
 /// Free space without which nothing can be stored.
 pub const DISK_FREE_BYTES_MIN: u64 = 16 << 20;
 /// Free space below which the start-up check advises to make room.
@@ -178,6 +239,40 @@ pub const STORE_FAULTS_TOLD_MAX: usize = 20;
 /// When a client whose write found no room may come again.
 pub const STORE_RETRY_SECONDS: u32 = 1;
 
+/// Bytes of a file in the spool that are not on disk yet.
+pub const BLOB_UNSYNCED_BYTES_MAX: u64 = 8 << 20;
+/// Threads that wait for files to be on disk, so that as many share the disk's commits.
+pub const BLOB_KEEPER_THREADS: usize = 32;
+/// Between two looks through all files for those that no row names.
+pub const BLOB_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Files whose rows are looked for before others get their turn.
+pub const BLOB_SWEEP_FILES_PER_LOOK: usize = 64;
+
+/// Body of a publish: a tarball of 192 MiB as Base64 text.
+pub const PUBLISH_BODY_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of such a body, or of a changed document, that are not the tarball.
+pub const PUBLISH_DOCUMENT_BYTES_MAX: usize = 16 << 20;
+/// How deep such a document may be nested.
+pub const PUBLISH_DEPTH_MAX: usize = 64;
+/// Bytes of a tarball that collect for one write, while the one before is written.
+pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
+/// Entries of a package's archive.
+pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
+/// Bytes that an archive unpacks to.
+pub const ARCHIVE_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// How many times its own size an archive may unpack to; gzip itself ends at 1032.
+pub const ARCHIVE_RATIO_MAX: u64 = 300;
+/// Bytes that an archive may unpack to at any ratio.
+pub const ARCHIVE_RATIO_FREE_BYTES: u64 = 64 << 20;
+/// Unpacked bytes that are looked at before others get the thread, some 40 ms.
+pub const ARCHIVE_STEP_BYTES: u64 = 16 << 20;
+/// Bytes of what an archive says of one entry beside its header: a long path, and times.
+pub const ARCHIVE_EXTENSION_BYTES_MAX: u64 = 64 << 10;
+/// The longest `package.json`.
+pub const PACKAGE_JSON_BYTES_MAX: u64 = 2 << 20;
+/// Bytes of a README that are kept, as npm's registry does.
+pub const README_BYTES_MAX: u64 = 64 << 10;
+
 /// Log lines that wait to be written, some 2 MiB of usual ones; a shard that floods loses lines
 /// before it loses time.
 pub const LOG_QUEUE_LINES_MAX: usize = 8192;
@@ -224,6 +319,12 @@ const _: () = {
     // Passwords are hashed, and never on every thread.
     assert!(HASHES_RUNNING_MAX >= 1 && HASHES_RUNNING_MAX < OFFLOAD_THREADS);
 
+    // A look-up ahead is over before what it replaces expires, and threads are left to others.
+    assert!(2 * DNS_WARM_INTERVAL.as_millis() < DNS_TTL.as_millis());
+    assert!(DNS_LOOKUPS_RUNNING_MAX + HASHES_RUNNING_MAX <= OFFLOAD_THREADS);
+    assert!(OUTGOING_IDLE_PER_TARGET_MAX <= OUTGOING_IDLE_MAX);
+    assert!(BREAKER_WINDOW_MS.is_multiple_of(BREAKER_BUCKETS as u64));
+
     // A change that is refused, for its rate or its contents, does not cost the connection.
     assert!(CONFIG_BODY_BYTES_MAX <= DISCARD_BYTES_MAX);
     // Whose head was too long, or whose body too long to be read past, can still read why.
@@ -237,6 +338,9 @@ const _: () = {
     assert!(0 < STORE_CHECKPOINT_FRAMES && STORE_CHECKPOINT_FRAMES < STORE_CHECKPOINT_FRAMES_MAX);
     // A log that must be copied is no larger than what is kept of it.
     assert!(STORE_CHECKPOINT_FRAMES_MAX as i64 * (4 << 10) <= STORE_WAL_KEPT_BYTES);
+    // An archive is a bomb before it is too long.
+    assert!(ARCHIVE_RATIO_FREE_BYTES < ARCHIVE_UNPACKED_BYTES_MAX);
+    assert!(PACKAGE_JSON_BYTES_MAX < ARCHIVE_STEP_BYTES && README_BYTES_MAX < ARCHIVE_STEP_BYTES);
     // The longest text fits a batch with the rest of its line.
     assert!(LOG_TEXT_BYTES_MAX * 2 <= LOG_BATCH_BYTES_MAX);
     // Who waits for the log does not give up before the output's own time is over.

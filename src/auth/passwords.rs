@@ -14,6 +14,7 @@ mod phc;
 use std::sync::{Arc, LazyLock};
 
 use crate::context;
+use crate::http::Problem;
 use crate::limits::{PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN};
 use crate::shard::{self, OffloadFault};
 
@@ -56,6 +57,18 @@ pub enum Weakness {
     TooLong,
     /// One of those that are tried first.
     Common,
+}
+
+impl From<PasswordFault> for Problem {
+    fn from(fault: PasswordFault) -> Problem {
+        match fault {
+            PasswordFault::Busy => {
+                let problem = Problem::new(503, "Too many people sign in at this moment.");
+                problem.header("Retry-After", "1")
+            }
+            PasswordFault::Broken => Problem::new(500, "a password could not be hashed or checked"),
+        }
+    }
 }
 
 impl Weakness {

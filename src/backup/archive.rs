@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
+use crate::registry::blobs;
 use crate::store::{Definition, check, copy};
 use crate::telemetry::process::unix_ms;
 
@@ -54,6 +55,7 @@ pub fn take(stores: &[Definition], folder: &Path, target: &Path) -> Result<Taken
         target,
     };
     let begun_ms = unix_ms();
+    let _files_stay = hold_files(folder)?;
     for store in stores {
         archive.add_store(store, folder, &drafts.0)?;
     }
@@ -199,14 +201,26 @@ fn header_of(bytes: u64) -> Header {
 
 /// What belongs to the running server, what a restore put aside, and the stores, which are copied
 /// in their own way.
+/// Keeps a server from removing files which the stores' copies still name, until it is dropped.
+fn hold_files(folder: &Path) -> Result<Option<File>, BackupFault> {
+    let files = folder.join(blobs::FOLDER);
+    let refused = system("cannot lock", &files);
+    match File::open(&files) {
+        Ok(file) => file.lock_shared().map(|()| Some(file)).map_err(refused),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
 fn is_left_out(path: &Path) -> bool {
     let name = path.to_str().unwrap_or_default();
     let is_at_the_top = !name.contains('/');
     let is_of_a_store = [".db", ".db-wal", ".db-shm", ".db-journal"]
         .iter()
         .any(|end| name.ends_with(end));
+    let is_on_its_way = path == Path::new(blobs::FOLDER).join(blobs::SPOOL);
     let is_of_the_server = ["lock", "doors.json"].contains(&name) || name.ends_with(".draft");
-    is_at_the_top && (is_of_a_store || is_of_the_server || is_of_restores(name))
+    is_on_its_way || is_at_the_top && (is_of_a_store || is_of_the_server || is_of_restores(name))
 }
 
 /// A folder for what is under way, beside the backup so that it is on the same disk; removed when

@@ -38,6 +38,32 @@ pub trait Guard<A>: Sized + 'static {
     }
 }
 
+/// As [`Guard`], where finding out who calls may take waiting: for handlers that wait anyway. Every
+/// guard is one.
+pub trait Admission<A>: Sized + 'static {
+    /// Who gets one, for the route's row.
+    const ACCESS: Access;
+
+    /// The proof; 401 where nobody is known to call, 403 where it is somebody else.
+    fn enter(application: &A, request: &Request<'_>)
+    -> impl Future<Output = Result<Self, Problem>>;
+
+    /// Whether it proves anything, so that the reply is for the caller alone.
+    fn proves(&self) -> bool;
+}
+
+impl<A, P: Guard<A>> Admission<A> for P {
+    const ACCESS: Access = <P as Guard<A>>::ACCESS;
+
+    async fn enter(application: &A, request: &Request<'_>) -> Result<P, Problem> {
+        P::admit(application, request)
+    }
+
+    fn proves(&self) -> bool {
+        self.is_somebody()
+    }
+}
+
 /// What a handler that waits takes of a request besides its head.
 pub trait Input: Sized + 'static {
     /// Reads it; 400, 415 or 422 where it is not what was asked for.
@@ -162,15 +188,16 @@ where
 
 impl<A: 'static, P, R, F> Endpoint<A, Waiting<(P, R)>> for F
 where
-    P: Guard<A>,
+    P: Admission<A>,
     R: Answer,
     F: for<'x, 'y> AsyncFn(&'x A, P, &'x mut Exchange<'y>) -> Result<R, Problem> + Copy + 'static,
 {
     fn mount(self) -> Mounted<A> {
         let handler = Handler::Waiting(Box::new(move |application, exchange| {
             Box::pin(async move {
-                let principal = P::admit(application, &exchange.request())?;
-                if principal.is_somebody() {
+                let request = exchange.request();
+                let principal = P::enter(application, &request).await?;
+                if principal.proves() {
                     exchange.keep_private();
                 }
                 let answer = self(application, principal, exchange).await?;
@@ -183,7 +210,7 @@ where
 
 impl<A: 'static, P, I, R, F> Endpoint<A, Waiting<(P, I, R)>> for F
 where
-    P: Guard<A>,
+    P: Admission<A>,
     I: Input,
     R: Answer,
     F: for<'x, 'y> AsyncFn(&'x A, P, I, &'x mut Exchange<'y>) -> Result<R, Problem>
@@ -193,8 +220,9 @@ where
     fn mount(self) -> Mounted<A> {
         let handler = Handler::Waiting(Box::new(move |application, exchange| {
             Box::pin(async move {
-                let principal = P::admit(application, &exchange.request())?;
-                if principal.is_somebody() {
+                let request = exchange.request();
+                let principal = P::enter(application, &request).await?;
+                if principal.proves() {
                     exchange.keep_private();
                 }
                 let input = I::read(exchange).await?;

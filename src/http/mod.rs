@@ -49,7 +49,7 @@ pub use conditional::{
     etag_of_parts, if_match, not_modified,
 };
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
-pub use endpoint::{Content, Describing, Endpoint, Guard, Input, Mounted, Signature};
+pub use endpoint::{Admission, Content, Describing, Endpoint, Guard, Input, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
 pub use inputs::{Body, Query, Streamed};
 pub use live::{Event, Live, LiveEnd, Pause};

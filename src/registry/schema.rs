@@ -1,5 +1,6 @@
 //! The registry's schema and the list of its statements.
 
+use super::{access, accounts, tokens};
 use crate::store::Definition;
 
 /// `registry.db`.
@@ -9,8 +10,14 @@ pub const DEFINITION: Definition = Definition {
 };
 
 /// The statements of every resource, by name: each `sql.rs` is one line here.
-pub const STATEMENTS: &[&[(&str, &str)]] =
-    &[crate::audit::STATEMENTS, super::packages::sql::STATEMENTS];
+pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    crate::audit::STATEMENTS,
+    super::blobs::sql::STATEMENTS,
+    super::packages::sql::STATEMENTS,
+    access::sql::STATEMENTS,
+    accounts::sql::STATEMENTS,
+    tokens::sql::STATEMENTS,
+];
 
 #[cfg(test)]
 mod tests {

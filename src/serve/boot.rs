@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, Once};
@@ -19,7 +20,8 @@ use crate::commerce::{self, demo};
 use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
-use crate::registry;
+use crate::outgoing::dns::Names;
+use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
@@ -29,6 +31,7 @@ use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
 use crate::telemetry::{Clock, Started};
+use crate::tls::TlsClient;
 use crate::vault::uploads;
 
 use super::shard_main::{Boot, run_shard};
@@ -90,14 +93,10 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let stores = open_stores(&settings)?;
     let demo = fill_demo(&settings, &stores.commerce)?;
     let (sockets, doors) = bind(&settings)?;
-    let uploads = open_uploads(&settings)?;
-    let house = Arc::new(house_of(
-        &settings,
-        started,
-        doors,
-        &logs,
-        (&stores, uploads),
-    ));
+    let files = open_files(&settings)?;
+    let tls = trust(&settings)?;
+    let holdings = (&stores, files, tls);
+    let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
         house,
@@ -240,12 +239,35 @@ fn fill_demo(settings: &Settings, commerce: &Store) -> Result<Filled, StartFault
         .map_err(|fault| environment(format!("the demo cannot be stored: {fault}")))
 }
 
-fn open_uploads(settings: &Settings) -> Result<Arc<uploads::Desk>, StartFault> {
-    let desk = uploads::Desk::open(&settings.data).map_err(failed(
-        "the folder of uploads cannot be opened",
-        "the data folder and what is in it have to be the server's own",
-    ))?;
-    Ok(Arc::new(desk))
+/// The folders of files in the data folder.
+struct Files {
+    uploads: Arc<uploads::Desk>,
+    blobs: Arc<Blobs>,
+}
+
+fn open_files(settings: &Settings) -> Result<Files, StartFault> {
+    const REMEDY: &str = "the data folder and what is in it have to be the server's own";
+    let uploads = uploads::Desk::open(&settings.data)
+        .map_err(failed("the folder of uploads cannot be opened", REMEDY))?;
+    let blobs = Blobs::at(&settings.data)
+        .map_err(failed("the registry's files cannot be opened", REMEDY))?;
+    Ok(Files {
+        uploads: Arc::new(uploads),
+        blobs: Arc::new(blobs),
+    })
+}
+
+/// Whom we trust to vouch for other servers.
+fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
+    let file = &settings.outgoing.ca_file;
+    let extra = (!file.is_empty()).then(|| Path::new(file));
+    let tls =
+        TlsClient::new(extra).map_err(|fault| environment(format!("outgoing.ca_file: {fault}")))?;
+    if tls.authorities() == 0 {
+        let remedy = "install ca-certificates, or set outgoing.ca_file";
+        tracing::warn!(target: "serve", remedy, "no server can be spoken to under TLS");
+    }
+    Ok(tls)
 }
 
 fn house_of(
@@ -253,7 +275,7 @@ fn house_of(
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, uploads): (&Stores, Arc<uploads::Desk>),
+    (stores, files, tls): (&Stores, Files, TlsClient),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -264,7 +286,10 @@ fn house_of(
         log: logs.sink().clone(),
         commerce: stores.commerce.clone(),
         registry: stores.registry.clone(),
-        uploads,
+        names: Names::new(settings.outgoing.hosts.clone()),
+        tls,
+        uploads: files.uploads,
+        blobs: files.blobs,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),

@@ -15,6 +15,7 @@ use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
 use crate::mail;
+use crate::registry::blobs;
 use crate::ring::Listener;
 use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
@@ -82,10 +83,15 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
     if shard.index == CHORES_SHARD {
         shard::spawn(auth::watch::run(here.context.clone()));
         shard::spawn(mail::sender::run(here.context.clone()));
+        shard::spawn(warm_names(here.context.clone()));
         shard::spawn(accounts::sweep::run(here.context.clone()));
         shard::spawn(sweeper::run(here.context.clone()));
         let house = &here.context.house;
         shard::spawn(sweep::run(house.commerce.clone(), house.uploads.clone()));
+        shard::spawn(blobs::sweep::run(
+            house.registry.clone(),
+            house.blobs.clone(),
+        ));
     }
     let waiting = boot.ready.send(Ok(()));
     drop(boot);
@@ -214,6 +220,14 @@ async fn beat(context: Rc<Context>) {
         };
         shard::sleep(interval).await;
         context.state.beat(timeout.as_millis() as u64);
+    }
+}
+
+/// Looks names of other servers up before they are asked for again.
+async fn warm_names(context: Rc<Context>) {
+    loop {
+        let interval = context.house.names.warm();
+        shard::sleep(interval).await;
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::limits::RATE_LIMIT_MAX;
 
+use super::access::{Anonymous, Open, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
+use super::hosts::HostList;
 use super::slots::{
     Address, BaseUrl, Checked, Folder, Hex, Number, Origins, Part, Peer, Shards, Slot, Span, Unit,
     Upstreams, Word,
@@ -428,6 +430,50 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "registry.anonymous",
+        doc: "What may be read from the registry without credentials: public packages, or nothing.",
+        default: "read",
+        change: Change::Live,
+        slot: &Word::<Anonymous>(|settings| &mut settings.access.anonymous),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.private_scopes",
+        doc: "Scopes whose packages are read by accounts alone.",
+        default: "",
+        change: Change::Live,
+        slot: &Scopes(|settings| &mut settings.access.private_scopes),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.open_scopes",
+        doc: "Where any account may create packages; `unscoped` stands for names without a scope.",
+        default: "*",
+        change: Change::Live,
+        slot: &Open(|settings| &mut settings.access.open_scopes),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.signup",
+        doc: "Whether clients may make accounts of the registry (`npm adduser`).",
+        default: "open",
+        change: Change::Live,
+        slot: &Word::<Signup>(|settings| &mut settings.access.signup),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.osv_folder",
+        doc: "A folder of OSV files (JSON) that audits are answered from; empty for none.",
+        default: "",
+        change: Change::Restart,
+        slot: &Checked {
+            field: |settings| &mut settings.access.osv_folder,
+            check: super::access::folder,
+            accepts: "a path; empty for none",
+        },
+        spellings: &[],
+    },
+    Key {
         name: "mail.smtp_url",
         doc: "The SMTP server that takes our mail; without one it is put into <data>/mail.",
         default: "",
@@ -522,6 +568,26 @@ pub static KEYS: &[Key] = &[
         change: Change::Restart,
         slot: &Peer(|settings| &mut settings.proxy.upstream_fallback),
         spellings: &[Variable("UPSTREAM_FALLBACK", Part::Whole)],
+    },
+    Key {
+        name: "outgoing.ca_file",
+        doc: "A PEM file of certificate authorities to trust besides the machine's own.",
+        default: "",
+        change: Change::Restart,
+        slot: &Checked {
+            field: |settings| &mut settings.outgoing.ca_file,
+            check: super::mail::path,
+            accepts: "a path; empty for none",
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "outgoing.hosts",
+        doc: "Addresses of hosts that we connect to, before any look-up, as /etc/hosts has them.",
+        default: "",
+        change: Change::Restart,
+        slot: &HostList(|settings| &mut settings.outgoing.hosts),
+        spellings: &[],
     },
     Key {
         name: "log.level",

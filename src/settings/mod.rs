@@ -4,10 +4,12 @@
 //! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
 //! field of [`Settings`] and a row of the table.
 
+mod access;
 mod choices;
 mod environment;
 mod fault;
 mod file;
+mod hosts;
 pub mod keys;
 mod load;
 mod mail;
@@ -22,13 +24,16 @@ mod slots;
 mod tests;
 mod upstream;
 
+pub use access::{Access, Anonymous, OpenScopes, Signup};
 pub use choices::{AccessLog, LogLevel, WritePolicy};
 pub use environment::Mode;
 pub use fault::{Fault, Faults};
+pub use hosts::Hosts;
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{
-    Api, ConfigStart, Door, Http, Log, Mail, Proxy, Rate, Ring, Settings, State, WebSocket,
+    Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Ring, Settings, State,
+    WebSocket,
 };
 pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use thirteen_kernels::config::{ConfigState, Field};
 
+use super::access::Access;
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::environment::Mode;
+use super::hosts::Hosts;
 use super::keys::{KEYS, Key};
 use super::load::Sources;
 use super::origin::{Origin, Setting};
@@ -34,6 +36,8 @@ pub struct Settings {
     pub ops: Door,
     /// The registry door.
     pub registry: Door,
+    /// Who may read and publish packages.
+    pub access: Access,
     /// The 13 bytes of a data folder that has no state yet.
     pub config: ConfigStart,
     /// Who may change the 13 bytes.
@@ -50,6 +54,8 @@ pub struct Settings {
     pub stock: Stock,
     /// Upstream registries.
     pub proxy: Proxy,
+    /// Requests to other servers.
+    pub outgoing: Outgoing,
     /// Products to fill an empty shop with.
     pub demo: u64,
     /// What is logged.
@@ -179,6 +185,15 @@ pub struct Proxy {
     pub upstream_fallback: Option<HostPort>,
 }
 
+/// Requests to other servers.
+#[derive(Debug, Clone, Default)]
+pub struct Outgoing {
+    /// A PEM file of authorities that are trusted besides the machine's; empty for none.
+    pub ca_file: String,
+    /// Hosts whose addresses are not looked up.
+    pub hosts: Hosts,
+}
+
 /// What is logged.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
@@ -244,6 +259,7 @@ impl Settings {
             },
             ops: Door { listen },
             registry: Door { listen },
+            access: Access::default(),
             config: ConfigStart::default(),
             state: State::default(),
             websocket: WebSocket::default(),
@@ -252,6 +268,7 @@ impl Settings {
             mail: Mail::default(),
             stock: Stock::default(),
             proxy: Proxy::default(),
+            outgoing: Outgoing::default(),
             demo: 0,
             log: Log::default(),
             ring: Ring::default(),

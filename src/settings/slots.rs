@@ -339,7 +339,7 @@ pub(crate) fn whole(text: &str) -> Option<u64> {
 }
 
 /// The text of a JSON string without surrounding spaces.
-fn text(raw: &Value) -> Result<&str, String> {
+pub(super) fn text(raw: &Value) -> Result<&str, String> {
     raw.as_str()
         .map(str::trim)
         .ok_or_else(|| format!("`{raw}` is not text"))

@@ -222,10 +222,17 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "rate.auth_per_15s" | "rate.api_per_minute" => ("0", Some("1000001")),
         "mail.smtp_url" => ("smtps://user@mail.example", Some("mail.example")),
         "mail.smtp_password_file" => ("/run/credentials/smtp", Some("a\0b")),
+        "outgoing.ca_file" => ("/etc/ours.pem", Some("a\0b")),
+        "outgoing.hosts" => ("a.example=10.0.0.1", Some("a.example")),
         "mail.from" => ("Ours <a@b.example>", Some("nobody")),
         "stock.reservation_ttl_s" => ("1800", Some("0")),
         "mail.link_base" => ("https://shop.example", Some("shop.example")),
         "cache.reply_bytes" => ("0", Some("64 MiB")),
+        "registry.anonymous" => ("none", Some("write")),
+        "registry.private_scopes" => ("@a,@b", Some("a")),
+        "registry.open_scopes" => ("unscoped, @a", Some("*,@a")),
+        "registry.signup" => ("closed", Some("yes")),
+        "registry.osv_folder" => ("/srv/osv", Some("a\0b")),
         _ => ("5000", Some("99999999")),
     }
 }

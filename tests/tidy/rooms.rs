@@ -212,6 +212,11 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
     ),
     ("settings", Allowed::Only(&["limits"])),
     ("telemetry", Allowed::Only(&["limits", "shard"])),
+    ("tls", Allowed::Only(&["limits", "ring"])),
+    (
+        "outgoing",
+        Allowed::Only(&["limits", "ring", "settings", "shard", "tls"]),
+    ),
     ("store", Allowed::Only(&["limits", "shard", "telemetry"])),
     (
         "http",
@@ -347,6 +352,11 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     (
         "rustls",
         &["src/tls/", "tests/", "perf/"],
+        "tls has the streams",
+    ),
+    (
+        "futures_rustls",
+        &["src/tls/", "tests/tidy/"],
         "tls has the streams",
     ),
     (

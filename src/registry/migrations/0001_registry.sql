@@ -24,7 +24,7 @@ CREATE TABLE tokens (
     expires_at INTEGER,
     used_at INTEGER
 ) STRICT;
-CREATE INDEX tokens_of_account ON tokens (account_id, created_at);
+CREATE INDEX tokens_of_account ON tokens (account_id, id);
 
 CREATE TABLE packages (
     id TEXT PRIMARY KEY,

@@ -130,6 +130,16 @@ pub enum Permission {
     Write,
 }
 
+impl PackageRow {
+    /// `_rev` of its document: the revision, and what tells it from another package that had the
+    /// name before.
+    pub fn revision_text(&self) -> String {
+        let id = self.id.as_bytes();
+        let random = u64::from_be_bytes(id[8..].try_into().expect("an id has 16 bytes"));
+        format!("{}-{random:016x}", self.revision)
+    }
+}
+
 impl Visibility {
     /// As the store and npm name it.
     pub const fn as_str(self) -> &'static str {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::links;
 use super::super::links::rules::{Purpose, letter};
 use super::super::registration::api::link_is_over;
-use super::super::sign_in::api::{failed, problem_of_password};
+use super::super::sign_in::api::failed;
 use super::super::sign_in::sql::{Because, revoke_all};
 use super::super::users;
 use super::rules::{ForgotPassword, Forgotten, ResetPassword};
@@ -66,8 +66,7 @@ pub async fn reset(
     if !context.house.commerce.read(look)? {
         return Err(link_is_over());
     }
-    let hashed = context.passwords.hash(password.into_string()).await;
-    let hash = hashed.map_err(problem_of_password)?;
+    let hash = context.passwords.hash(password.into_string()).await?;
     let set = move |tx: &mut Tx<'_>| -> Result<Option<Id>, SqlFault> {
         let user = links::sql::consume(tx, Purpose::ResetPassword, &secret.hash())?;
         if let Some(user) = user {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::links;
 use super::super::links::rules::{Purpose, letter};
-use super::super::sign_in::api::{failed, problem_of_password};
+use super::super::sign_in::api::failed;
 use super::super::users;
 use super::super::users::rules::User;
 use super::super::users::sql::NewUser;
@@ -39,7 +39,7 @@ pub async fn register(
         email: email.to_string(),
         email_key,
         name: name.into_string(),
-        password_hash: hashed.map_err(problem_of_password)?,
+        password_hash: hashed?,
         role: Role::Customer,
     };
     let secret = Secret::fresh();

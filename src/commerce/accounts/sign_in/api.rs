@@ -10,7 +10,7 @@ use super::rules::{
 use super::sql::{self, Because, Rotation};
 use crate::audit::{self, Actor, Entry};
 use crate::auth::cookies::{Channel, Cookie};
-use crate::auth::passwords::{PasswordFault, Verified};
+use crate::auth::passwords::Verified;
 use crate::auth::principal::{self, Anyone};
 use crate::auth::tokens::{Grant, access, issue};
 use crate::auth::{Secret, csrf};
@@ -40,7 +40,7 @@ pub async fn login(
         .map(|found| found.password_hash.clone());
     let password = password.into_string();
     let verified = context.passwords.verify(password.clone(), hash).await;
-    let is_outdated = match verified.map_err(problem_of_password)? {
+    let is_outdated = match verified? {
         Verified::Wrong => return Err(wrong_credentials()),
         Verified::Right => false,
         Verified::RightOutdated => true,
@@ -289,17 +289,6 @@ fn tell_of_reuse(tx: &mut Tx<'_>, session: Id, user: Id) -> Result<(), SqlFault>
         detail: json!({ "session_id": session }),
     };
     audit::append(tx, &entry)
-}
-
-/// What a client is told when a password could not be hashed or checked.
-pub fn problem_of_password(fault: PasswordFault) -> Problem {
-    match fault {
-        PasswordFault::Busy => {
-            let problem = Problem::new(503, "Too many people sign in at this moment.");
-            problem.header("Retry-After", "1")
-        }
-        PasswordFault::Broken => Problem::new(500, "a password could not be hashed or checked"),
-    }
 }
 
 /// A statement that failed inside of a command without rules of its own to break.

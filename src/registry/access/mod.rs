@@ -1,0 +1,17 @@
+//! Who calls the registry door, and what they may read and publish.
+//!
+//! - `rules`: the decisions, as functions of values; `sql`: what they depend on in the store;
+//! - `credentials`: what a request shows, and whose it is, with what the shard remembers of it in
+//!   `memory`; `guards`: the values that handlers take;
+//! - `api`: the endpoints of visibility, access and collaborators.
+
+pub mod api;
+mod credentials;
+mod guards;
+mod memory;
+pub mod rules;
+pub mod sql;
+
+pub use credentials::{Caller, Holder, invalid_token, unauthenticated};
+pub use guards::{Administrator, Member, Visitor, Writer};
+pub use memory::Memory;

@@ -1,0 +1,97 @@
+//! The encodings of a package's documents, and the one blob that all of them are.
+
+use std::io;
+
+use super::build::Built;
+use crate::http::{Coding, Effort, compress};
+use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
+
+/// The documents of a package in all their forms and encodings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// One after the other.
+    pub bytes: Vec<u8>,
+    /// The lengths of the parts, in the order of [`Part::ALL`].
+    pub parts: [u64; 6],
+}
+
+/// One form of a document in one encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Part {
+    /// The full form.
+    Full,
+    /// The full form, gzip.
+    FullGzip,
+    /// The full form, brotli.
+    FullBrotli,
+    /// What installing takes.
+    Abbreviated,
+    /// What installing takes, gzip.
+    AbbreviatedGzip,
+    /// What installing takes, brotli.
+    AbbreviatedBrotli,
+}
+
+impl Part {
+    /// Every part, in their order in the blob.
+    pub const ALL: [Part; 6] = [
+        Part::Full,
+        Part::FullGzip,
+        Part::FullBrotli,
+        Part::Abbreviated,
+        Part::AbbreviatedGzip,
+        Part::AbbreviatedBrotli,
+    ];
+
+    /// Where the part begins in the blob, and how long it is.
+    pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
+        let start = parts[..self as usize].iter().sum();
+        (start, parts[self as usize])
+    }
+}
+
+/// Compresses both forms. It takes milliseconds to seconds: nothing for a shard.
+///
+/// # Errors
+/// A library refuses to compress.
+pub fn pack(full: &[u8], abbreviated: &[u8]) -> io::Result<Packed> {
+    let mut bytes = Vec::with_capacity((full.len() + abbreviated.len()) * 3 / 2);
+    let mut parts = [0; 6];
+    let mut lengths = parts.iter_mut();
+    for form in [full, abbreviated] {
+        let effort = if form.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {
+            Effort::Kept
+        } else {
+            Effort::Usual
+        };
+        let encodings = [None, Some(Coding::Gzip), Some(Coding::Brotli)];
+        for (coding, length) in encodings.into_iter().zip(&mut lengths) {
+            let start = bytes.len();
+            match coding {
+                None => bytes.extend_from_slice(form),
+                Some(coding) => compress(coding, effort, form, &mut bytes)?,
+            }
+            *length = (bytes.len() - start) as u64;
+        }
+    }
+    Ok(Packed { bytes, parts })
+}
+
+impl Built {
+    /// [`pack`] of both forms.
+    ///
+    /// # Errors
+    /// A library refuses to compress.
+    pub fn pack(&self) -> io::Result<Packed> {
+        pack(&self.full, &self.abbreviated)
+    }
+}
+
+impl Packed {
+    /// A part.
+    pub fn part(&self, part: Part) -> &[u8] {
+        let (start, length) = part.place(&self.parts);
+        &self.bytes[start as usize..][..length as usize]
+    }
+}

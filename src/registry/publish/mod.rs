@@ -1,0 +1,23 @@
+//! Publishing a version: the body is read as it comes, its tarball to the spool, everything else
+//! to memory; both are checked, and what is left to do is one change of the package.
+//!
+//! - `decoder` and `base64`: the body's two parts told apart; `intake`: both on their way;
+//!   `document` and `members`: what the body says; `checks`: whether that agrees with itself and
+//!   with the tarball; `publication`: what comes of it; `announce`: who is told of it.
+
+mod base64;
+mod checks;
+mod decoder;
+mod document;
+mod fault;
+mod members;
+mod publication;
+
+#[cfg(test)]
+mod tests;
+
+pub use checks::{Checked, Tarball};
+pub use decoder::Decoder;
+pub use document::Document;
+pub use fault::PublishFault;
+pub use publication::{Publication, Publisher};
