@@ -289,6 +289,8 @@ pub const CAPTURE_SECONDS_MAX: u32 = 30;
 /// The length of a capture that names none.
 pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
 
+/// Bytes of a readme that `thirteen publish` sends with a manifest.
+pub const PUBLISH_README_BYTES_MAX: usize = 256 << 10;
 /// Bytes of the longest packument that `thirteen install` reads.
 pub const INSTALL_PACKUMENT_BYTES_MAX: u64 = 128 << 20;
 /// Bytes of the longest archive that it downloads.

@@ -152,6 +152,33 @@ impl Client {
         Ok(Posted::Made(parse(&url, &answer.success(&url)?.body)?))
     }
 
+    /// `PUT` of a package to the registry door.
+    pub(super) fn publish(
+        &self,
+        path: &str,
+        headers: &[(String, String)],
+        body: &Value,
+    ) -> Result<(), Failure> {
+        let url = self.url(Door::Registry, path);
+        let mut request = self
+            .agent
+            .put(&url)
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        // A large archive takes its time; that nobody answers is still noticed.
+        let request = request
+            .config()
+            .timeout_global(None)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(Duration::from_secs(120)))
+            .build();
+        let answer = self.answer(Door::Registry, &url, request.send(body.to_string()))?;
+        answer.success(&url)?;
+        Ok(())
+    }
+
     /// The configuration that the registry door tells of, or, of a registry that is none of ours,
     /// that of the settings.
     pub(super) fn config_of_registry(&self, settings: &Settings) -> Result<ConfigState, Failure> {
@@ -315,7 +342,7 @@ fn refusal(url: &str, status: u16, body: &str) -> String {
     let title = text("title").or_else(|| text("error"));
     let title = title.or_else(|| body.lines().next()).unwrap_or_default();
     let mut message = format!("{url} answered {status} {title}");
-    if let Some(detail) = text("detail") {
+    if let Some(detail) = text("detail").or_else(|| text("reason")) {
         message.push_str(": ");
         message.push_str(detail);
     }

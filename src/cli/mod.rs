@@ -14,6 +14,7 @@ mod install;
 mod keys;
 mod metrics;
 mod output;
+mod publish;
 mod serve;
 mod settings;
 mod status;
@@ -64,6 +65,8 @@ enum Command {
     Keys(keys::Args),
     /// Install packages into node_modules through the registry door
     Install(install::Args),
+    /// Pack a folder and publish it to the registry door
+    Publish(publish::Args),
     /// Search the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Admin(args) => admin::run(args, flags),
         Command::Keys(args) => keys::run(args, flags),
         Command::Install(args) => install::run(args, flags),
+        Command::Publish(args) => publish::run(args, flags),
         Command::Docs(args) => docs::run(args),
         Command::Benchmark(args) => benchmark::run(args),
     };

@@ -1,22 +1,14 @@
 // `thirteen install` beside npm: the same node_modules for the same packages, byte for byte.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import {
-  lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync,
+  lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { folder, run } from "./command.mjs";
 import { binary } from "./server.mjs";
 import { pack, serveShelf } from "./shelf.mjs";
-
-function folder(t) {
-  const path = mkdtempSync(join(tmpdir(), "thirteen-install-"));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
 
 async function shelf(t, packages) {
   const shelf = await serveShelf(packages);
@@ -25,21 +17,6 @@ async function shelf(t, packages) {
     shelf.stop();
   });
   return shelf;
-}
-
-/** Runs a command without blocking the registry, which is in this process. */
-async function run(command, args, cwd) {
-  const child = spawn(command, args, {
-    cwd,
-    env: { PATH: process.env.PATH, HOME: cwd },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-  const [code] = await once(child, "close");
-  return { code, stdout, stderr };
 }
 
 const thirteen = (url, roots, place) =>

@@ -5,7 +5,11 @@ use thirteen_kernels::config::headers::{HEADERS_BYTES_MAX, write_headers};
 
 /// Name and value of each header, in the order of the protocol: the fields, the dump, the token if
 /// there is one, the request's id.
-pub(super) fn lines(state: &ConfigState, id: u64, token: Option<&str>) -> Vec<(String, String)> {
+pub(in crate::cli) fn lines(
+    state: &ConfigState,
+    id: u64,
+    token: Option<&str>,
+) -> Vec<(String, String)> {
     let mut bytes = [0; HEADERS_BYTES_MAX];
     let length = write_headers(state, id, None, &mut bytes);
     let text = String::from_utf8_lossy(&bytes[..length]);
@@ -22,7 +26,7 @@ pub(super) fn lines(state: &ConfigState, id: u64, token: Option<&str>) -> Vec<(S
 }
 
 /// A header as it is shown: of a token only its beginning.
-pub(super) fn shown((name, value): &(String, String)) -> String {
+pub(in crate::cli) fn shown((name, value): &(String, String)) -> String {
     const SHOWN_MAX: usize = 20;
     match value.get(..SHOWN_MAX) {
         Some(start) if name == "X-Bun-Proxy-Token" => format!("{name}: {start}…"),

@@ -5,7 +5,7 @@ mod build;
 mod can_place;
 mod collation;
 mod graph;
-mod headers;
+pub(super) mod headers;
 mod integrity;
 mod packument;
 mod place;
@@ -37,7 +37,8 @@ use build::{Tree, TreeFault, build};
 use platform::Machine;
 use registry::{Library, Registry};
 use reify::{Installed, RECORD};
-use want::{Want, is_name};
+use want::Want;
+pub(super) use want::{is_name, version};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -194,7 +195,8 @@ fn read_record(folder: &Path) -> Result<Record, Failure> {
     }
 }
 
-fn request_id() -> Result<u64, Failure> {
+/// A number for a request.
+pub(super) fn request_id() -> Result<u64, Failure> {
     getrandom::u64().map_err(|fault| {
         Failure::Environment(format!("the system gives no random numbers: {fault}"))
     })

@@ -90,7 +90,7 @@ pub(super) fn split(argument: &str) -> (&str, &str) {
 }
 
 /// A version as npm's loose reading has it: with `v` or `=` before it.
-pub(super) fn version(text: &str) -> Option<Version> {
+pub(in crate::cli) fn version(text: &str) -> Option<Version> {
     range::exact(text.trim())
 }
 
@@ -128,7 +128,7 @@ fn is_plain(character: char) -> bool {
 
 /// Whether a name can be that of a package, old ones with upper case among them: it becomes the
 /// name of a folder.
-pub(super) fn is_name(name: &str) -> bool {
+pub(in crate::cli) fn is_name(name: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty() && !part.starts_with(['.', '_']) && part.chars().all(is_plain)
     };
