@@ -63,6 +63,8 @@ pub struct Context {
     pub outgoing: Outgoing,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
+    /// Short tarballs that were asked for.
+    pub tarballs: crate::registry::tarballs::KeptTarballs,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -181,6 +183,7 @@ impl Context {
             policies: RefCell::new(policies),
             replies,
             replies_counted: Cell::default(),
+            tarballs: Default::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),

@@ -75,8 +75,8 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
-/// The longest document of a package that is compressed with the effort of what is kept; of a longer
-/// one that takes over a quarter of a second.
+/// The longest document of a package that is compressed with the effort of what is kept; of a
+/// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// The longest target whose reply is kept in the cache of replies.
 pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
@@ -256,6 +256,12 @@ pub const PUBLISH_DOCUMENT_BYTES_MAX: usize = 16 << 20;
 pub const PUBLISH_DEPTH_MAX: usize = 64;
 /// Bytes of a tarball that collect for one write, while the one before is written.
 pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
+/// The longest tarball that a shard keeps in memory once it was asked for.
+pub const TARBALL_KEPT_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of the tarballs that a shard keeps so.
+pub const TARBALLS_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a longer one that are read at once, while those before are sent.
+pub const TARBALL_PIECE_BYTES: usize = 128 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
 /// Bytes that an archive unpacks to.

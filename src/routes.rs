@@ -5,10 +5,13 @@ use crate::commerce::catalog::{attributes, bulk, categories, products, search, v
 use crate::commerce::inventory;
 use crate::context::Context;
 use crate::http::Access::Operator;
-use crate::http::RateClass::{Api, Auth, Write};
+use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
-use crate::limits::{BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{
+    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
+};
 use crate::openapi::by_hand;
+use crate::registry::{publish, tarballs};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -160,9 +163,19 @@ fn ops() -> Vec<Route<Context>> {
 }
 
 fn registry() -> Vec<Route<Context>> {
-    vec![
+    let mut routes = vec![
         get("/health", telemetry::api::health),
         get("/livez", telemetry::api::live),
         get("/readyz", telemetry::api::ready),
+    ];
+    routes.extend(packages());
+    routes
+}
+
+#[rustfmt::skip]
+fn packages() -> Vec<Route<Context>> {
+    vec![
+        put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
+        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
 }

@@ -191,7 +191,7 @@ impl Stored {
     /// Sends it.
     pub async fn send(self, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
         let body = self.coded(exchange).await;
-        exchange.resume_reply().end_head(body.len());
+        exchange.resume_reply().end_head(body.len() as u64);
         if exchange.frame.content == Content::Described || body.is_empty() {
             return Ok(());
         }
@@ -301,7 +301,7 @@ impl Exchange<'_> {
 }
 
 /// The peer went away or stopped reading; nobody will see this.
-fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
+pub(super) fn lost(error: &io::Error, fault: &mut Option<Fault>) -> Problem {
     *fault = fault_of_socket(error);
     Problem::from(BodyFault::Lost)
 }

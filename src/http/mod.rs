@@ -17,6 +17,7 @@ mod coding;
 mod compress;
 mod conditional;
 mod conversation;
+mod counted;
 mod cursor;
 mod date;
 mod endpoint;
@@ -29,6 +30,7 @@ mod outcome;
 mod page;
 mod policy;
 mod problem;
+mod range;
 mod rehearsal;
 mod reply;
 mod request;
@@ -48,6 +50,7 @@ pub use conditional::{
     EntityTag, Expected, Strength, TagCondition, Versioned, VersionedParts, conditions, etag_of,
     etag_of_parts, if_match, not_modified,
 };
+pub use counted::Counted;
 pub use cursor::{Cursor, CursorValues, TEXT_BYTES_MAX as CURSOR_TEXT_BYTES_MAX};
 pub use endpoint::{Admission, Content, Describing, Endpoint, Guard, Input, Mounted, Signature};
 pub use exchange::{Exchange, Stored, Streaming};
@@ -61,6 +64,7 @@ pub use policy::{
 pub use problem::{
     Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, RateExceeded, pointer,
 };
+pub use range::{Part, part};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
 pub use request::Request;

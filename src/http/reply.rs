@@ -402,10 +402,10 @@ impl<'o> Reply<'o> {
     }
 
     /// Ends the head of a reply whose body of this length is sent apart.
-    pub(super) fn end_head(&mut self, length: usize) {
+    pub(super) fn end_head(&mut self, length: u64) {
         self.vary();
         self.out.extend_from_slice(b"Content-Length: ");
-        write_decimal(length as u64, self.out);
+        write_decimal(length, self.out);
         self.out.extend_from_slice(b"\r\n\r\n");
         self.frame.stage = Stage::Whole;
     }
@@ -422,7 +422,7 @@ impl<'o> Reply<'o> {
             self.out.extend_from_slice(b"\r\n");
             return;
         }
-        self.end_head(body.len());
+        self.end_head(body.len() as u64);
         if self.frame.content == Content::Sent {
             self.out.extend_from_slice(body);
         }

@@ -1,13 +1,13 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
-//! - `documents`: what clients resolve versions by, built when a package changes;
-//! - `packages`: their rows, and how a hosted one is changed;
-//! - `name`: what a package may be called; `version`: how its versions are written; `schema`: the tables and the list of all statements;
-//!   `topics`: what a commit tells caches;
-//! - `blobs`: files by their content, tarballs and documents; `archive`: what a tarball holds;
-//!   `publish`: how a version comes in.
-//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on.
+//! - `documents`: what clients resolve versions by, built when a package changes; `packages`: their
+//!   rows, and how a hosted one is changed;
+//! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by their
+//!   content; `archive`: what a tarball holds;
+//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on;
+//! - `name` and `version`: how packages and their versions are written; `schema`: the tables and the
+//!   list of all statements; `topics`: what a commit tells caches.
 
 pub mod access;
 pub mod accounts;
@@ -18,6 +18,7 @@ pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod tarballs;
 pub mod tokens;
 pub mod topics;
 pub mod version;

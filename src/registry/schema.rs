@@ -14,6 +14,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::audit::STATEMENTS,
     super::blobs::sql::STATEMENTS,
     super::packages::sql::STATEMENTS,
+    super::tarballs::sql::STATEMENTS,
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     tokens::sql::STATEMENTS,

@@ -278,6 +278,19 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
+    /// Sends every client a frame that is none of the configuration's. A client whose socket is busy
+    /// is not told: it is a notice, and who misses it asks the registry as ever.
+    pub fn announce(&mut self, frame: &[u8], now: Now) {
+        self.scratch.clear();
+        wire::notice(frame, &mut self.scratch);
+        let notice = Bytes::copy_from_slice(&self.scratch);
+        for index in 0..self.clients.len() {
+            if !self.clients[index].is_blocked {
+                self.send(index, &notice, now);
+            }
+        }
+    }
+
     /// Sends every client a HEARTBEAT and closes those that have been silent, or have not
     /// drained their socket, for `timeout_ms`.
     pub fn beat(&mut self, now: Now, timeout_ms: u64) {

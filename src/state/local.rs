@@ -121,6 +121,11 @@ impl Local {
         self.hub.borrow_mut().beat(self.now(), client_timeout_ms);
     }
 
+    /// Sends every client of this shard a frame that is none of the configuration's.
+    pub fn announce(&self, frame: &[u8]) {
+        self.hub.borrow_mut().announce(frame, self.now());
+    }
+
     pub(super) fn hub(&self) -> &RefCell<Hub<Outbox>> {
         &self.hub
     }

@@ -59,6 +59,11 @@ pub(super) fn sync_response(state: &ConfigState, sequence: u64, out: &mut Vec<u8
     binary(&encode_sync_response(state, sequence), out);
 }
 
+/// A frame that was encoded elsewhere: REGISTER_PACKAGE.
+pub(super) fn notice(frame: &[u8], out: &mut Vec<u8>) {
+    binary(frame, out);
+}
+
 /// A HEARTBEAT.
 pub(super) fn heartbeat(unix_ms: u64, out: &mut Vec<u8>) {
     binary(&encode_heartbeat(unix_ms), out);

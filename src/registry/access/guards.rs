@@ -167,6 +167,12 @@ impl Visitor {
         }
     }
 
+    /// Whether everybody may ask for a name, without a credential.
+    pub fn is_open(&self, name: &PackageName) -> bool {
+        let reading = rules::may_ask(&self.settings.access, Standing::Nobody, name);
+        matches!(reading, Reading::Allowed)
+    }
+
     /// As [`Visitor::may_read`], for many names at once on one view: lists leave out what may not
     /// be read.
     ///

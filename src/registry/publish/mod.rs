@@ -3,13 +3,18 @@
 //!
 //! - `decoder` and `base64`: the body's two parts told apart; `intake`: both on their way;
 //!   `document` and `members`: what the body says; `checks`: whether that agrees with itself and
-//!   with the tarball; `publication`: what comes of it; `announce`: who is told of it.
+//!   with the tarball; `publication`: what comes of it; `announce`: who is told of it; `api`: the
+//!   endpoint.
 
+mod announce;
+pub mod api;
 mod base64;
 mod checks;
+mod commit;
 mod decoder;
 mod document;
 mod fault;
+mod intake;
 mod members;
 mod publication;
 

@@ -1,0 +1,156 @@
+//! `PUT` of a package: a publish, or another change of its document.
+
+use serde::Serialize;
+
+use super::announce::announce;
+use super::checks::{Checked, Tarball};
+use super::commit;
+use super::document::{Attached, Document};
+use super::fault::PublishFault;
+use super::intake::{busy, receive};
+use super::publication::{Publication, Publisher};
+use crate::context::Context;
+use crate::http::{Answer, Content, Exchange, Problem, Reply, Request, Signature, Streamed};
+use crate::json::Schemas;
+use crate::registry::access::Writer;
+use crate::registry::archive::Inspected;
+use crate::registry::blobs::{Hashed, Spool};
+use crate::registry::name::PackageName;
+use crate::shard;
+
+/// What a changed package answers, as CouchDB did: 201.
+#[derive(Serialize)]
+pub struct Put {
+    ok: bool,
+    success: bool,
+    id: String,
+    rev: String,
+}
+
+/// `PUT /:@package`, with the revision in the path or without.
+///
+/// # Errors
+/// Why nothing was changed.
+pub async fn put(
+    context: &Context,
+    writer: Writer,
+    _: Streamed,
+    exchange: &mut Exchange<'_>,
+) -> Result<Put, Problem> {
+    let name = name_of(&exchange.request())?;
+    let house = &context.house;
+    let admit = || {
+        house
+            .registry
+            .read(|view| Ok(writer.may_publish(view, &name)))?
+    };
+    let received = receive(exchange, &house.blobs, admit).await?;
+    let rev = match received.tarball {
+        Some((file, spool)) => {
+            let publication = checked(name.clone(), &writer, received.document, file, spool);
+            let publication = publication.await?;
+            let version = publication.version.clone();
+            let rev = commit::publish(context, publication).await?;
+            announce(&name, &version);
+            rev
+        }
+        None => {
+            let body = received.document;
+            let known = name.clone();
+            let read = shard::offload(move || match Document::attached(&body)? {
+                Attached::Nothing => Ok(body),
+                // There is no tarball among them, and what is missing is told.
+                Attached::Something => Err(Document::parse(&body, &known, None)
+                    .err()
+                    .unwrap_or(PublishFault::Missing("tarball"))),
+            });
+            let body = read.await.map_err(busy)??;
+            commit::change(context, &writer, &name, body).await?
+        }
+    };
+    Ok(Put {
+        ok: true,
+        success: true,
+        id: name.to_string(),
+        rev,
+    })
+}
+
+/// The package that a request's path names.
+///
+/// # Errors
+/// 400 where it is no name.
+pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
+    let name = request.parameter("package")?;
+    PackageName::parse(&name).map_err(|fault| {
+        let problem = Problem::new(400, format!("`{name}` is no name of a package: {fault}."));
+        problem.code("invalid_name")
+    })
+}
+
+/// Reads the document and holds the tarball against it, elsewhere and in steps.
+async fn checked(
+    name: PackageName,
+    writer: &Writer,
+    body: Vec<u8>,
+    file: String,
+    spool: Spool,
+) -> Result<Publication, Problem> {
+    let known = name.clone();
+    let begun = shard::offload(move || {
+        let document = Document::parse(&body, &known, Some(&file))?;
+        let tarball = Tarball::begin(spool.finish(), &known, &document)?;
+        Ok::<_, PublishFault>((document, Box::new(tarball)))
+    });
+    let (document, mut tarball) = begun.await.map_err(busy)??;
+    let (tarball, inspected) = loop {
+        match shard::offload(move || tarball.step())
+            .await
+            .map_err(busy)??
+        {
+            Checked::More(more) => tarball = more,
+            Checked::Done(file, inspected) => break (file, *inspected),
+        }
+    };
+    let publisher = Publisher {
+        account: writer.account(),
+        name: writer.name().to_owned(),
+    };
+    Ok(publication(name, document, tarball, inspected, publisher))
+}
+
+fn publication(
+    name: PackageName,
+    document: Document,
+    tarball: Hashed,
+    inspected: Inspected,
+    publisher: Publisher,
+) -> Publication {
+    let of_archive = inspected.readme.as_ref().map(|readme| readme.text.clone());
+    Publication {
+        name,
+        version: document.version,
+        tags: document.tags,
+        manifest: document.manifest,
+        members: document.members,
+        access: document.access,
+        readme: document
+            .readme
+            .filter(|text| !text.is_empty())
+            .or(of_archive),
+        tarball,
+        inspected,
+        publisher,
+    }
+}
+
+impl Answer for Put {
+    fn write(self, _: &Request<'_>, reply: &mut Reply<'_>) -> Result<(), Problem> {
+        reply.status(201).json(&self);
+        Ok(())
+    }
+
+    fn describe(_: &mut Schemas, signature: &mut Signature) {
+        signature.replies.push((201, Some(Content::Bytes)));
+    }
+}

@@ -1,0 +1,125 @@
+//! A body on its way in: what is the tarball's goes to the spool, a piece while the next arrives.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::decoder::Decoder;
+use crate::http::{Exchange, Problem};
+use crate::limits::PUBLISH_PIECE_BYTES;
+use crate::registry::blobs::{Blobs, Spool};
+use crate::shard::{self, OffloadFault};
+
+/// A body that has come.
+pub(super) struct Received {
+    /// Everything but the tarball's text.
+    pub(super) document: Vec<u8>,
+    /// The attachment that is the tarball, and its bytes.
+    pub(super) tarball: Option<(String, Spool)>,
+}
+
+/// Reads a body. `admit` is asked before the first byte of a tarball is taken.
+pub(super) async fn receive(
+    exchange: &mut Exchange<'_>,
+    blobs: &Arc<Blobs>,
+    admit: impl Fn() -> Result<(), Problem>,
+) -> Result<Received, Problem> {
+    let mut decoder = Decoder::default();
+    let mut writing = None;
+    let filled = fill(exchange, blobs, &mut decoder, &mut writing, admit).await;
+    let spool = match writing {
+        None => None,
+        Some(writing) => Some(writing.finish().await),
+    };
+    if let Err(problem) = filled {
+        // To take a file away may wait for the disk, which a shard does not.
+        let left = shard::offload(move || drop(spool)).await;
+        left.map_err(busy)?;
+        return Err(problem);
+    }
+    let (document, name) = decoder.finish();
+    let tarball = match (name, spool) {
+        (Some(name), Some(spool)) => Some((name, spool?)),
+        (_, _) => None,
+    };
+    Ok(Received { document, tarball })
+}
+
+async fn fill(
+    exchange: &mut Exchange<'_>,
+    blobs: &Arc<Blobs>,
+    decoder: &mut Decoder,
+    writing: &mut Option<Writing>,
+    admit: impl Fn() -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let mut piece = Vec::new();
+    loop {
+        let arrived = exchange.read().await?;
+        let is_end = arrived.is_none();
+        decoder.push(arrived.unwrap_or_default(), &mut piece)?;
+        if writing.is_none() && decoder.has_tarball() {
+            admit()?;
+            *writing = Some(Writing::begin(blobs.clone()));
+        }
+        if let Some(writing) = writing.as_mut()
+            && (piece.len() >= PUBLISH_PIECE_BYTES || is_end && !piece.is_empty())
+        {
+            piece = writing.write(std::mem::take(&mut piece)).await?;
+        }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// A spool that is written on the offload pool.
+struct Writing {
+    written: Option<Written>,
+}
+
+/// The spool and an empty buffer, once what was given is written.
+type Written = Pin<Box<dyn Future<Output = Result<io::Result<(Spool, Vec<u8>)>, OffloadFault>>>>;
+
+impl Writing {
+    fn begin(blobs: Arc<Blobs>) -> Writing {
+        let begun = shard::offload(move || blobs.begin().map(|spool| (spool, Vec::new())));
+        Writing {
+            written: Some(Box::pin(begun)),
+        }
+    }
+
+    /// Gives a piece to be written, once the one before is; an empty buffer for the next.
+    async fn write(&mut self, mut piece: Vec<u8>) -> Result<Vec<u8>, Problem> {
+        let (mut spool, empty) = self.settle().await?;
+        let written = shard::offload(move || {
+            spool.write(&piece)?;
+            piece.clear();
+            Ok((spool, piece))
+        });
+        self.written = Some(Box::pin(written));
+        Ok(empty)
+    }
+
+    async fn finish(mut self) -> Result<Spool, Problem> {
+        self.settle().await.map(|(spool, _)| spool)
+    }
+
+    async fn settle(&mut self) -> Result<(Spool, Vec<u8>), Problem> {
+        let failed = || Problem::new(503, UNSTORED).header("Retry-After", "5");
+        let written = self.written.take().ok_or_else(failed)?;
+        written.await.map_err(busy)?.map_err(unstored)
+    }
+}
+
+pub(super) fn unstored(error: io::Error) -> Problem {
+    tracing::error!(target: "registry", %error, "a tarball cannot be stored");
+    Problem::new(503, UNSTORED).header("Retry-After", "5")
+}
+
+pub(super) fn busy(fault: OffloadFault) -> Problem {
+    tracing::warn!(target: "registry", %fault, "a publish waits in vain");
+    Problem::new(503, "Too much waits for the disk.").header("Retry-After", "1")
+}
+
+const UNSTORED: &str = "Tarballs cannot be stored at the moment.";

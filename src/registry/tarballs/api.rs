@@ -1,0 +1,141 @@
+//! `GET` and `HEAD` of a tarball.
+
+use bytes::Bytes;
+
+use super::reading::{Reading, ReadingFault, Source};
+use super::sql;
+use crate::context::Context;
+use crate::http::{Admission, Exchange, Part, Problem, not_modified, part};
+use crate::limits::TARBALL_KEPT_BYTES_MAX;
+use crate::registry::access::Visitor;
+use crate::registry::blobs::Sha512Digest;
+use crate::registry::name::PackageName;
+
+/// `GET /:@package/-/:file`. It says itself who may keep the reply, since a tarball that everybody
+/// may read is one also where somebody shows a token.
+pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
+    let request = exchange.request();
+    let visitor = Visitor::enter(context, &request).await?;
+    let (name, file) = (request.parameter("package")?, request.parameter("file")?);
+    let name = PackageName::parse(&name).map_err(|_| missing(&name, &file))?;
+    visitor.may_read(context, &name)?;
+    let store = &context.house.registry;
+    let place = store.read(|view| sql::find(view, &name, &file))?;
+    let place = place.ok_or_else(|| missing(name.as_str(), &file))?;
+    let Some(digest) = place.digest else {
+        return Err(missing(name.as_str(), &file));
+    };
+    let etag = etag_of(&digest);
+    let cacheable = cache_control(place.is_public && visitor.is_open(&name));
+    if let Some(known) = not_modified(&request, etag.as_bytes()) {
+        let mut reply = exchange.reply();
+        reply.status(304).header("ETag", known);
+        reply.header("Cache-Control", cacheable).empty();
+        return Ok(());
+    }
+    let headers = [
+        ("ETag", &*etag),
+        ("Cache-Control", cacheable),
+        ("Accept-Ranges", "bytes"),
+        ("Content-Type", "application/octet-stream"),
+    ];
+    let content = content(context, digest).await.map_err(|fault| match fault {
+        ReadingFault::Missing => {
+            tracing::error!(target: "registry", %name, %file, %digest, "a tarball's file is gone");
+            missing(name.as_str(), &file)
+        }
+        fault => unreadable(&fault),
+    })?;
+    send(exchange, content, &headers, &etag).await
+}
+
+/// What is sent.
+enum Content {
+    Kept(Bytes),
+    Long(Source),
+}
+
+impl Content {
+    fn bytes(&self) -> u64 {
+        match self {
+            Content::Kept(bytes) => bytes.len() as u64,
+            Content::Long(source) => source.bytes,
+        }
+    }
+}
+
+async fn content(context: &Context, digest: Sha512Digest) -> Result<Content, ReadingFault> {
+    if let Some(bytes) = context.tarballs.find(&digest) {
+        return Ok(Content::Kept(bytes));
+    }
+    let source = Source::open(&context.house.blobs, digest).await?;
+    if source.bytes > TARBALL_KEPT_BYTES_MAX {
+        return Ok(Content::Long(source));
+    }
+    let bytes = source.whole().await?;
+    context.tarballs.keep(digest, bytes.clone());
+    Ok(Content::Kept(bytes))
+}
+
+async fn send(
+    exchange: &mut Exchange<'_>,
+    content: Content,
+    headers: &[(&str, &str)],
+    etag: &str,
+) -> Result<(), Problem> {
+    let length = content.bytes();
+    let (status, first, end) = match part(&exchange.request(), etag.as_bytes(), length) {
+        Part::Whole => (200, 0, length),
+        Part::Bytes { first, last } => (206, first, last + 1),
+        Part::Unsatisfiable => {
+            let detail = format!("The tarball has {length} bytes.");
+            let problem = Problem::new(416, detail);
+            return Err(problem.header("Content-Range", format!("bytes */{length}")));
+        }
+    };
+    let range = format!("bytes {first}-{}/{length}", end.saturating_sub(1));
+    let mut headers = headers.to_vec();
+    if status == 206 {
+        headers.push(("Content-Range", &range));
+    }
+    let mut reply = exchange.counted(status, &headers, end - first);
+    if reply.left() == 0 {
+        return Ok(());
+    }
+    match content {
+        Content::Kept(bytes) => reply.write(bytes.slice(first as usize..end as usize)).await,
+        Content::Long(source) => {
+            let mut reading = Reading::begin(source, first, end);
+            while let Some(piece) = reading.next().await.map_err(|fault| unreadable(&fault))? {
+                reply.write(piece).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A part of the content's hash names it well enough.
+fn etag_of(digest: &Sha512Digest) -> String {
+    format!("\"{}\"", &digest.hex()[..ETAG_DIGITS])
+}
+
+/// A version's tarball never changes. Whoever had to show who they are gets it for themselves
+/// (RFC 9111, section 3.5).
+fn cache_control(is_everybodys: bool) -> &'static str {
+    match is_everybodys {
+        true => "public, immutable, max-age=31536000",
+        false => "private, immutable, max-age=31536000",
+    }
+}
+
+fn missing(name: &str, file: &str) -> Problem {
+    Problem::new(404, format!("'{name}/-/{file}' is not in this registry."))
+}
+
+fn unreadable(fault: &ReadingFault) -> Problem {
+    tracing::error!(target: "registry", ?fault, "a tarball cannot be read");
+    let problem = Problem::new(503, "The tarball cannot be read at the moment.");
+    problem.header("Retry-After", "1")
+}
+
+const ETAG_DIGITS: usize = 40;

@@ -1,0 +1,11 @@
+//! Tarballs, from the disk to whoever may read their package.
+//!
+//! - `api`: the endpoint; `sql`: which file is meant; `cache`: short ones that were asked for;
+//!   `reading`: long ones, a piece ahead of what is sent.
+
+pub mod api;
+mod cache;
+mod reading;
+pub mod sql;
+
+pub use cache::Kept as KeptTarballs;
