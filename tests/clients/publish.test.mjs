@@ -77,7 +77,8 @@ const FOLDERS = {
   },
   "one with .npmignore": {
     "package.json": manifest({ main: "./src/main.js" }),
-    ".npmignore": "# comment\n\nsrc/*.ts\n/top\n*.log\n!keep.log\ntest/\n!test/kept.js\nREADME.md\n",
+    ".npmignore":
+      "# comment\n\nsrc/*.ts\n/top\n*.log\n!keep.log\ntest/\n!test/kept.js\nREADME.md\n",
     ".gitignore": "dist\n",
     "src/main.js": "x",
     "src/a.ts": "x",

@@ -260,7 +260,8 @@ fn report(name: &str, version: &str, tag: &str, packed: &Packed, format: Format)
     let rows: Vec<[String; 2]> = rows.collect();
     let (size, count) = (packed.archive.len(), packed.files.len());
     print(&format!(
-        "{}{count} files, {unpacked} bytes, packed {size}\nintegrity {}\n+ {name}@{version} ({tag})\n",
+        "{}{count} files, {unpacked} bytes, packed {size}\nintegrity {}\n\
+         + {name}@{version} ({tag})\n",
         columns(&rows),
         packed.integrity
     ))
@@ -271,10 +272,10 @@ mod tests {
     use super::*;
 
     fn package(value: Value) -> Package {
-        match value {
-            Value::Object(package) => package,
-            other => panic!("{other} is no object"),
-        }
+        let Value::Object(package) = value else {
+            panic!("{value} is no object")
+        };
+        package
     }
 
     #[test]
