@@ -351,6 +351,17 @@ pub const CAPTURE_SECONDS_MAX: u32 = 30;
 /// The length of a capture that names none.
 pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
 
+/// Bytes of a readme that `thirteen publish` sends with a manifest.
+pub const PUBLISH_README_BYTES_MAX: usize = 256 << 10;
+/// Bytes of the longest packument that `thirteen install` reads.
+pub const INSTALL_PACKUMENT_BYTES_MAX: u64 = 128 << 20;
+/// Bytes of the longest archive that it downloads.
+pub const INSTALL_TARBALL_BYTES_MAX: u64 = 512 << 20;
+/// Bytes that one archive may unpack to.
+pub const INSTALL_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// Files and folders of one archive.
+pub const INSTALL_ENTRIES_MAX: usize = 200_000;
+
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());
     assert!(RING_COMPLETIONS_PER_TURN_MAX <= RING_ENTRIES as usize);
