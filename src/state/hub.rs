@@ -825,6 +825,25 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_notice_goes_to_everybody_whose_socket_takes_it() {
+        let mut shard = Shard::new();
+        let (_, one) = shard.join(OffsetBase::Lockfile);
+        let (_, other) = shard.join(OffsetBase::Zero);
+        let (busy_id, busy) = shard.join(OffsetBase::Zero);
+        let (gone, _) = shard.join(OffsetBase::Zero);
+        shard.hub.leave(gone);
+        busy.set_room(Some(0));
+        shard.hub.announce(&[3, 1, 2], at(0));
+        assert_eq!(one.frames(), ["030102"]);
+        assert_eq!(other.frames(), ["030102"]);
+        busy.set_room(None);
+        shard.hub.drained(busy_id, at(0));
+        assert_eq!(busy.frames(), [""; 0]);
+        shard.hub.announce(&[3, 4], at(0));
+        assert_eq!(busy.frames(), ["0304"]);
+    }
+
+    #[test]
     fn heartbeats_do_not_pile_up_before_a_busy_socket() {
         let mut shard = Shard::new();
         let (client, wire) = shard.join(OffsetBase::Lockfile);

@@ -240,7 +240,7 @@ fn documents_that_do_not_agree_are_refused() {
     );
     is(
         &|body| body["_attachments"][file]["data"] = json!(7),
-        "Base64 text",
+        "has to be a text",
     );
     is(
         &|body| body["_attachments"]["b.tgz"] = body["_attachments"][file].clone(),
