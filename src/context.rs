@@ -38,9 +38,6 @@ use crate::telemetry::{
 };
 use crate::tls::TlsClient;
 
-/// The registry door's place among the doors of a [`House`].
-pub const REGISTRY_DOOR: usize = REGISTRY;
-
 /// What one shard's handlers work with.
 pub struct Context {
     /// What all shards share.

@@ -8,12 +8,12 @@ use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{
-    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX,
-    UPLOAD_BYTES_MAX,
+    BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX,
+    PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
 use crate::registry::{
-    accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
+    access, accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -216,6 +216,29 @@ fn people() -> Vec<Route<Context>> {
         get("/-/npm/v1/tokens", tokens::api::list).rate(Registry),
         post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
         delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
+        get("/-/package/:@package/visibility", access::api::visibility).rate(Registry),
+        post("/-/package/:@package/visibility", access::api::set_access).rate(Publish),
+        get("/-/package/:@package/access", access::api::access).rate(Registry),
+        post("/-/package/:@package/access", access::api::set_access).rate(Publish),
+        get("/-/package/:@package/collaborators", access::api::collaborators).rate(Registry),
+        post("/-/package/:@package/collaborators", access::api::set_collaborator).rate(Publish),
+        get("/-/user/:user/package", access::api::packages_of).rate(Registry),
+        get("/-/_view/starredByUser", access::api::starred).rate(Registry),
+        get("/-/all", access::api::absent),
+        get("/-/org/*rest", access::api::absent),
+        put("/-/org/*rest", access::api::absent),
+        delete("/-/org/*rest", access::api::absent).body(BODY_BYTES_MAX),
+        get("/-/team/*rest", access::api::absent),
+        put("/-/team/*rest", access::api::absent),
+        delete("/-/team/*rest", access::api::absent).body(BODY_BYTES_MAX),
+        get("/-/stage", access::api::absent),
+        get("/-/stage/*rest", access::api::absent),
+        post("/-/stage/*rest", access::api::absent).body(PUBLISH_BODY_BYTES_MAX),
+        put("/-/stage/*rest", access::api::absent).body(PUBLISH_BODY_BYTES_MAX),
+        delete("/-/stage/*rest", access::api::absent),
+        get("/-/package/:@package/trust", access::api::absent),
+        post("/-/package/:@package/trust", access::api::absent),
+        post("/-/npm/v1/oidc/*rest", access::api::absent),
     ]
 }
 

@@ -7,6 +7,7 @@
 //!   content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
 //!   depends on; `body`: what clients send;
+//! - `uplinks`: what comes from upstream registries;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and the
 //!   list of all statements; `topics`: what a commit tells caches.
 

@@ -334,7 +334,7 @@ fn barred(writing: Writing, name: &PackageName) -> Result<(), Problem> {
 }
 
 /// npm's wording.
-fn not_found(name: &PackageName) -> Problem {
+pub(super) fn not_found(name: &PackageName) -> Problem {
     Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
