@@ -1,6 +1,6 @@
 //! Kills the server while packages are published, again and again: every version that was
-//! acknowledged can be installed with the bytes that were published, none is there in part, and what
-//! was left of the others is swept.
+//! acknowledged can be installed with the bytes that were published, none is there in part, and
+//! what was left of the others is swept.
 //!
 //! `THIRTEEN_KILLS` sets how many times (6 where it is not set), `THIRTEEN_SEED` the moments.
 

@@ -278,8 +278,8 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
-    /// Sends every client a frame that is none of the configuration's. A client whose socket is busy
-    /// is not told: it is a notice, and who misses it asks the registry as ever.
+    /// Sends every client a frame that is none of the configuration's. A client whose socket is
+    /// busy is not told: it is a notice, and who misses it asks the registry as ever.
     pub fn announce(&mut self, frame: &[u8], now: Now) {
         self.scratch.clear();
         wire::notice(frame, &mut self.scratch);
