@@ -50,6 +50,7 @@ const PAGES: &[(&str, &str)] = &[
     ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
+    ("upstreams.md", include_str!("manual/upstreams.md")),
     ("operations.md", include_str!("manual/operations.md")),
 ];
 

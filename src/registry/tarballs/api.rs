@@ -107,7 +107,7 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
 /// The package and the file that a request's path names.
 fn named<'r>(request: &Request<'r>) -> Result<(PackageName, Cow<'r, str>), Problem> {
     let (name, file) = (request.parameter("package")?, request.parameter("file")?);
-    let name = PackageName::parse(&name).map_err(|_| missing(&name, &file))?;
+    let name = PackageName::parse_old(&name).map_err(|_| missing(&name, &file))?;
     Ok((name, file))
 }
 
