@@ -316,7 +316,11 @@ pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
 pub const TARBALL_KEPT_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of the tarballs that a shard keeps so.
 pub const TARBALLS_KEPT_BYTES_MAX: usize = 32 << 20;
-/// Bytes of a longer one that are read at once, while those before are sent.
+/// The longest tarball that is copied into a reply instead of being sent from where it lies.
+pub const TARBALL_PROMPT_BYTES_MAX: usize = 16 << 10;
+/// Tarballs of which a shard remembers what file they are.
+pub const TARBALL_PLACES_KEPT_MAX: usize = 16 << 10;
+/// Bytes of one that is not kept which are read at once, while those before are sent.
 pub const TARBALL_PIECE_BYTES: usize = 128 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;

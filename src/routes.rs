@@ -194,7 +194,9 @@ fn hosted() -> Vec<Route<Context>> {
     vec![
         get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
         get("/:@package/:version", documents::api::read_version).rate(Registry),
-        put("/:@package/-rev/:rev", packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
+        put("/:@package/-rev/:rev", packages::api::replace)
+            .body(DOCUMENT_BODY_BYTES_MAX)
+            .rate(Publish),
         delete("/:@package/-rev/:rev", packages::api::delete).rate(Publish),
         delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
         get(TAGS, tags::api::list).rate(Registry),
@@ -202,7 +204,9 @@ fn hosted() -> Vec<Route<Context>> {
         post(TAG, tags::api::put).rate(Publish),
         delete(TAG, tags::api::delete).rate(Publish),
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
-        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
+        get("/:@package/-/:file", tarballs::api::read)
+            .prompt(tarballs::api::read_at_once)
+            .rate(Registry),
     ]
 }
 
