@@ -6,7 +6,11 @@
 mod support;
 
 mod accounts;
+mod changes;
+mod documents;
 mod login;
 mod packing;
 mod people;
+mod shelf;
+mod tags;
 mod tokens;
