@@ -107,6 +107,7 @@ fn pages(criterion: &mut Criterion) {
                     config,
                     log_lines_dropped: 0,
                     stores: &[],
+                    upstreams: &UpstreamsLine::default(),
                 };
                 page.write(format, &mut out);
             });

@@ -24,6 +24,7 @@ use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
 use crate::registry::documents::Documents;
 use crate::registry::packages::turns::Turns;
+use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
@@ -72,6 +73,10 @@ pub struct Context {
     pub outgoing: Outgoing,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
+    /// What was asked for of upstreams and is not noted yet.
+    pub uses: Uses,
+    /// The rules by which documents of upstreams are made.
+    policy: RefCell<Arc<PolicyInForce>>,
     /// Short tarballs that were asked for.
     pub tarballs: crate::registry::tarballs::KeptTarballs,
     /// Raised when the server drains.
@@ -106,6 +111,8 @@ pub struct House {
     pub names: Arc<Names>,
     /// Whom we trust to vouch for other servers.
     pub tls: TlsClient,
+    /// The registries that packages come from.
+    pub uplinks: Arc<Uplinks>,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
@@ -183,6 +190,7 @@ impl Context {
         let replies = ReplyCache::new(reply_bytes_of(&settings));
         let documents = Documents::new(document_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
+        let policy = Arc::new(PolicyInForce::of(&settings));
         Context {
             passwords: Passwords::new(house.hashes.clone()),
             outgoing: Outgoing::new(house.names.clone()),
@@ -200,6 +208,8 @@ impl Context {
             documents,
             turns: Turns::default(),
             replies_counted: Cell::default(),
+            uses: Uses::default(),
+            policy: RefCell::new(policy),
             tarballs: Default::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
@@ -237,7 +247,13 @@ impl Context {
         self.house
             .publish_budget
             .change(registry.publishes_per_minute);
+        *self.policy.borrow_mut() = Arc::new(PolicyInForce::of(&settings));
         *self.settings.borrow_mut() = settings;
+    }
+
+    /// The rules by which documents of upstreams are made.
+    pub fn uplink_policy(&self) -> Arc<PolicyInForce> {
+        self.policy.borrow().clone()
     }
 
     /// What this shard recorded, with what its ring and its hub counted.

@@ -75,8 +75,8 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
-/// The longest document of a package that is compressed with the effort of what is kept; of a longer
-/// one that takes over a quarter of a second.
+/// The longest document of a package that is compressed with the effort of what is kept; of a
+/// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// Owners of a package.
 pub const OWNERS_MAX: usize = 100;
@@ -150,6 +150,41 @@ pub const STOCK_SWEEP_RESERVATIONS_MAX: i64 = 64;
 /// How long a settled reservation is kept, for those who ask what became of it.
 pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// The document of a package at an upstream, as it comes and decoded.
+pub const UPSTREAM_DOCUMENT_BYTES_MAX: usize = 64 << 20;
+/// How long a document may take to come, from the first question on.
+pub const UPSTREAM_DOCUMENT_PATIENCE: Duration = Duration::from_secs(120);
+/// How long who asks for one waits; it goes on coming afterwards.
+pub const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
+/// Another answer of an upstream that is passed on.
+pub const UPSTREAM_PASSED_BYTES_MAX: usize = 16 << 20;
+/// The tarball of an upstream.
+pub const UPSTREAM_TARBALL_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a tarball that are written to the spool, and read from it, at once.
+pub const UPSTREAM_PIECE_BYTES: usize = 128 << 10;
+/// Tarballs that are fetched at once, by all shards together; one more is answered 503.
+pub const UPSTREAM_TARBALLS_MAX: usize = 256;
+/// Documents that are fetched at once because somebody waits for them; one more is answered 503.
+pub const UPSTREAM_DOCUMENTS_MAX: usize = 128;
+/// Documents that are asked about in the background at once; others stay stale a little longer.
+pub const UPSTREAM_REFRESHES_MAX: usize = 16;
+/// How long an upstream's 404 is believed.
+pub const UPSTREAM_MISS_MS: u64 = 30_000;
+/// Names that upstreams do not have and that are remembered.
+pub const UPSTREAM_MISSES_MAX: usize = 16_384;
+/// When to come again for what an upstream did not answer.
+pub const UPSTREAM_RETRY_SECONDS: u32 = 10;
+/// How exactly it is known when something was last asked for.
+pub const UPSTREAM_USE_MS: i64 = 10 * 60 * 1000;
+/// Uses that a shard collects before they are written.
+pub const UPSTREAM_USES_MAX: usize = 512;
+/// How often they are written otherwise, and how often the cache is measured.
+pub const UPSTREAM_USES_INTERVAL: Duration = Duration::from_secs(30);
+/// Tarballs and documents that one command evicts.
+pub const UPSTREAM_EVICTIONS_MAX: i64 = 256;
+
+/// The longest span of time that a setting of the registry takes.
+pub const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 /// Sessions that a TLS client keeps to resume, over all servers that it speaks to.
 pub const TLS_SESSIONS_MAX: usize = 256;
 /// Requests to other servers that one shard has under way, tunnels not among them; one more is

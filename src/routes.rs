@@ -12,7 +12,9 @@ use crate::limits::{
     UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
-use crate::registry::{accounts, documents, login, packages, publish, tags, tarballs, tokens};
+use crate::registry::{
+    accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
+};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, state, telemetry};
@@ -171,6 +173,7 @@ fn registry() -> Vec<Route<Context>> {
         get("/livez", documents::api::read).prompt(documents::api::health_at_once),
         get("/readyz", documents::api::ready),
     ]);
+    routes.extend(upstreams());
     routes.extend(people());
     routes
 }
@@ -214,4 +217,8 @@ fn people() -> Vec<Route<Context>> {
         post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
         delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
     ]
+}
+
+fn upstreams() -> Vec<Route<Context>> {
+    vec![delete("/-/thirteen/cache", uplinks::api::clear).access(Operator)]
 }

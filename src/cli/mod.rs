@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod benchmark;
+mod cache;
 mod client;
 mod config;
 mod docs;
@@ -57,6 +58,8 @@ enum Command {
     Backup(backup::TakeArgs),
     /// Put such a file back into the data folder of a server that does not run
     Restore(backup::RestoreArgs),
+    /// List or clear what is kept of upstream registries
+    Cache(cache::Args),
     /// Make an administrator
     Admin(admin::Args),
     /// Rotate the keys that tokens are signed with
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(args, flags),
         Command::Backup(args) => backup::run(args, flags),
         Command::Restore(args) => backup::restore(args, flags),
+        Command::Cache(args) => cache::run(args, flags),
         Command::Admin(args) => admin::run(args, flags),
         Command::Keys(args) => keys::run(args, flags),
         Command::Docs(args) => docs::run(args),

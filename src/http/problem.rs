@@ -246,6 +246,7 @@ fn code_of(status: u16) -> &'static str {
         504 => "gateway_timeout",
         505 => "version_not_supported",
         507 => "out_of_storage",
+        508 => "loop",
         _ => "failed",
     }
 }

@@ -25,4 +25,5 @@ pub mod tags;
 pub mod tarballs;
 pub mod tokens;
 pub mod topics;
+pub mod uplinks;
 pub mod version;

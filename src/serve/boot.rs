@@ -21,6 +21,7 @@ use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::outgoing::dns::Names;
+use crate::registry::uplinks::Uplinks;
 use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
@@ -94,8 +95,8 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     let demo = fill_demo(&settings, &stores.commerce)?;
     let (sockets, doors) = bind(&settings)?;
     let files = open_files(&settings)?;
-    let tls = trust(&settings)?;
-    let holdings = (&stores, files, tls);
+    let peers = know_peers(&settings)?;
+    let holdings = (&stores, files, peers);
     let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
@@ -270,12 +271,28 @@ fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
     Ok(tls)
 }
 
+/// How other servers are spoken to, and the upstreams among them.
+struct Peers {
+    tls: TlsClient,
+    uplinks: Arc<Uplinks>,
+}
+
+fn know_peers(settings: &Settings) -> Result<Peers, StartFault> {
+    let tls = trust(settings)?;
+    let uplinks = Uplinks::new(settings, &tls)
+        .map_err(|fault| environment(format!("proxy.upstreams: {fault}")))?;
+    Ok(Peers {
+        tls,
+        uplinks: Arc::new(uplinks),
+    })
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, files, tls): (&Stores, Files, TlsClient),
+    (stores, files, peers): (&Stores, Files, Peers),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -286,10 +303,11 @@ fn house_of(
         log: logs.sink().clone(),
         commerce: stores.commerce.clone(),
         registry: stores.registry.clone(),
-        names: Names::new(settings.outgoing.hosts.clone()),
-        tls,
         uploads: files.uploads,
         blobs: files.blobs,
+        names: Names::new(settings.outgoing.hosts.clone()),
+        tls: peers.tls,
+        uplinks: peers.uplinks,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),

@@ -35,8 +35,8 @@ pub struct Settings {
     pub api: Api,
     /// The ops door.
     pub ops: Door,
-    /// The registry door.
-    pub registry: Door,
+    /// The registry door, and what the registry takes from upstreams.
+    pub registry: Registry,
     /// Who may read and publish packages.
     pub access: Access,
     /// The documents of packages.
@@ -87,6 +87,27 @@ pub struct Api {
 pub struct Door {
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
+}
+
+/// The registry door, and what the registry takes from upstreams.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Whether upstreams are never asked.
+    pub offline: bool,
+    /// Bytes of the tarballs and documents of upstreams that are kept; 0 for any.
+    pub cache_bytes_max: u64,
+    /// How long an upstream's document is taken as it is.
+    pub fresh: Duration,
+    /// The age from which an upstream's versions are shown.
+    pub minimum_release_age: Duration,
+    /// For how long a version that an upstream shows for the first time is held back.
+    pub quarantine: Duration,
+    /// What is never shown: names, and `name@range`.
+    pub blocked: Vec<String>,
+    /// Whether versions that an upstream removed are still served.
+    pub keep_removed: bool,
 }
 
 /// The documents of packages.
@@ -273,7 +294,16 @@ impl Settings {
                 cors_origins: Vec::new(),
             },
             ops: Door { listen },
-            registry: Door { listen },
+            registry: Registry {
+                listen,
+                offline: false,
+                cache_bytes_max: 0,
+                fresh: Duration::ZERO,
+                minimum_release_age: Duration::ZERO,
+                quarantine: Duration::ZERO,
+                blocked: Vec::new(),
+                keep_removed: false,
+            },
             access: Access::default(),
             documents: Documents::default(),
             config: ConfigStart::default(),

@@ -9,4 +9,6 @@ pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod moments;
 pub(crate) mod npm;
+pub(crate) mod registry;
 pub(crate) mod server;
+pub(crate) mod upstream;

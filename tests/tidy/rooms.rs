@@ -292,11 +292,13 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "json",
             "limits",
             "outgoing",
+            "routes",
             "settings",
             "shard",
             "state",
             "store",
             "telemetry",
+            "tls",
         ]),
     ),
     (

@@ -15,11 +15,12 @@ use crate::http::{
     Admission, EntityTag, Exchange, Problem, Promptness, Reply, Request, Sent, TagCondition,
     conditions,
 };
-use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX};
+use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX, UPSTREAM_PATIENCE};
 use crate::registry::access::Visitor;
 use crate::registry::name::PackageName;
-use crate::telemetry;
+use crate::registry::uplinks::{self, Missing, Standing};
 use crate::telemetry::process::unix_ms;
+use crate::telemetry::{self, Counter};
 
 /// `GET /:@package`, where the document is in memory and short: one that is long is sent from
 /// where it lies, which waits.
@@ -41,7 +42,7 @@ pub fn read_at_once(
     let Some(loaded) = load::find(context, &name, base)? else {
         return Ok(Promptness::Waits);
     };
-    if loaded.row.upstream.is_some() {
+    if uplinks::standing(context, &loaded.row) != Standing::Current {
         return Ok(Promptness::Waits);
     }
     let part = part_of(request, form_of(request.values("accept")));
@@ -54,6 +55,7 @@ pub fn read_at_once(
     if visitor.is_somebody() {
         reply.keep_private();
     }
+    count(context, &loaded, None);
     if is_known {
         head(&loaded, part, 304, visitor.is_somebody(), reply).empty();
     } else {
@@ -167,7 +169,55 @@ pub async fn found(
 ) -> Result<Rc<Loaded>, Problem> {
     let settings = context.settings.borrow().clone();
     let base = base::of_request(&settings, request)?;
-    load::find(context, name, base)?.ok_or_else(|| not_found(name))
+    let known = load::find(context, name, base)?;
+    let standing = known
+        .as_ref()
+        .map(|known| uplinks::standing(context, &known.row));
+    let (known, standing) = match (known, standing) {
+        (Some(known), Some(Standing::Current)) => {
+            count(context, &known, None);
+            return Ok(known);
+        }
+        (Some(_), Some(Standing::Blocked)) => return Err(Missing::Blocked.into()),
+        (Some(known), Some(Standing::Stale { age_s })) => (Some(known), Some(age_s)),
+        (Some(_), Some(Standing::Absent) | None) | (None, _) => (None, None),
+    };
+    uplinks::refuse_loop(context, request)?;
+    if let (Some(known), Some(age_s)) = (&known, standing)
+        && !wants_to_write(request)?
+    {
+        uplinks::revalidate(context, name);
+        count(context, known, Some(age_s));
+        return Ok(known.clone());
+    }
+    match (
+        uplinks::bring(context, name, UPSTREAM_PATIENCE).await,
+        known,
+    ) {
+        (Ok(()), _) => {
+            let base = base::of_request(&settings, request)?;
+            load::find(context, name, base)?.ok_or_else(|| not_found(name))
+        }
+        (Err(Missing::NotFound), _) => Err(not_found(name)),
+        (Err(missing @ Missing::Blocked), _) | (Err(missing), None) => Err(missing.into()),
+        // What is here is served while its upstream fails, however old it is.
+        (Err(_), Some(known)) => {
+            count(context, &known, standing);
+            Ok(known)
+        }
+    }
+}
+
+/// Counts that documents of an upstream were served as they are here.
+fn count(context: &Context, loaded: &Loaded, age_s: Option<u64>) {
+    if loaded.row.upstream.is_none() {
+        return;
+    }
+    uplinks::used(context, &loaded.row, None);
+    context.telemetry.count(match age_s {
+        None => Counter::UpstreamDocumentHits,
+        Some(_) => Counter::UpstreamDocumentsStale,
+    });
 }
 
 /// The package that a request is for.
@@ -220,6 +270,9 @@ fn head<'r, 'o>(
 }
 
 fn dates(loaded: &Loaded, is_for_somebody: bool, reply: &mut Reply<'_>) {
+    if loaded.row.upstream.is_some() {
+        reply.header("Age", age_of(loaded).to_string());
+    }
     if !is_for_somebody {
         reply.lines(b"Cache-Control: public, no-cache\r\n");
     }
@@ -227,6 +280,12 @@ fn dates(loaded: &Loaded, is_for_somebody: bool, reply: &mut Reply<'_>) {
     if unix_ms() / 1000 > loaded.modified_s {
         reply.header("Last-Modified", loaded.date());
     }
+}
+
+/// For how many seconds the upstream of documents was not asked with success.
+fn age_of(loaded: &Loaded) -> u64 {
+    let checked_at = u64::try_from(loaded.row.checked_at.unwrap_or(0)).unwrap_or(0);
+    unix_ms().saturating_sub(checked_at) / 1000
 }
 
 /// Whether the client has it: by `If-None-Match`, and only without one by `If-Modified-Since`

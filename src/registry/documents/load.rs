@@ -108,7 +108,8 @@ pub fn busy(fault: &shard::OffloadFault) -> Problem {
 
 fn with_document(mut row: PackageRow) -> Option<(PackageRow, DocumentRow)> {
     let document = row.document.take()?;
-    row.fields = None;
+    // An upstream's has there the rules that it was made by.
+    row.fields = row.fields.filter(|_| row.upstream.is_some());
     Some((row, document))
 }
 

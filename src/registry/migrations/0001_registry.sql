@@ -49,7 +49,8 @@ CREATE TABLE packages (
     access TEXT NOT NULL CHECK (access IN ('public', 'restricted')),
     -- Counts the changes; `_rev` is made of it.
     revision INTEGER NOT NULL CHECK (revision >= 1),
-    -- A hosted package's own fields beside its versions, as a JSON object: readme, description, …
+    -- A hosted package's own fields beside its versions, as a JSON object: readme, description, …;
+    -- of another one, the rules that its documents were made by.
     fields TEXT,
     created_at INTEGER NOT NULL,
     modified_at INTEGER NOT NULL,
@@ -66,6 +67,9 @@ CREATE TABLE packages (
     used_at INTEGER
 ) STRICT;
 CREATE INDEX packages_by_document ON packages (document) WHERE document IS NOT NULL;
+-- What is kept of upstreams and goes first.
+CREATE INDEX packages_by_use ON packages (used_at)
+    WHERE upstream IS NOT NULL AND document IS NOT NULL;
 
 CREATE TABLE versions (
     package_id TEXT NOT NULL REFERENCES packages (id) ON DELETE CASCADE,
@@ -93,6 +97,8 @@ CREATE TABLE versions (
 ) STRICT;
 CREATE UNIQUE INDEX versions_by_file ON versions (package_id, file);
 CREATE INDEX versions_by_digest ON versions (digest) WHERE digest IS NOT NULL;
+CREATE INDEX versions_by_use ON versions (used_at)
+    WHERE digest IS NOT NULL AND upstream_url IS NOT NULL;
 
 CREATE TABLE tags (
     package_id TEXT NOT NULL REFERENCES packages (id) ON DELETE CASCADE,

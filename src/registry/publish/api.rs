@@ -116,6 +116,7 @@ async fn checked(
     let publisher = Publisher {
         account: writer.account(),
         name: writer.name().to_owned(),
+        actor: writer.actor(),
     };
     Ok(publication(name, document, tarball, inspected, publisher))
 }

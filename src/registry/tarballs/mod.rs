@@ -7,5 +7,6 @@ pub mod api;
 mod cache;
 mod reading;
 pub mod sql;
+mod upstream;
 
 pub use cache::Kept as KeptTarballs;
