@@ -189,15 +189,14 @@ fn proxied() -> Vec<Route<Context>> {
 
 #[rustfmt::skip]
 fn hosted() -> Vec<Route<Context>> {
+    const REVISION: &str = "/:@package/-rev/:rev";
     const TAGS: &str = "/-/package/:@package/dist-tags";
     const TAG: &str = "/-/package/:@package/dist-tags/:tag";
     vec![
         get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
         get("/:@package/:version", documents::api::read_version).rate(Registry),
-        put("/:@package/-rev/:rev", packages::api::replace)
-            .body(DOCUMENT_BODY_BYTES_MAX)
-            .rate(Publish),
-        delete("/:@package/-rev/:rev", packages::api::delete).rate(Publish),
+        put(REVISION, packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
+        delete(REVISION, packages::api::delete).rate(Publish),
         delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
         get(TAGS, tags::api::list).rate(Registry),
         put(TAG, tags::api::put).rate(Publish),
