@@ -225,6 +225,13 @@ pub const DNS_WARM_INTERVAL_COLD: Duration = Duration::from_secs(3);
 /// For how long after its last use a name is looked up ahead.
 pub const DNS_KNOWN_SPAN: Duration = Duration::from_secs(10 * 60);
 
+/// Bytes of the name that a proxy token is made for.
+pub const PROXY_SUBJECT_BYTES_MAX: usize = 128;
+/// Verified proxy tokens that one shard remembers, some 500 bytes each.
+pub const PROXY_TOKENS_REMEMBERED_MAX: usize = 2048;
+/// Bytes of a tunnel that are sent as one.
+pub const TUNNEL_SEND_BYTES_MAX: usize = 64 << 10;
+
 /// How long the outcomes are counted that a breaker opens for.
 pub const BREAKER_WINDOW_MS: u64 = 60_000;
 /// Parts of that window.
@@ -343,6 +350,17 @@ pub const LOG_FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 pub const CAPTURE_SECONDS_MAX: u32 = 30;
 /// The length of a capture that names none.
 pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
+
+/// Bytes of a readme that `thirteen publish` sends with a manifest.
+pub const PUBLISH_README_BYTES_MAX: usize = 256 << 10;
+/// Bytes of the longest packument that `thirteen install` reads.
+pub const INSTALL_PACKUMENT_BYTES_MAX: u64 = 128 << 20;
+/// Bytes of the longest archive that it downloads.
+pub const INSTALL_TARBALL_BYTES_MAX: u64 = 512 << 20;
+/// Bytes that one archive may unpack to.
+pub const INSTALL_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// Files and folders of one archive.
+pub const INSTALL_ENTRIES_MAX: usize = 200_000;
 
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());

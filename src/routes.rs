@@ -17,7 +17,7 @@ use crate::registry::{
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
-use crate::{auth, openapi, state, telemetry};
+use crate::{auth, openapi, proxy, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -175,7 +175,16 @@ fn registry() -> Vec<Route<Context>> {
     ]);
     routes.extend(upstreams());
     routes.extend(people());
+    routes.extend(proxied());
     routes
+}
+
+fn proxied() -> Vec<Route<Context>> {
+    vec![
+        // A body is the handler's to refuse: its length says where the tunnel would begin.
+        Route::tunnel(proxy::api::connect).body(u64::MAX),
+        Route::forward(proxy::api::forward),
+    ]
 }
 
 #[rustfmt::skip]

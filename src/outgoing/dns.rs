@@ -97,7 +97,7 @@ struct Known {
 impl Names {
     /// Names as the system's resolver knows them; `fixed` ones as they are given, first of all.
     pub fn new(fixed: Hosts) -> Arc<Names> {
-        Names::with(move |host| fixed.get(host).cloned().or_else(|| ask_system(host)))
+        Names::with(move |host| look_up(&fixed, host))
     }
 
     /// Names as `lookup` knows them.
@@ -388,6 +388,15 @@ impl View {
         Some(known.found.clone())
     }
 
+    /// Takes addresses of a host as found at `now`.
+    pub fn learn(&self, host: &str, addresses: Addresses, now: Instant) {
+        let known = Known {
+            found: Ok(addresses),
+            until: now + DNS_TTL,
+        };
+        self.remember(host, &known);
+    }
+
     fn remember(&self, host: &str, known: &Known) {
         let mut seen = self.seen.borrow_mut();
         if seen.len() >= DNS_NAMES_MAX {
@@ -423,7 +432,12 @@ fn normal_form(host: &str) -> Result<String, NameFault> {
     Ok(bare.to_ascii_lowercase())
 }
 
-fn ask_system(host: &str) -> Option<Vec<IpAddr>> {
+/// The addresses of a host: the fixed ones, else those that the system's resolver finds, which may
+/// block.
+pub fn look_up(fixed: &Hosts, host: &str) -> Option<Vec<IpAddr>> {
+    if let Some(addresses) = fixed.get(host) {
+        return Some(addresses.clone());
+    }
     let found = (host, 0).to_socket_addrs().ok()?;
     let mut addresses: Vec<IpAddr> = Vec::new();
     for address in found.map(|address| address.ip()) {

@@ -134,6 +134,13 @@ fn a_connection_is_kept_for_the_next_request() {
                 assert_eq!((outgoing.kept(), outgoing.under_way()), (1, 0));
             }
             assert_eq!(connections.load(Ordering::SeqCst), 1);
+            // It is kept from the last byte on, whether the end is asked for or not.
+            let mut response = outgoing.send(&target, &Request::get("/d")).await.unwrap();
+            assert_eq!(response.body.bytes(), Some(2));
+            assert_eq!(&*response.body.next().await.unwrap().unwrap(), b"/d");
+            drop(response);
+            assert_eq!((outgoing.kept(), outgoing.under_way()), (1, 0));
+            assert_eq!(connections.load(Ordering::SeqCst), 1);
             // Another reach is another connection, although the name is the same.
             let public = Target {
                 reach: Reach::Public,

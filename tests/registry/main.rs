@@ -10,6 +10,7 @@ mod accounts;
 mod login;
 mod packing;
 mod people;
+mod proxy;
 mod publish;
 mod tarballs;
 mod tokens;
