@@ -7,11 +7,15 @@ mod support;
 
 mod access;
 mod accounts;
+mod changes;
+mod documents;
 mod login;
 mod packing;
 mod people;
 mod proxy;
 mod publish;
+mod shelf;
+mod tags;
 mod tarballs;
 mod tokens;
 mod upstream_weight;
