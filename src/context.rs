@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use thirteen_kernels::config::headers::Required;
+
 use crate::auth::budget::Budget;
 use crate::auth::keys::Keys;
 use crate::auth::passwords::{Passwords, Permits};
@@ -18,10 +20,11 @@ use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, CacheTally, ConnectionChange, CorsPolicy, DoorPolicy, Generations,
     Observation, PAGES_SECURITY, Prepared, Problem, ProblemForm, RateClass, RateExceeded,
-    ReplyCache, Request, Route,
+    ReplyCache, Request, RequestIds, Route,
 };
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
+use crate::proxy;
 use crate::registry::documents::Documents;
 use crate::registry::packages::turns::Turns;
 use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
@@ -70,6 +73,8 @@ pub struct Context {
     pub passwords: Passwords,
     /// Requests to other servers.
     pub outgoing: Outgoing,
+    /// Upstreams that the proxy leads to, and its clients' tokens.
+    pub proxy: proxy::Local,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
     /// What was asked for of upstreams and is not noted yet.
@@ -122,6 +127,10 @@ pub struct House {
     pub api_budget: Budget,
     /// What is read from the registry, counted by token or peer.
     pub registry_budget: Budget,
+    /// Tunnels and forwarded requests, counted by the subject and the hash of their token.
+    pub proxy_budget: Budget,
+    /// What we call ourselves in `Via`; stays the same for a data folder.
+    pub server_id: String,
     /// What changes packages, counted likewise.
     pub publish_budget: Budget,
     /// Advisories of a folder.
@@ -195,6 +204,7 @@ impl Context {
         Context {
             passwords: Passwords::new(house.hashes.clone()),
             outgoing: Outgoing::new(house.names.clone()),
+            proxy: proxy::Local::new(&settings),
             house,
             telemetry,
             state,
@@ -246,6 +256,7 @@ impl Context {
         self.house
             .registry_budget
             .change(registry.registry_reads_per_minute);
+        self.house.proxy_budget.change(registry.proxied_per_minute);
         self.house
             .publish_budget
             .change(registry.publishes_per_minute);
@@ -382,7 +393,16 @@ impl Drop for WebSocketGuard<'_> {
 }
 
 impl Application for Context {
-    fn admit(&self, route: &Route<Context>, request: &Request<'_>) -> Result<(), Problem> {
+    fn admit(
+        &self,
+        door: usize,
+        route: &Route<Context>,
+        request: &Request<'_>,
+    ) -> Result<(), Problem> {
+        // The rows of the proxy need some of these headers, and check them with the others.
+        if door == REGISTRY && !route.is_for_others() {
+            proxy::check(self, request, Required::None)?;
+        }
         match route.access {
             // The guard that the handler takes decides.
             Access::Anyone | Access::User | Access::Seller | Access::Vendor | Access::Admin => {}
@@ -409,6 +429,11 @@ impl Application for Context {
 
     fn policy(&self, door: usize) -> Rc<DoorPolicy> {
         self.policies.borrow()[door].clone()
+    }
+
+    fn is_own_host(&self, door: usize, host: &[u8]) -> bool {
+        let bound = self.house.doors[door];
+        proxy::Authority::parse(host, Some(80)).is_some_and(|own| own.is_of(bound))
     }
 
     fn observe(&self, observation: &Observation<'_>) {
@@ -537,6 +562,7 @@ fn policies_of(settings: &Settings) -> [Rc<DoorPolicy>; DOORS.len()] {
             REGISTRY => DoorPolicy {
                 security: PAGES_SECURITY,
                 problems: ProblemForm::Registry,
+                request_ids: RequestIds::Echoed,
                 ..DoorPolicy::default()
             },
             _ => DoorPolicy {

@@ -87,8 +87,8 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
-/// The longest document of a package that is compressed with the effort of what is kept; of a longer
-/// one that takes over a quarter of a second.
+/// The longest document of a package that is compressed with the effort of what is kept; of a
+/// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// Owners of a package.
 pub const OWNERS_MAX: usize = 100;
@@ -237,6 +237,13 @@ pub const DNS_WARM_INTERVAL_COLD: Duration = Duration::from_secs(3);
 /// For how long after its last use a name is looked up ahead.
 pub const DNS_KNOWN_SPAN: Duration = Duration::from_secs(10 * 60);
 
+/// Bytes of the name that a proxy token is made for.
+pub const PROXY_SUBJECT_BYTES_MAX: usize = 128;
+/// Verified proxy tokens that one shard remembers, some 500 bytes each.
+pub const PROXY_TOKENS_REMEMBERED_MAX: usize = 2048;
+/// Bytes of a tunnel that are sent as one.
+pub const TUNNEL_SEND_BYTES_MAX: usize = 64 << 10;
+
 /// How long the outcomes are counted that a breaker opens for.
 pub const BREAKER_WINDOW_MS: u64 = 60_000;
 /// Parts of that window.
@@ -321,7 +328,11 @@ pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
 pub const TARBALL_KEPT_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of the tarballs that a shard keeps so.
 pub const TARBALLS_KEPT_BYTES_MAX: usize = 32 << 20;
-/// Bytes of a longer one that are read at once, while those before are sent.
+/// The longest tarball that is copied into a reply instead of being sent from where it lies.
+pub const TARBALL_PROMPT_BYTES_MAX: usize = 16 << 10;
+/// Tarballs of which a shard remembers what file they are.
+pub const TARBALL_PLACES_KEPT_MAX: usize = 16 << 10;
+/// Bytes of one that is not kept which are read at once, while those before are sent.
 pub const TARBALL_PIECE_BYTES: usize = 128 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
@@ -355,6 +366,17 @@ pub const LOG_FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 pub const CAPTURE_SECONDS_MAX: u32 = 30;
 /// The length of a capture that names none.
 pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
+
+/// Bytes of a readme that `thirteen publish` sends with a manifest.
+pub const PUBLISH_README_BYTES_MAX: usize = 256 << 10;
+/// Bytes of the longest packument that `thirteen install` reads.
+pub const INSTALL_PACKUMENT_BYTES_MAX: u64 = 128 << 20;
+/// Bytes of the longest archive that it downloads.
+pub const INSTALL_TARBALL_BYTES_MAX: u64 = 512 << 20;
+/// Bytes that one archive may unpack to.
+pub const INSTALL_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// Files and folders of one archive.
+pub const INSTALL_ENTRIES_MAX: usize = 200_000;
 
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());

@@ -18,7 +18,7 @@ use crate::registry::{
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
-use crate::{auth, openapi, state, telemetry};
+use crate::{auth, openapi, proxy, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -174,9 +174,40 @@ fn registry() -> Vec<Route<Context>> {
         get("/livez", documents::api::read).prompt(documents::api::health_at_once),
         get("/readyz", documents::api::ready),
     ]);
-    routes.extend(people());
     routes.extend(upstreams());
+    routes.extend(people());
+    routes.extend(proxied());
     routes
+}
+
+fn proxied() -> Vec<Route<Context>> {
+    vec![
+        // A body is the handler's to refuse: its length says where the tunnel would begin.
+        Route::tunnel(proxy::api::connect).body(u64::MAX),
+        Route::forward(proxy::api::forward),
+    ]
+}
+
+#[rustfmt::skip]
+fn hosted() -> Vec<Route<Context>> {
+    const REVISION: &str = "/:@package/-rev/:rev";
+    const TAGS: &str = "/-/package/:@package/dist-tags";
+    const TAG: &str = "/-/package/:@package/dist-tags/:tag";
+    vec![
+        get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
+        get("/:@package/:version", documents::api::read_version).rate(Registry),
+        put(REVISION, packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
+        delete(REVISION, packages::api::delete).rate(Publish),
+        delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
+        get(TAGS, tags::api::list).rate(Registry),
+        put(TAG, tags::api::put).rate(Publish),
+        post(TAG, tags::api::put).rate(Publish),
+        delete(TAG, tags::api::delete).rate(Publish),
+        put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
+        get("/:@package/-/:file", tarballs::api::read)
+            .prompt(tarballs::api::read_at_once)
+            .rate(Registry),
+    ]
 }
 
 #[rustfmt::skip]
@@ -230,25 +261,6 @@ fn people() -> Vec<Route<Context>> {
         get("/-/package/:@package/trust", access::api::absent),
         post("/-/package/:@package/trust", access::api::absent),
         post("/-/npm/v1/oidc/*rest", access::api::absent),
-    ]
-}
-
-#[rustfmt::skip]
-fn hosted() -> Vec<Route<Context>> {
-    const TAGS: &str = "/-/package/:@package/dist-tags";
-    const TAG: &str = "/-/package/:@package/dist-tags/:tag";
-    vec![
-        get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
-        get("/:@package/:version", documents::api::read_version).rate(Registry),
-        put("/:@package/-rev/:rev", packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
-        delete("/:@package/-rev/:rev", packages::api::delete).rate(Publish),
-        delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
-        get(TAGS, tags::api::list).rate(Registry),
-        put(TAG, tags::api::put).rate(Publish),
-        post(TAG, tags::api::put).rate(Publish),
-        delete(TAG, tags::api::delete).rate(Publish),
-        put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
-        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
 }
 

@@ -1,15 +1,16 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
-//! - `documents`: what clients resolve versions by, built when a package changes; `packages`:
-//!   their rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `documents`: what clients resolve versions by, built when a package changes;
+//! - `packages`: their rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `uplinks`: packages of other registries;
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by
 //!   their content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that depends on;
+//!   `body`: what clients send;
 //! - `search`: what is found by words; `advisories`: what is known to be wrong with versions;
-//! - `uplinks`: packages of other registries;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
-//!   the list of all statements; `topics`: what a commit tells caches; `body`: what clients send.
+//!   the list of all statements; `topics`: what a commit tells caches.
 
 pub mod access;
 pub mod accounts;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, Once};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::auth::budget::Budget;
+use crate::auth::keys::Keys;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
 use crate::backup;
@@ -36,14 +37,33 @@ use crate::telemetry::{Clock, Started};
 use crate::tls::TlsClient;
 use crate::vault::uploads;
 
+use super::banner;
 use super::shard_main::{Boot, run_shard};
 use super::signals::{self, Signals};
 use super::watchdog;
 
+/// Which doors a server opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// All of them.
+    All,
+    /// The registry's alone.
+    Registry,
+}
+
+impl Opened {
+    fn has(self, door: usize) -> bool {
+        match self {
+            Opened::All => true,
+            Opened::Registry => door == REGISTRY,
+        }
+    }
+}
+
 /// Runs the server until it is told to stop. Exit codes: 0 after a drain, 1 when it failed, 78
 /// when the machine or the settings do not allow it to run.
-pub fn run(settings: Settings) -> ExitCode {
-    match start(settings) {
+pub fn run(settings: Settings, opened: Opened) -> ExitCode {
+    match start(settings, opened) {
         Ok(running) => running.wait(),
         Err(fault) => {
             eprintln!("thirteen: {}", fault.message);
@@ -73,7 +93,7 @@ struct Stores {
     registry: Arc<Store>,
 }
 
-fn start(settings: Settings) -> Result<Running, StartFault> {
+fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
     let started = Started::mark();
     let signals = Signals::take().map_err(failed(
         "signals cannot be taken",
@@ -94,10 +114,11 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     passwords::prepare();
     let stores = open_stores(&settings)?;
     let demo = fill_demo(&settings, &stores.commerce)?;
-    let (sockets, doors) = bind(&settings)?;
+    let (sockets, doors) = bind(&settings, opened)?;
+    let configuration = loaded.state;
     let files = open_files(&settings)?;
     let peers = know_peers(&settings)?;
-    let holdings = (&stores, files, peers);
+    let holdings = (&stores, files, peers, server_id_of(&keys));
     let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
@@ -116,6 +137,12 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
+    if opened == Opened::Registry {
+        banner::print(&settings, doors[REGISTRY], configuration).map_err(failed(
+            "the banner cannot be printed",
+            "stdout has to take it",
+        ))?;
+    }
     announce(&settings, doors, (&stores.commerce, &demo)).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
@@ -180,18 +207,24 @@ fn check(settings: &Settings) -> Result<(), StartFault> {
     }
 }
 
-/// The listening sockets of each shard, in the order of the doors, and the doors' addresses.
-type Bound = (Vec<Vec<OwnedFd>>, [SocketAddr; DOORS.len()]);
+/// The listening sockets of each shard with their doors, and the doors' addresses; that of a door
+/// which stays closed has port 0.
+type Bound = (Vec<Vec<(usize, OwnedFd)>>, [SocketAddr; DOORS.len()]);
 
-fn bind(settings: &Settings) -> Result<Bound, StartFault> {
+fn bind(settings: &Settings, opened: Opened) -> Result<Bound, StartFault> {
     let wanted = [
         settings.api.listen,
         settings.ops.listen,
         settings.registry.listen,
     ];
     let mut addresses = wanted;
-    let mut of_shards: Vec<Vec<OwnedFd>> = (0..settings.shards).map(|_| Vec::new()).collect();
+    let mut of_shards: Vec<Vec<(usize, OwnedFd)>> =
+        (0..settings.shards).map(|_| Vec::new()).collect();
     for (door, address) in wanted.into_iter().enumerate() {
+        if !opened.has(door) {
+            addresses[door].set_port(0);
+            continue;
+        }
         let (sockets, bound) = bind_shared(address, settings.shards).map_err(|error| {
             environment(format!(
                 "the {} door cannot listen on {address}: {error}; name another with --{}",
@@ -200,7 +233,7 @@ fn bind(settings: &Settings) -> Result<Bound, StartFault> {
         })?;
         addresses[door] = bound;
         for (shard, socket) in of_shards.iter_mut().zip(sockets) {
-            shard.push(socket);
+            shard.push((door, socket));
         }
     }
     Ok((of_shards, addresses))
@@ -266,6 +299,12 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
     })
 }
 
+/// What we call ourselves in `Via`, told by nothing else and the same after a restart.
+fn server_id_of(keys: &Keys) -> String {
+    let digits = keys.derive("via").map(|byte| format!("{byte:02x}"));
+    format!("thirteen-{}", digits[..6].concat())
+}
+
 /// Whom we trust to vouch for other servers.
 fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
     let file = &settings.outgoing.ca_file;
@@ -300,7 +339,7 @@ fn house_of(
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, files, peers): (&Stores, Files, Peers),
+    (stores, files, peers, server_id): (&Stores, Files, Peers, String),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -321,6 +360,8 @@ fn house_of(
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
         registry_budget: Budget::new(settings.rate.registry_reads_per_minute, 60_000),
+        proxy_budget: Budget::new(settings.rate.proxied_per_minute, 60_000),
+        server_id,
         publish_budget: Budget::new(settings.rate.publishes_per_minute, 60_000),
         hashes: Arc::default(),
         rate_keys: RateKeys::new(),
@@ -375,7 +416,8 @@ fn announce(
 ) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
     let mut out = io::stdout().lock();
-    for (name, address) in DOORS.iter().zip(doors) {
+    let open = DOORS.iter().zip(doors);
+    for (name, address) in open.filter(|(_, address)| address.port() > 0) {
         writeln!(out, "{name:<9} http://{address}")?;
     }
     if let Filled::Made {

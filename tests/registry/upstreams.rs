@@ -1,15 +1,18 @@
-//! Packages of upstreams, of one that answers as it is told: what the client saw, what was kept, and
-//! what was logged.
+//! Packages of upstreams, of one that answers as it is told: what the client saw, what was kept,
+//! and what was logged.
 
 use std::fs;
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha512};
 
+use super::support::blobs::{files, has_file};
+use super::support::folder::Folder;
 use super::support::http::{Connection, Reply, fetch, send};
 use super::support::npm::{Archive, integrity_of, shasum_of};
+use super::support::registry::Registry;
 use super::support::server::{Server, run};
 use super::support::upstream::{Act, Upstream, tarball_path};
 
@@ -39,29 +42,6 @@ fn fresh(server: &Server, upstream: &Upstream, path: &str) -> Value {
     let reply = fetch(server.registry(), &format!("{path}?write=true"));
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()
-}
-
-/// The files that are kept, each of which is what its name says; those in the spool besides.
-fn files(server: &Server) -> (Vec<PathBuf>, usize) {
-    let blobs = server.data().join("blobs");
-    let mut kept = Vec::new();
-    for folder in fs::read_dir(blobs.join("sha512")).unwrap() {
-        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            let Ok(bytes) = fs::read(&path) else { continue };
-            let digest = Sha512::digest(&bytes);
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(path.file_name().unwrap().to_str().unwrap(), hex);
-            kept.push(path);
-        }
-    }
-    (kept, fs::read_dir(blobs.join("spool")).unwrap().count())
-}
-
-fn has_file(server: &Server, bytes: &[u8]) -> bool {
-    let digest = Sha512::digest(bytes);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    files(server).0.iter().any(|path| path.ends_with(&hex))
 }
 
 /// What `thirteen cache` says.
@@ -110,8 +90,17 @@ fn metric(server: &Server, name: &str) -> f64 {
 /// Asks for something that is cut off; what came of it.
 fn fetch_cut(address: SocketAddr, path: &str) -> Vec<u8> {
     let mut connection = Connection::open(address);
-    connection.request("GET", path, &[], b"").unwrap();
-    connection.read_to_close().unwrap_or_default()
+    ask(&mut connection, path);
+    let mut came = Vec::new();
+    // Closed or reset: what counts is what came before.
+    let _ended = connection.stream().read_to_end(&mut came);
+    came
+}
+
+/// Sends a request whose reply is not read yet.
+fn ask(connection: &mut Connection, path: &str) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    connection.send(request.as_bytes()).unwrap();
 }
 
 fn long_archive(name: &str, version: &str, bytes: usize) -> Vec<u8> {
@@ -162,8 +151,8 @@ fn a_package_is_fetched_once_and_asked_about_by_its_etag() {
     }
     assert_eq!(upstream.asked(&tarball_path("a", "1.0.0")).len(), 1);
     await_tarballs(&server, 1);
-    assert!(has_file(&server, &tarball));
-    assert_eq!(files(&server).1, 0);
+    assert!(has_file(&server.data(), &tarball));
+    assert_eq!(files(&server.data()).1, 0);
 
     // What is published later is there once the upstream was asked.
     upstream.publish("a", "1.1.0");
@@ -286,12 +275,12 @@ fn a_tarball_with_a_wrong_digest_is_cut_off_and_not_kept() {
     upstream.publish_with("a", "1.0.0", tarball.clone(), dist);
     let server = start(&upstream, &[]);
     assert_eq!(fetch(server.registry(), "/a").status, 200);
-    let kept = files(&server).0.len();
+    let kept = files(&server.data()).0.len();
     let came = fetch_cut(server.registry(), "/a/-/a-1.0.0.tgz");
     assert!(came.len() < tarball.len(), "{} came", came.len());
     server.await_log("a tarball is not kept");
-    assert_eq!(files(&server).0.len(), kept);
-    await_that(|| (files(&server).1 == 0).then_some(()));
+    assert_eq!(files(&server.data()).0.len(), kept);
+    await_that(|| (files(&server.data()).1 == 0).then_some(()));
     let unsound = "outcome=\"unsound\"} 1";
     assert!(fetch(server.ops(), "/metrics").text().contains(unsound));
     // The next one fetches again, and gets what the upstream has by then.
@@ -341,7 +330,7 @@ fn a_tarball_that_ends_early_is_cut_off_and_not_kept() {
     upstream.publish_archive("a", "1.0.0", tarball.clone());
     let server = start(&upstream, &[]);
     assert_eq!(fetch(server.registry(), "/a").status, 200);
-    let kept = files(&server).0.len();
+    let kept = files(&server.data()).0.len();
     let path = tarball_path("a", "1.0.0");
     let whole = || Act::reply(200, tarball.clone());
     for act in [
@@ -353,8 +342,8 @@ fn a_tarball_that_ends_early_is_cut_off_and_not_kept() {
         let came = fetch_cut(server.registry(), &path);
         assert!(came.len() < tarball.len(), "{} came", came.len());
         assert!(!came.ends_with(b"0\r\n\r\n"));
-        await_that(|| (files(&server) == (files(&server).0, 0)).then_some(()));
-        assert_eq!(files(&server).0.len(), kept);
+        await_that(|| (files(&server.data()) == (files(&server.data()).0, 0)).then_some(()));
+        assert_eq!(files(&server.data()).0.len(), kept);
     }
     server.await_log("a tarball is not kept");
     upstream.script(&path, [whole().chunked()]);
@@ -378,7 +367,7 @@ fn those_who_want_one_tarball_share_one_fetch() {
     let door = server.registry();
     assert_eq!(fetch(door, "/a").status, 200);
     let mut first = Connection::open(door);
-    first.request("GET", &path, &[], b"").unwrap();
+    ask(&mut first, &path);
     upstream.await_held(1);
     // A client that goes away does not end what others follow.
     drop(first);
@@ -410,9 +399,9 @@ fn a_lockfile_s_tarball_comes_without_its_document() {
     let reply = fetch(server.registry(), "/@s/a/-/a-9.0.0.tgz");
     assert_eq!(reply.status, 404);
     let mut head = Connection::open(server.registry());
-    head.request("HEAD", "/@s/a/-/a-1.0.0.tgz", &[], b"")
+    let reply = head
+        .request("HEAD", "/@s/a/-/a-1.0.0.tgz", &[], b"")
         .unwrap();
-    let reply = head.reply("HEAD").unwrap();
     let length = tarball.len().to_string();
     assert_eq!(reply.header("content-length"), Some(&*length));
 }
@@ -438,7 +427,7 @@ fn a_version_that_its_upstream_removed_is_not_served() {
             assert_eq!(document["dist-tags"]["latest"], "1.0.0");
             assert_eq!(status, 404);
             server.await_log("package.versions_removed_upstream");
-            await_that(|| (!has_file(&server, &tarball)).then_some(()));
+            await_that(|| (!has_file(&server.data(), &tarball)).then_some(()));
         }
         // A package that is gone altogether.
         upstream.unpublish("a", "1.0.0");
@@ -460,8 +449,7 @@ fn a_document_of_40_mib_is_taken_and_one_of_70_is_not() {
     let server = start(&upstream, &[("THIRTEEN_REGISTRY_FRESH_MS", "300000")]);
     let mut connection = Connection::open(server.registry());
     let accept = [("Accept", "application/vnd.npm.install-v1+json")];
-    connection.request("GET", "/a", &accept, b"").unwrap();
-    let reply = connection.reply("GET").unwrap();
+    let reply = connection.request("GET", "/a", &accept, b"").unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.body.len() < 10_000);
     assert_eq!(fetch(server.registry(), "/a").body.len() >> 20, 40);
@@ -513,7 +501,7 @@ fn redirects_are_followed_but_not_into_the_house() {
 
 #[test]
 fn an_upstream_is_asked_by_its_authority_s_word() {
-    let folder = super::support::folder::Folder::new();
+    let folder = Folder::new();
     let authority = folder.path().join("ca.pem");
     let upstream = Upstream::start_tls(&authority);
     let tarball = upstream.publish("a", "1.0.0");
@@ -547,7 +535,7 @@ fn a_private_name_is_asked_of_its_own_upstream_alone() {
     public.publish("a", "9.9.9");
     public.publish("@acme/a", "9.9.9");
     private.publish("@acme/a", "1.0.0");
-    let folder = super::support::folder::Folder::new();
+    let folder = Folder::new();
     let token = folder.path().join("token");
     fs::write(&token, "s3cret\n").unwrap();
     let mut setting = private.setting();
@@ -568,6 +556,63 @@ fn a_private_name_is_asked_of_its_own_upstream_alone() {
 }
 
 #[test]
+fn a_hosted_name_is_never_asked_of_an_upstream() {
+    let upstream = Upstream::start();
+    upstream.publish("ours", "9.9.9");
+    upstream.publish("theirs", "1.0.0");
+    let folder = Folder::new();
+    let file = folder.path().join("settings.json");
+    let settings = json!({
+        "proxy": { "upstreams": [upstream.setting()] },
+        "registry": { "fresh_ms": 0 },
+    });
+    fs::write(&file, settings.to_string()).unwrap();
+    let registry = Registry::start_with(&["--config", file.to_str().unwrap()]);
+    let tarball = registry.publish("ours", "1.0.0");
+    for path in [
+        "/ours",
+        "/ours?write=true",
+        "/ours/latest",
+        "/-/package/ours/dist-tags",
+    ] {
+        assert_eq!(registry.anyone("GET", path, &[]).status, 200, "{path}");
+    }
+    let document = registry.anyone("GET", "/ours", &[]).json();
+    assert_eq!(document["dist-tags"]["latest"], "1.0.0");
+    let reply = registry.anyone("GET", "/ours/-/ours-1.0.0.tgz", &[]);
+    assert_eq!(reply.body, tarball);
+    for path in ["/ours/9.9.9", "/ours/-/ours-9.9.9.tgz"] {
+        assert_eq!(registry.anyone("GET", path, &[]).status, 404, "{path}");
+    }
+    assert_eq!(upstream.all_asked().len(), 0);
+    // What was an upstream's is ours once we publish it.
+    assert_eq!(registry.anyone("GET", "/theirs", &[]).status, 200);
+    registry.publish("theirs", "5.0.0");
+    let asked = upstream.all_asked().len();
+    let document = registry.anyone("GET", "/theirs?write=true", &[]).json();
+    let versions: Vec<&String> = document["versions"].as_object().unwrap().keys().collect();
+    assert_eq!(versions, ["5.0.0"]);
+    assert_eq!(
+        registry
+            .anyone("GET", "/theirs/-/theirs-1.0.0.tgz", &[])
+            .status,
+        404
+    );
+    assert_eq!(upstream.all_asked().len(), asked);
+}
+
+#[test]
+fn an_old_name_with_capitals_can_be_read() {
+    let upstream = Upstream::start();
+    let tarball = upstream.publish("JSONStream", "1.0.0");
+    let server = start(&upstream, &[]);
+    let document = fetch(server.registry(), "/JSONStream").json();
+    assert_eq!(document["name"], "JSONStream");
+    let reply = fetch(server.registry(), "/JSONStream/-/JSONStream-1.0.0.tgz");
+    assert_eq!((reply.status, &reply.body), (200, &tarball));
+}
+
+#[test]
 fn a_request_that_comes_back_is_a_loop() {
     let upstream = Upstream::start();
     upstream.publish("a", "1.0.0");
@@ -578,8 +623,8 @@ fn a_request_that_comes_back_is_a_loop() {
     let mut connection = Connection::open(server.registry());
     let headers = [("Via", &*format!("1.1 other, {via}"))];
     for path in ["/b", "/b/-/b-1.0.0.tgz", "/a/-/a-1.0.0.tgz"] {
-        connection.request("GET", path, &headers, b"").unwrap();
-        assert_eq!(connection.reply("GET").unwrap().status, 508, "{path}");
+        let reply = connection.request("GET", path, &headers, b"").unwrap();
+        assert_eq!(reply.status, 508, "{path}");
     }
     assert_eq!(upstream.all_asked().len(), asked);
     // An upstream that finds a loop tells us so.
@@ -657,7 +702,7 @@ fn the_cache_is_listed_and_cleared_by_hand() {
         (&cleared["tarballs"], &cleared["documents"]),
         (&json!(1), &json!(0))
     );
-    assert!(!has_file(&server, &tarball));
+    assert!(!has_file(&server.data(), &tarball));
     assert_eq!(fetch(server.registry(), "/a/-/a-1.0.0.tgz").body, tarball);
     assert_eq!(upstream.asked("/a/-/a-1.0.0.tgz").len(), 2);
     let cleared = cache(&data, &["clear", "@s/b"]);
@@ -672,7 +717,7 @@ fn the_cache_is_listed_and_cleared_by_hand() {
         (&cleared["tarballs"], &cleared["documents"]),
         (&json!(1), &json!(1))
     );
-    assert_eq!(files(&server).0.len(), 0);
+    assert_eq!(files(&server.data()).0.len(), 0);
     server.restart();
     assert_eq!(fetch(server.registry(), "/a/-/a-1.0.0.tgz").body, tarball);
 }

@@ -302,6 +302,22 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
         ]),
     ),
     (
+        "proxy",
+        // A tunnel is a handler on ring streams, with the whole context.
+        Allowed::Only(&[
+            "auth",
+            "context",
+            "http",
+            "limits",
+            "outgoing",
+            "ring",
+            "settings",
+            "shard",
+            "state",
+            "telemetry",
+        ]),
+    ),
+    (
         "backup",
         Allowed::Only(&[
             "commerce",

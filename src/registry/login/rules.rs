@@ -84,8 +84,8 @@ impl Page<'_> {
              you who asked for it.</p>\n{refusal}\n\
              <form method=\"post\" action=\"{path}{query}\">\n\
              <input type=\"hidden\" name=\"proof\" value=\"{proof}\">\n\
-             <label>Name\n<input name=\"name\" required maxlength=\"64\" autocomplete=\"username\" \
-             autocapitalize=\"none\" value=\"{name}\"></label>\n{email}\
+             <label>Name\n<input name=\"name\" required maxlength=\"64\" \
+             autocomplete=\"username\" autocapitalize=\"none\" value=\"{name}\"></label>\n{email}\
              <label>Password\n<input name=\"password\" type=\"password\" required maxlength=\"128\" \
              autocomplete=\"{completes}\"></label>\n\
              <button>{verb}</button>\n</form>\n{other}",

@@ -81,7 +81,7 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         publisher: Some(publisher.name.clone()),
     };
     let told = Told {
-        actor: actor_of(&publisher),
+        actor: publisher.actor,
         action: "package.published",
         detail: json!({ "version": row.version, "integrity": row.integrity }),
     };
@@ -396,13 +396,6 @@ fn merged(
     }
     writer.close();
     String::from_utf8(out).map_err(|_| Problem::new(400, "A document is UTF-8."))
-}
-
-fn actor_of(publisher: &Publisher) -> Actor {
-    match publisher.account {
-        Some(id) => Actor::User(id),
-        None => Actor::Operator,
-    }
 }
 
 fn unwritten(name: &PackageName, error: &io::Error) -> Problem {

@@ -30,7 +30,7 @@ pub struct Put {
 /// `PUT /:@package`, with the revision in the path or without.
 ///
 /// # Errors
-/// Why nothing was changed.
+/// Why there is no change.
 pub async fn put(
     context: &Context,
     writer: Writer,
@@ -116,6 +116,7 @@ async fn checked(
     let publisher = Publisher {
         account: writer.account(),
         name: writer.name().to_owned(),
+        actor: writer.actor(),
     };
     Ok(publication(name, document, tarball, inspected, publisher))
 }

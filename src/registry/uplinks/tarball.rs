@@ -137,13 +137,13 @@ fn follow(
     };
     // Dropped, a fetch that does not begin tells whoever came to follow it.
     if context.settings.borrow().registry.offline {
-        fetching.end(Err(Missing::Offline));
+        fetching.fail(Missing::Offline);
         return Err(Missing::Offline);
     }
     let promise = Promise::of(version.integrity.as_deref(), version.shasum.as_deref());
     let (Some(url), Some(promise)) = (version.upstream_url.clone(), promise) else {
         let cause = "its document promises no digest that could be checked";
-        fetching.end(Err(Missing::unsound(cause)));
+        fetching.fail(Missing::unsound(cause));
         return Err(Missing::unsound(cause));
     };
     let job = Job {
@@ -161,7 +161,7 @@ fn follow(
             tracing::warn!(
                 target: "registry", %upstream, %name, %version, ?missing, "a tarball is not kept"
             );
-            fetching.end(Err(missing));
+            fetching.fail(missing);
         }
     });
     Ok(follower)
@@ -208,7 +208,7 @@ impl Job {
             return Err(self.unsound("it is not the tarball that its document promises"));
         }
         self.uplink.tally.count(Outcome::Fetched);
-        fetching.end(Ok(()));
+        fetching.complete(hashed.bytes);
         // Whoever follows has it; that it could not be kept is for the log.
         if let Err(missing) = self.keep(context, hashed).await {
             let name = &self.package.name;
@@ -247,8 +247,8 @@ impl Job {
                 Ok((spool, piece))
             })
             .await?;
+            // The end is told with the verdict, so that a short one can still be refused.
             if is_end {
-                fetching.grow(spool.bytes());
                 return Ok(spool.finish());
             }
             if spool.bytes() > UPSTREAM_TARBALL_BYTES_MAX {

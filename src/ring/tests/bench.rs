@@ -118,6 +118,17 @@ impl Bench {
         self.run(self.ring.sleep(span));
     }
 
+    /// Turns the ring until something holds; fails where that takes too long.
+    pub(super) fn until(&self, holds: impl Fn() -> bool) {
+        self.run(std::future::poll_fn(|context| {
+            if holds() {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }));
+    }
+
     /// How often the loop found nothing to do.
     pub(super) fn waits(&self) -> u64 {
         self.waits.get()
@@ -151,14 +162,10 @@ impl Bench {
     /// Waits until nothing is in flight but the poll of the bell, and checks that all is given
     /// back: slots, buffers, timers.
     pub(super) fn assert_nothing_is_held(&self) {
-        self.run(std::future::poll_fn(|context| {
+        self.until(|| {
             let holdings = self.ring.holdings();
-            if holdings.streams == 0 && holdings.operations == 1 {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        }));
+            holdings.streams == 0 && holdings.operations == 1
+        });
         let holdings = self.ring.holdings();
         assert_eq!(holdings.buffers_listed, holdings.buffers, "{holdings:?}");
         assert_eq!(holdings.timers, 0, "{holdings:?}");
