@@ -86,8 +86,8 @@ impl Page<'_> {
              <input type=\"hidden\" name=\"proof\" value=\"{proof}\">\n\
              <label>Name\n<input name=\"name\" required maxlength=\"64\" \
              autocomplete=\"username\" autocapitalize=\"none\" value=\"{name}\"></label>\n{email}\
-             <label>Password\n<input name=\"password\" type=\"password\" required maxlength=\"128\" \
-             autocomplete=\"{completes}\"></label>\n\
+             <label>Password\n<input name=\"password\" type=\"password\" required \
+             maxlength=\"128\" autocomplete=\"{completes}\"></label>\n\
              <button>{verb}</button>\n</form>\n{other}",
             peer = escaped(self.peer),
             path = self.path(),
