@@ -14,7 +14,7 @@ use thirteen::id::Id;
 use thirteen::outgoing::dns::{Names, View};
 use thirteen::outgoing::guard::is_public;
 use thirteen::proxy::{Refusal, Upstreams, decide};
-use thirteen::settings::{Reach, Transport, Upstream};
+use thirteen::settings::Upstream;
 
 const NOW: u64 = 1_700_000_000;
 
@@ -52,11 +52,9 @@ fn tokens(criterion: &mut Criterion) {
 
 fn decisions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("proxy decision");
-    let upstream = |host: &str, hash| Upstream {
-        address: format!("{host}:443").parse().expect("a host and a port"),
-        hash,
-        transport: Transport::Tls,
-        reach: Reach::Public,
+    let upstream = |host: &str, hash| {
+        let address = format!("{host}:443").parse();
+        Upstream::plain(address.expect("a host and a port"), hash)
     };
     let upstreams = Upstreams::new(vec![
         upstream("registry.npmjs.org", 0),

@@ -8,6 +8,7 @@ use thirteen::telemetry::metrics::{Format, Page};
 use thirteen::telemetry::trace_id::{IdSource, TraceParent};
 use thirteen::telemetry::{
     Clock, Counter, Local, Operation, ProcessUsage, RouteLabel, Snapshot, Started, Totals,
+    UpstreamsLine,
 };
 use thirteen_kernels::config::ConfigState;
 
@@ -107,6 +108,7 @@ fn pages(criterion: &mut Criterion) {
                     config,
                     log_lines_dropped: 0,
                     stores: &[],
+                    upstreams: &UpstreamsLine::default(),
                 };
                 page.write(format, &mut out);
             });

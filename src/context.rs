@@ -25,6 +25,9 @@ use crate::http::{
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
 use crate::proxy;
+use crate::registry::documents::Documents;
+use crate::registry::packages::turns::Turns;
+use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
 use crate::routes::{API, DOORS, REGISTRY};
 use crate::settings::{AccessLog as AccessSetting, Settings};
 use crate::shard;
@@ -58,6 +61,10 @@ pub struct Context {
     pub keys: RefCell<Keys>,
     /// The access tokens that this shard has verified.
     pub tokens: TokenCache,
+    /// The turns of packages that are changed, for those that this shard keeps.
+    pub turns: Turns,
+    /// Documents of packages.
+    pub documents: Documents,
     /// Who has called the registry door, and what they may.
     pub registry_access: crate::registry::access::Memory,
     /// Passwords on their way to and from the offload threads.
@@ -68,6 +75,10 @@ pub struct Context {
     pub proxy: proxy::Local,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
+    /// What was asked for of upstreams and is not noted yet.
+    pub uses: Uses,
+    /// The rules by which documents of upstreams are made.
+    policy: RefCell<Arc<PolicyInForce>>,
     /// Short tarballs that were asked for.
     pub tarballs: crate::registry::tarballs::KeptTarballs,
     /// Raised when the server drains.
@@ -102,6 +113,8 @@ pub struct House {
     pub names: Arc<Names>,
     /// Whom we trust to vouch for other servers.
     pub tls: TlsClient,
+    /// The registries that packages come from.
+    pub uplinks: Arc<Uplinks>,
     /// Uploads by signed URL.
     pub uploads: Arc<crate::vault::uploads::Desk>,
     /// Changes of the configuration, counted by peer.
@@ -114,8 +127,6 @@ pub struct House {
     pub registry_budget: Budget,
     /// Tunnels and forwarded requests, counted by the subject and the hash of their token.
     pub proxy_budget: Budget,
-    /// What we call ourselves in `Via`; stays the same for a data folder.
-    pub server_id: String,
     /// What changes packages, counted likewise.
     pub publish_budget: Budget,
     /// Passwords that are hashed at once.
@@ -154,6 +165,11 @@ thread_local! {
 }
 
 impl House {
+    /// Where the registry door listens.
+    pub fn registry_door(&self) -> SocketAddr {
+        self.doors[REGISTRY]
+    }
+
     /// Milliseconds since the start; never goes back.
     pub fn steady_ms(&self) -> u64 {
         self.started.uptime_ms()
@@ -176,7 +192,9 @@ impl Context {
         let shop_origins = origins_of(&settings.api.cors_origins);
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
+        let documents = Documents::new(document_bytes_of(&settings));
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
+        let policy = Arc::new(PolicyInForce::of(&settings));
         Context {
             passwords: Passwords::new(house.hashes.clone()),
             outgoing: Outgoing::new(house.names.clone()),
@@ -192,7 +210,11 @@ impl Context {
             shop_origins: RefCell::new(shop_origins),
             policies: RefCell::new(policies),
             replies,
+            documents,
+            turns: Turns::default(),
             replies_counted: Cell::default(),
+            uses: Uses::default(),
+            policy: RefCell::new(policy),
             tarballs: Default::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
@@ -215,6 +237,7 @@ impl Context {
         *self.shop_origins.borrow_mut() = origins_of(&settings.api.cors_origins);
         *self.policies.borrow_mut() = policies_of(&settings);
         self.replies.set_bytes_max(reply_bytes_of(&settings));
+        self.documents.set_bytes_max(document_bytes_of(&settings));
         let rule = self
             .house
             .writes
@@ -230,7 +253,13 @@ impl Context {
         self.house
             .publish_budget
             .change(registry.publishes_per_minute);
+        *self.policy.borrow_mut() = Arc::new(PolicyInForce::of(&settings));
         *self.settings.borrow_mut() = settings;
+    }
+
+    /// The rules by which documents of upstreams are made.
+    pub fn uplink_policy(&self) -> Arc<PolicyInForce> {
+        self.policy.borrow().clone()
     }
 
     /// What this shard recorded, with what its ring and its hub counted.
@@ -507,6 +536,11 @@ impl Generations for Context {
 /// This shard's share of the memory for replies.
 fn reply_bytes_of(settings: &Settings) -> usize {
     settings.cache.reply_bytes / settings.shards
+}
+
+/// This shard's share of the memory for documents of packages.
+fn document_bytes_of(settings: &Settings) -> usize {
+    settings.documents.memory_bytes / settings.shards
 }
 
 /// The api door's replies are for programs; the other two have pages. Pages of other origins may

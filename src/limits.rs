@@ -78,6 +78,20 @@ pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
 /// The longest document of a package that is compressed with the effort of what is kept; of a
 /// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
+/// Owners of a package.
+pub const OWNERS_MAX: usize = 100;
+/// Changes of one package that wait for their turn.
+pub const PACKAGE_TURNS_WAITING_MAX: usize = 256;
+/// Versions whose rows a shard reads itself when their package changes.
+pub const PACKAGE_VERSIONS_READ_HERE_MAX: i64 = 64;
+/// Body of a request that changes a package's document: clients send all of it back.
+pub const DOCUMENT_BODY_BYTES_MAX: u64 = 16 << 20;
+/// What an entry of a document in memory counts besides its bytes.
+pub const DOCUMENT_ENTRY_BYTES: usize = 2 << 10;
+/// The longest document that is copied into a reply instead of being sent from where it lies.
+pub const DOCUMENT_PROMPT_BYTES_MAX: usize = 32 << 10;
+/// How often a document is looked for whose package changes meanwhile.
+pub const DOCUMENT_TRIES_MAX: usize = 4;
 /// The longest target whose reply is kept in the cache of replies.
 pub const CACHED_TARGET_BYTES_MAX: usize = 1 << 10;
 /// Segments of a path; one with more matches no route.
@@ -136,6 +150,41 @@ pub const STOCK_SWEEP_RESERVATIONS_MAX: i64 = 64;
 /// How long a settled reservation is kept, for those who ask what became of it.
 pub const STOCK_RESERVATION_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// The document of a package at an upstream, as it comes and decoded.
+pub const UPSTREAM_DOCUMENT_BYTES_MAX: usize = 64 << 20;
+/// How long a document may take to come, from the first question on.
+pub const UPSTREAM_DOCUMENT_PATIENCE: Duration = Duration::from_secs(120);
+/// How long who asks for one waits; it goes on coming afterwards.
+pub const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
+/// Another answer of an upstream that is passed on.
+pub const UPSTREAM_PASSED_BYTES_MAX: usize = 16 << 20;
+/// The tarball of an upstream.
+pub const UPSTREAM_TARBALL_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a tarball that are written to the spool, and read from it, at once.
+pub const UPSTREAM_PIECE_BYTES: usize = 128 << 10;
+/// Tarballs that are fetched at once, by all shards together; one more is answered 503.
+pub const UPSTREAM_TARBALLS_MAX: usize = 256;
+/// Documents that are fetched at once because somebody waits for them; one more is answered 503.
+pub const UPSTREAM_DOCUMENTS_MAX: usize = 128;
+/// Documents that are asked about in the background at once; others stay stale a little longer.
+pub const UPSTREAM_REFRESHES_MAX: usize = 16;
+/// How long an upstream's 404 is believed.
+pub const UPSTREAM_MISS_MS: u64 = 30_000;
+/// Names that upstreams do not have and that are remembered.
+pub const UPSTREAM_MISSES_MAX: usize = 16_384;
+/// When to come again for what an upstream did not answer.
+pub const UPSTREAM_RETRY_SECONDS: u32 = 10;
+/// How exactly it is known when something was last asked for.
+pub const UPSTREAM_USE_MS: i64 = 10 * 60 * 1000;
+/// Uses that a shard collects before they are written.
+pub const UPSTREAM_USES_MAX: usize = 512;
+/// How often they are written otherwise, and how often the cache is measured.
+pub const UPSTREAM_USES_INTERVAL: Duration = Duration::from_secs(30);
+/// Tarballs and documents that one command evicts.
+pub const UPSTREAM_EVICTIONS_MAX: i64 = 256;
+
+/// The longest span of time that a setting of the registry takes.
+pub const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 /// Sessions that a TLS client keeps to resume, over all servers that it speaks to.
 pub const TLS_SESSIONS_MAX: usize = 256;
 /// Requests to other servers that one shard has under way, tunnels not among them; one more is
@@ -301,6 +350,17 @@ pub const LOG_FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 pub const CAPTURE_SECONDS_MAX: u32 = 30;
 /// The length of a capture that names none.
 pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
+
+/// Bytes of a readme that `thirteen publish` sends with a manifest.
+pub const PUBLISH_README_BYTES_MAX: usize = 256 << 10;
+/// Bytes of the longest packument that `thirteen install` reads.
+pub const INSTALL_PACKUMENT_BYTES_MAX: u64 = 128 << 20;
+/// Bytes of the longest archive that it downloads.
+pub const INSTALL_TARBALL_BYTES_MAX: u64 = 512 << 20;
+/// Bytes that one archive may unpack to.
+pub const INSTALL_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// Files and folders of one archive.
+pub const INSTALL_ENTRIES_MAX: usize = 200_000;
 
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());

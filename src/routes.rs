@@ -8,10 +8,13 @@ use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{
-    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
+    BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX,
+    PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
-use crate::registry::{publish, tarballs};
+use crate::registry::{
+    access, accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
+};
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
 use crate::{auth, openapi, proxy, state, telemetry};
@@ -162,13 +165,16 @@ fn ops() -> Vec<Route<Context>> {
     ]
 }
 
+#[rustfmt::skip]
 fn registry() -> Vec<Route<Context>> {
-    let mut routes = vec![
-        get("/health", telemetry::api::health),
-        get("/livez", telemetry::api::live),
-        get("/readyz", telemetry::api::ready),
-    ];
-    routes.extend(packages());
+    let mut routes = hosted();
+    routes.extend([
+        get("/health", documents::api::read).prompt(documents::api::health_at_once),
+        get("/livez", documents::api::read).prompt(documents::api::health_at_once),
+        get("/readyz", documents::api::ready),
+    ]);
+    routes.extend(upstreams());
+    routes.extend(people());
     routes.extend(proxied());
     routes
 }
@@ -182,9 +188,69 @@ fn proxied() -> Vec<Route<Context>> {
 }
 
 #[rustfmt::skip]
-fn packages() -> Vec<Route<Context>> {
+fn hosted() -> Vec<Route<Context>> {
+    const TAGS: &str = "/-/package/:@package/dist-tags";
+    const TAG: &str = "/-/package/:@package/dist-tags/:tag";
     vec![
+        get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
+        get("/:@package/:version", documents::api::read_version).rate(Registry),
+        put("/:@package/-rev/:rev", packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
+        delete("/:@package/-rev/:rev", packages::api::delete).rate(Publish),
+        delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
+        get(TAGS, tags::api::list).rate(Registry),
+        put(TAG, tags::api::put).rate(Publish),
+        post(TAG, tags::api::put).rate(Publish),
+        delete(TAG, tags::api::delete).rate(Publish),
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
         get("/:@package/-/:file", tarballs::api::read).rate(Registry),
     ]
+}
+
+#[rustfmt::skip]
+fn people() -> Vec<Route<Context>> {
+    vec![
+        get("/-/ping", accounts::api::ping),
+        get("/-/whoami", accounts::api::whoami).rate(Registry),
+        get("/-/user/:user", accounts::api::read).rate(Registry),
+        put("/-/user/:user", accounts::api::enter).rate(Auth),
+        put("/-/user/:user/-rev/:rev", accounts::api::enter).rate(Auth),
+        delete("/-/user/token/:token", accounts::api::leave).rate(Publish),
+        post("/-/v1/login", login::api::begin).rate(Auth),
+        get("/-/v1/login/style.css", login::api::style),
+        get("/-/v1/login/page/:secret", login::api::page).rate(Registry),
+        post("/-/v1/login/page/:secret", login::api::submit).rate(Auth),
+        get("/-/v1/done/:secret", login::api::done).rate(Registry),
+        get("/-/npm/v1/user", accounts::api::profile).rate(Registry),
+        post("/-/npm/v1/user", accounts::api::change_profile).rate(Publish),
+        get("/-/npm/v1/tokens", tokens::api::list).rate(Registry),
+        post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
+        delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
+        get("/-/package/:@package/visibility", access::api::visibility).rate(Registry),
+        post("/-/package/:@package/visibility", access::api::set_access).rate(Publish),
+        get("/-/package/:@package/access", access::api::access).rate(Registry),
+        post("/-/package/:@package/access", access::api::set_access).rate(Publish),
+        get("/-/package/:@package/collaborators", access::api::collaborators).rate(Registry),
+        post("/-/package/:@package/collaborators", access::api::set_collaborator).rate(Publish),
+        get("/-/user/:user/package", access::api::packages_of).rate(Registry),
+        get("/-/_view/starredByUser", access::api::starred).rate(Registry),
+        get("/-/all", access::api::absent),
+        get("/-/org/*rest", access::api::absent),
+        put("/-/org/*rest", access::api::absent),
+        delete("/-/org/*rest", access::api::absent).body(BODY_BYTES_MAX),
+        get("/-/team/*rest", access::api::absent),
+        put("/-/team/*rest", access::api::absent),
+        delete("/-/team/*rest", access::api::absent).body(BODY_BYTES_MAX),
+        get("/-/stage", access::api::absent),
+        get("/-/stage/*rest", access::api::absent),
+        post("/-/stage/*rest", access::api::absent).body(PUBLISH_BODY_BYTES_MAX),
+        put("/-/stage/*rest", access::api::absent).body(PUBLISH_BODY_BYTES_MAX),
+        delete("/-/stage/*rest", access::api::absent),
+        get("/-/package/:@package/trust", access::api::absent),
+        post("/-/package/:@package/trust", access::api::absent),
+        post("/-/npm/v1/oidc/*rest", access::api::absent),
+    ]
+}
+
+fn upstreams() -> Vec<Route<Context>> {
+    vec![delete("/-/thirteen/cache", uplinks::api::clear).access(Operator)]
 }

@@ -45,11 +45,13 @@ const PAGES: &[(&str, &str)] = &[
     ("http.md", include_str!("manual/http.md")),
     ("identity.md", include_str!("manual/identity.md")),
     ("catalog.md", include_str!("manual/catalog.md")),
+    ("registry.md", include_str!("manual/registry.md")),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("proxy.md", include_str!("manual/proxy.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
+    ("upstreams.md", include_str!("manual/upstreams.md")),
     ("operations.md", include_str!("manual/operations.md")),
 ];
 

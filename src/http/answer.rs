@@ -13,7 +13,7 @@ use super::policy::{DoorPolicy, PREFLIGHT_SECONDS, Welcome};
 use super::problem::Problem;
 use super::reply::{Content, Frame, Reply};
 use super::request::{Parameters, Request};
-use super::route::{Begin, Handler, Route};
+use super::route::{Begin, Handler, Promptness, Route};
 use super::router::Found;
 use super::server::{Application, Observation, Server};
 use super::trace::Trace;
@@ -244,6 +244,18 @@ fn begin<A: Application>(
                 Err(problem) => reply.problem(&problem),
             }
             Begun::Answered
+        }
+        Handler::Prompt(prompt, _) => {
+            let application = &*server.application;
+            let tried = catch_unwind(AssertUnwindSafe(|| prompt(application, request, reply)));
+            match tried.unwrap_or_else(|_| Err(panicked(row.path))) {
+                Ok(Promptness::Answered) => Begun::Answered,
+                Ok(Promptness::Waits) => Begun::Waits,
+                Err(problem) => {
+                    reply.problem(&problem);
+                    Begun::Answered
+                }
+            }
         }
         Handler::Waiting(_) => Begun::Waits,
         Handler::Live(upgrade) => {

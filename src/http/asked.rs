@@ -99,7 +99,7 @@ impl<'o> Asked<'o> {
             name.eq_ignore_ascii_case(b"accept-encoding")
                 .then_some(value)
         });
-        AcceptedCodings::read(lines).best(order)
+        AcceptedCodings::read(lines).best(&order)
     }
 
     /// The header of this name in lower case.

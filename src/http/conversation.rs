@@ -266,7 +266,7 @@ impl<A: Application> Conversation<A> {
     async fn answer_waiting(&mut self, pending: Pending) -> Result<(), End> {
         let server = self.server.clone();
         let row = server.doors[self.door].route(pending.route);
-        let Handler::Waiting(handler) = &row.handler else {
+        let (Handler::Waiting(handler) | Handler::Prompt(_, handler)) = &row.handler else {
             unreachable!("only handlers that wait are put off");
         };
         let head = pending.table.view(&pending.head);

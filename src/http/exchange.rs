@@ -131,6 +131,29 @@ impl<'x> Exchange<'x> {
         Stored { body, coding }
     }
 
+    /// Ends a reply, of which all other headers are written, with bytes that are sent from where
+    /// they are.
+    pub async fn send(&mut self, body: Bytes) -> Result<(), Problem> {
+        self.resume_reply().end_head(body.len() as u64);
+        if self.frame.content == Content::Described || body.is_empty() {
+            return Ok(());
+        }
+        self.frame.leave(self.wire.out.len() + body.len());
+        let Wire {
+            stream,
+            out,
+            write_timeout,
+            fault,
+            ..
+        } = &mut self.wire;
+        let head = std::mem::replace(*out, stream.spare_buffer());
+        stream.set_deadline(Some(*write_timeout));
+        stream
+            .enqueue(Outgoing::HeadAndBody(head, body))
+            .await
+            .map_err(|error| lost(&error, fault))
+    }
+
     /// Starts a reply whose length is not known; what it has sent cannot be taken back.
     pub fn stream(&mut self, status: u16, content_type: &str) -> Streaming<'_, 'x> {
         self.stream_with(status, content_type, &[])
@@ -191,24 +214,7 @@ impl Stored {
     /// Sends it.
     pub async fn send(self, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
         let body = self.coded(exchange).await;
-        exchange.resume_reply().end_head(body.len() as u64);
-        if exchange.frame.content == Content::Described || body.is_empty() {
-            return Ok(());
-        }
-        exchange.frame.leave(exchange.wire.out.len() + body.len());
-        let Wire {
-            stream,
-            out,
-            write_timeout,
-            fault,
-            ..
-        } = &mut exchange.wire;
-        let head = std::mem::replace(*out, stream.spare_buffer());
-        stream.set_deadline(Some(*write_timeout));
-        stream
-            .enqueue(Outgoing::HeadAndBody(head, body))
-            .await
-            .map_err(|error| lost(&error, fault))
+        exchange.send(body).await
     }
 
     /// The body in its coding, which the head is told. A long one is another thread's work; where

@@ -67,10 +67,10 @@ pub use problem::{
 pub use range::{Part, part};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
-pub use request::Request;
+pub use request::{Request, form};
 pub use route::{
-    Access, Begin, Handler, Negotiate, Outcome, PlainHandler, RateClass, Route, Session, Tunnel,
-    Upgrade, WaitingHandler, delete, get, method_name, post, put,
+    Access, Begin, Handler, Negotiate, Outcome, PlainHandler, PromptHandler, Promptness, RateClass,
+    Route, Session, Tunnel, Upgrade, WaitingHandler, delete, get, method_name, post, put,
 };
 pub use router::{Found, Router};
 pub use server::{Application, ConnectionChange, Observation, Server, ServerOptions};

@@ -58,6 +58,7 @@ pub(super) enum Audience {
 pub(super) enum Negotiated {
     No,
     Coding,
+    FormAndCoding,
 }
 
 /// How far a reply is written.
@@ -181,8 +182,25 @@ impl<'o> Reply<'o> {
     }
 
     /// Keeps the reply from caches that others share (RFC 9111, section 5.2.2.7).
-    pub(super) fn keep_private(&mut self) {
+    pub fn keep_private(&mut self) {
         self.frame.audience = Audience::Caller;
+    }
+
+    /// Notes that the reply is one of several forms in one of several codings, as `Accept` and
+    /// `Accept-Encoding` ask.
+    pub fn chosen(&mut self) -> &mut Self {
+        self.frame.negotiated = Negotiated::FormAndCoding;
+        self
+    }
+
+    /// The second of the reply's `Date`.
+    pub fn date(&self) -> &[u8; 29] {
+        &self.date
+    }
+
+    /// Ends the reply with a body that is in its coding already; its type is among the lines.
+    pub fn coded(&mut self, body: &[u8]) {
+        self.bare_body(body);
     }
 
     /// Says other things about what a browser may do with this reply than its door does, before
@@ -316,6 +334,8 @@ impl<'o> Reply<'o> {
             (true, Negotiated::No) => b"Vary: Origin\r\n",
             (false, Negotiated::Coding) => b"Vary: Accept-Encoding\r\n",
             (true, Negotiated::Coding) => b"Vary: Origin, Accept-Encoding\r\n",
+            (false, Negotiated::FormAndCoding) => b"Vary: Accept, Accept-Encoding\r\n",
+            (true, Negotiated::FormAndCoding) => b"Vary: Origin, Accept, Accept-Encoding\r\n",
         };
         self.out.extend_from_slice(line);
     }

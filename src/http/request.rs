@@ -105,18 +105,21 @@ impl<'r> Request<'r> {
     /// The pairs of the query, percent-decoded, `+` read as a space
     /// (application/x-www-form-urlencoded).
     pub fn query(&self) -> impl Iterator<Item = Result<(String, String), Problem>> + use<'r> {
-        let query = self.head.query().unwrap_or_default();
-        query
-            .split(|byte| *byte == b'&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = match memchr_equals(pair) {
-                    Some(at) => (&pair[..at], &pair[at + 1..]),
-                    None => (pair, b"".as_slice()),
-                };
-                Ok((form_text(name)?, form_text(value)?))
-            })
+        form(self.head.query().unwrap_or_default())
     }
+}
+
+/// The pairs of a form (application/x-www-form-urlencoded), decoded; 400 where they are not.
+pub fn form(text: &[u8]) -> impl Iterator<Item = Result<(String, String), Problem>> + use<'_> {
+    text.split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = match memchr_equals(pair) {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, b"".as_slice()),
+            };
+            Ok((form_text(name)?, form_text(value)?))
+        })
 }
 
 impl UpgradeRequest for Request<'_> {
@@ -207,7 +210,7 @@ fn form_text(raw: &[u8]) -> Result<String, Problem> {
         .collect();
     match decoded(&spaced, Escapes::Present) {
         Ok(text) => Ok(text.into_owned()),
-        Err(fault) => Err(Problem::new(400, format!("query: {fault}"))),
+        Err(fault) => Err(Problem::new(400, format!("query or form: {fault}"))),
     }
 }
 

@@ -77,16 +77,29 @@ pub enum Handler<A: 'static> {
     Plain(PlainHandler<A>),
     /// May read a body, wait for other threads or stream its reply.
     Waiting(WaitingHandler<A>),
+    /// Answers at once where it can; the other one answers where it cannot.
+    Prompt(PromptHandler<A>, WaitingHandler<A>),
     /// Becomes a WebSocket.
     Live(Upgrade<A>),
 }
 
 /// A function that answers at once.
 pub type PlainHandler<A> = Box<dyn Fn(&A, &Request<'_>, &mut Reply<'_>) -> Result<(), Problem>>;
+/// A function that answers at once where it can; it has written nothing where it cannot.
+pub type PromptHandler<A> = fn(&A, &Request<'_>, &mut Reply<'_>) -> Result<Promptness, Problem>;
 /// A function that may wait.
 pub type WaitingHandler<A> = Box<dyn for<'x> Fn(&'x A, &'x mut Exchange<'_>) -> Outcome<'x>>;
 /// What a [`WaitingHandler`] gives back.
 pub type Outcome<'x> = Pin<Box<dyn Future<Output = Result<(), Problem>> + 'x>>;
+
+/// What a [`PromptHandler`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promptness {
+    /// It answered.
+    Answered,
+    /// It left the request to the handler that waits.
+    Waits,
+}
 
 /// How a request becomes a WebSocket.
 pub struct Upgrade<A: 'static> {
@@ -145,6 +158,21 @@ impl<A> Route<A> {
     /// 3.2.2).
     pub fn forward<M>(endpoint: impl Endpoint<A, M>) -> Route<A> {
         Route::new(Method::Get, FORWARD_PATH, endpoint)
+    }
+
+    /// Lets another function answer first where it can at once, which spares a request that is
+    /// answered from memory what waiting costs.
+    ///
+    /// # Panics
+    /// When the row's own handler does not wait.
+    pub fn prompt(mut self, prompt: PromptHandler<A>) -> Route<A> {
+        self.handler = match self.handler {
+            Handler::Waiting(waiting) => Handler::Prompt(prompt, waiting),
+            Handler::Plain(_) | Handler::Prompt(..) | Handler::Live(_) => {
+                panic!("{} does not wait", self.path)
+            }
+        };
+        self
     }
 
     /// Whether it is one of the two rows for what other hosts are to answer.

@@ -108,7 +108,7 @@ fn replies_of<A>(route: &Route<A>, replies: Vec<(u16, Option<Content>)>) -> Valu
     if responses.is_empty() {
         let status = match route.handler {
             Handler::Live(_) => 101,
-            Handler::Plain(_) | Handler::Waiting(_) => 200,
+            Handler::Plain(_) | Handler::Waiting(_) | Handler::Prompt(..) => 200,
         };
         let response = json!({ "description": crate::http::reason(status) });
         responses.insert(status.to_string(), response);

@@ -139,15 +139,9 @@ fn number(digits: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Reach, Transport};
 
     fn upstream(host: &str, port: u16, hash: u32) -> Upstream {
-        Upstream {
-            address: format!("{host}:{port}").parse().unwrap(),
-            hash,
-            transport: Transport::Tls,
-            reach: Reach::Public,
-        }
+        Upstream::plain(format!("{host}:{port}").parse().unwrap(), hash)
     }
 
     #[test]

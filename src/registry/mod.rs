@@ -2,23 +2,29 @@
 //! each.
 //!
 //! - `documents`: what clients resolve versions by, built when a package changes; `packages`: their
-//!   rows, and how a hosted one is changed;
-//! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by their
-//!   content; `archive`: what a tarball holds;
-//! - `access`: who calls and what they may; `accounts`, `tokens`: what that depends on;
-//! - `name` and `version`: how packages and their versions are written; `schema`: the tables and the
-//!   list of all statements; `topics`: what a commit tells caches.
+//!   rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by
+//!   their content; `archive`: what a tarball holds;
+//! - `uplinks`: packages of other registries;
+//! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
+//!   depends on; `body`: what clients send;
+//! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
+//!   the list of all statements; `topics`: what a commit tells caches.
 
 pub mod access;
 pub mod accounts;
 pub mod archive;
 pub mod blobs;
+pub mod body;
 pub mod documents;
+pub mod login;
 pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod tags;
 pub mod tarballs;
 pub mod tokens;
 pub mod topics;
+pub mod uplinks;
 pub mod version;

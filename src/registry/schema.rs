@@ -1,6 +1,6 @@
 //! The registry's schema and the list of its statements.
 
-use super::{access, accounts, tokens};
+use super::{access, accounts, login, tokens};
 use crate::store::Definition;
 
 /// `registry.db`.
@@ -14,9 +14,11 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     crate::audit::STATEMENTS,
     super::blobs::sql::STATEMENTS,
     super::packages::sql::STATEMENTS,
+    super::uplinks::sql::STATEMENTS,
     super::tarballs::sql::STATEMENTS,
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
+    login::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
 ];
 
@@ -33,7 +35,16 @@ mod tests {
             "audit_logs",
             "the whole chain is what is checked",
         ),
+        ("uplinks::TARBALL_BYTES", "versions", ALL_KEPT),
+        ("uplinks::DOCUMENT_PARTS", "packages", ALL_KEPT),
+        ("uplinks::OLDEST_TARBALLS", "versions", OLDEST_KEPT),
+        ("uplinks::OLDEST_DOCUMENTS", "packages", OLDEST_KEPT),
+        ("uplinks::ALL_TARBALLS", "versions", ALL_KEPT),
+        ("uplinks::ALL_DOCUMENTS", "packages", ALL_KEPT),
     ];
+
+    const ALL_KEPT: &str = "all that is kept of upstreams: the heavy lane and the command line";
+    const OLDEST_KEPT: &str = "from the end of an index, as many rows as are asked for";
 
     #[test]
     fn every_statement_is_valid_and_walks_through_nothing_unlisted() {

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, Once};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::auth::budget::Budget;
-use crate::auth::keys::Keys;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
 use crate::backup;
@@ -22,6 +21,7 @@ use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::outgoing::dns::Names;
+use crate::registry::uplinks::Uplinks;
 use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
@@ -115,8 +115,8 @@ fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
     let (sockets, doors) = bind(&settings, opened)?;
     let configuration = loaded.state;
     let files = open_files(&settings)?;
-    let tls = trust(&settings)?;
-    let holdings = (&stores, files, tls, server_id_of(&keys));
+    let peers = know_peers(&settings)?;
+    let holdings = (&stores, files, peers);
     let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
@@ -290,12 +290,6 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
     })
 }
 
-/// What we call ourselves in `Via`, told by nothing else and the same after a restart.
-fn server_id_of(keys: &Keys) -> String {
-    let digits = keys.derive("via").map(|byte| format!("{byte:02x}"));
-    format!("thirteen-{}", digits[..6].concat())
-}
-
 /// Whom we trust to vouch for other servers.
 fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
     let file = &settings.outgoing.ca_file;
@@ -309,12 +303,28 @@ fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
     Ok(tls)
 }
 
+/// How other servers are spoken to, and the upstreams among them.
+struct Peers {
+    tls: TlsClient,
+    uplinks: Arc<Uplinks>,
+}
+
+fn know_peers(settings: &Settings) -> Result<Peers, StartFault> {
+    let tls = trust(settings)?;
+    let uplinks = Uplinks::new(settings, &tls)
+        .map_err(|fault| environment(format!("proxy.upstreams: {fault}")))?;
+    Ok(Peers {
+        tls,
+        uplinks: Arc::new(uplinks),
+    })
+}
+
 fn house_of(
     settings: &Settings,
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, files, tls, server_id): (&Stores, Files, TlsClient, String),
+    (stores, files, peers): (&Stores, Files, Peers),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -325,16 +335,16 @@ fn house_of(
         log: logs.sink().clone(),
         commerce: stores.commerce.clone(),
         registry: stores.registry.clone(),
-        names: Names::new(settings.outgoing.hosts.clone()),
-        tls,
         uploads: files.uploads,
         blobs: files.blobs,
+        names: Names::new(settings.outgoing.hosts.clone()),
+        tls: peers.tls,
+        uplinks: peers.uplinks,
         writes: RateTable::new(rule, RATE_KEYS_EXPECTED),
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
         registry_budget: Budget::new(settings.rate.registry_reads_per_minute, 60_000),
         proxy_budget: Budget::new(settings.rate.proxied_per_minute, 60_000),
-        server_id,
         publish_budget: Budget::new(settings.rate.publishes_per_minute, 60_000),
         hashes: Arc::default(),
         rate_keys: RateKeys::new(),

@@ -15,7 +15,7 @@ use crate::commerce::inventory::reservations::sweeper;
 use crate::context::{self, Context, House};
 use crate::http::{Router, Server, ServerOptions};
 use crate::mail;
-use crate::registry::blobs;
+use crate::registry::{blobs, uplinks};
 use crate::ring::Listener;
 use crate::routes::{DOORS, labels, tables};
 use crate::settings::Settings;
@@ -81,12 +81,14 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
         });
     }
     shard::spawn(beat(here.context.clone()));
+    shard::spawn(uplinks::uses::run(here.context.clone()));
     if shard.index == CHORES_SHARD {
         shard::spawn(auth::watch::run(here.context.clone()));
         shard::spawn(mail::sender::run(here.context.clone()));
         shard::spawn(warm_names(here.context.clone()));
         shard::spawn(accounts::sweep::run(here.context.clone()));
         shard::spawn(sweeper::run(here.context.clone()));
+        shard::spawn(uplinks::eviction::count(here.context.clone()));
         let house = &here.context.house;
         shard::spawn(sweep::run(house.commerce.clone(), house.uploads.clone()));
         shard::spawn(blobs::sweep::run(

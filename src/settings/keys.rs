@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::limits::RATE_LIMIT_MAX;
+use crate::limits::{RATE_LIMIT_MAX, YEAR_MS};
 
 use super::access::{Anonymous, Open, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
-    Address, BaseUrl, Checked, Folder, Hex, Number, Origins, Part, Peer, Shards, Slot, Span, Unit,
-    Upstreams, Word,
+    Address, BaseUrl, Checked, Folder, Hex, List, Networks, Number, Origins, Part, Peer, Shards,
+    Slot, Span, Truth, Unit, Upstreams, Word,
 };
 
 /// A key: its names, its type with bounds, its default, and what it is for.
@@ -199,6 +199,74 @@ pub static KEYS: &[Key] = &[
             Path("proxy.listenHost", Part::Host),
             Path("proxy.listenPort", Part::Port),
         ],
+    },
+    Key {
+        name: "registry.offline",
+        doc: "Whether upstreams are never asked: what is here is served, the rest is 503.",
+        default: "false",
+        change: Change::Live,
+        slot: &Truth(|settings| &mut settings.registry.offline),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.cache_bytes_max",
+        doc: "Bytes of upstreams' packages that are kept, least recently used go first; 0: any.",
+        default: "10737418240",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.registry.cache_bytes_max,
+            min: 0,
+            max: 1 << 50,
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "registry.fresh_ms",
+        doc: "How long an upstream's document of a package is taken as it is.",
+        default: "300000",
+        change: Change::Live,
+        slot: &milliseconds(|settings| &mut settings.registry.fresh, 0, YEAR_MS),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.minimum_release_age_ms",
+        doc: "The age from which an upstream's versions are shown.",
+        default: "0",
+        change: Change::Live,
+        slot: &milliseconds(
+            |settings| &mut settings.registry.minimum_release_age,
+            0,
+            YEAR_MS,
+        ),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.quarantine_ms",
+        doc: "How long a version that first appears at an upstream is held back.",
+        default: "0",
+        change: Change::Live,
+        slot: &milliseconds(|settings| &mut settings.registry.quarantine, 0, YEAR_MS),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.blocked",
+        doc: "Packages of upstreams that are never shown, or versions of them: name or name@range.",
+        default: "",
+        change: Change::Live,
+        slot: &List {
+            field: |settings| &mut settings.registry.blocked,
+            check: super::blocked::check,
+            accepts: "names, or name@range, with commas between",
+        },
+        spellings: &[],
+    },
+    Key {
+        name: "registry.keep_removed",
+        doc: "Whether versions that an upstream removed are still served.",
+        default: "false",
+        change: Change::Live,
+        slot: &Truth(|settings| &mut settings.registry.keep_removed),
+        spellings: &[],
     },
     Key {
         name: "config.version",
@@ -471,6 +539,34 @@ pub static KEYS: &[Key] = &[
         default: "open",
         change: Change::Live,
         slot: &Word::<Signup>(|settings| &mut settings.access.signup),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.public_url",
+        doc: "URL at which clients reach the registry; without one, the host that they ask.",
+        default: "",
+        change: Change::Live,
+        slot: &BaseUrl(|settings| &mut settings.documents.public_url),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.trusted_proxies",
+        doc: "Networks whose X-Forwarded-Proto and X-Forwarded-Host count on the registry door.",
+        default: "",
+        change: Change::Live,
+        slot: &Networks(|settings| &mut settings.documents.trusted_proxies),
+        spellings: &[],
+    },
+    Key {
+        name: "cache.document_bytes",
+        doc: "Memory for documents of packages, shared evenly by the shards; 0 keeps none.",
+        default: "134217728",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.documents.memory_bytes,
+            min: 0,
+            max: 64 << 30,
+        },
         spellings: &[],
     },
     Key {

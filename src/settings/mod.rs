@@ -5,6 +5,7 @@
 //! field of [`Settings`] and a row of the table.
 
 mod access;
+pub mod blocked;
 mod choices;
 mod environment;
 mod fault;
@@ -26,16 +27,16 @@ mod upstream;
 
 pub use access::{Access, Anonymous, OpenScopes, Signup};
 pub use choices::{AccessLog, LogLevel, WritePolicy};
-pub use environment::Mode;
+pub use environment::{Mode, TOKEN_VARIABLE};
 pub use fault::{Fault, Faults};
 pub use hosts::Hosts;
 pub use keys::{Change, KEYS, Key};
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{
-    Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Ring, Settings, State,
-    WebSocket,
+    Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Registry, Ring, Settings,
+    State, WebSocket,
 };
 pub(crate) use nearest::nearest;
 pub use origin::{Origin, Setting};
 pub(crate) use slots::{base_url, whole};
-pub use upstream::{HostPort, Reach, Transport, Upstream};
+pub use upstream::{Credentials, HostPort, Reach, Transport, Upstream};

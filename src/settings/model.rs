@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use thirteen_kernels::config::{ConfigState, Field};
 
 use super::access::Access;
@@ -34,10 +35,12 @@ pub struct Settings {
     pub api: Api,
     /// The ops door.
     pub ops: Door,
-    /// The registry door.
-    pub registry: Door,
+    /// The registry door, and what the registry takes from upstreams.
+    pub registry: Registry,
     /// Who may read and publish packages.
     pub access: Access,
+    /// The documents of packages.
+    pub documents: Documents,
     /// The 13 bytes of a data folder that has no state yet.
     pub config: ConfigStart,
     /// Who may change the 13 bytes.
@@ -84,6 +87,39 @@ pub struct Api {
 pub struct Door {
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
+}
+
+/// The registry door, and what the registry takes from upstreams.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Whether upstreams are never asked.
+    pub offline: bool,
+    /// Bytes of the tarballs and documents of upstreams that are kept; 0 for any.
+    pub cache_bytes_max: u64,
+    /// How long an upstream's document is taken as it is.
+    pub fresh: Duration,
+    /// The age from which an upstream's versions are shown.
+    pub minimum_release_age: Duration,
+    /// For how long a version that an upstream shows for the first time is held back.
+    pub quarantine: Duration,
+    /// What is never shown: names, and `name@range`.
+    pub blocked: Vec<String>,
+    /// Whether versions that an upstream removed are still served.
+    pub keep_removed: bool,
+}
+
+/// The documents of packages.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// The URL at which clients reach the registry door, without a trailing slash; without one, the
+    /// host that each request names.
+    pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bytes of documents that all shards keep in memory.
+    pub memory_bytes: usize,
 }
 
 /// The seven fields of the configuration state, within the ranges of PROTOCOL.md.
@@ -262,8 +298,18 @@ impl Settings {
                 cors_origins: Vec::new(),
             },
             ops: Door { listen },
-            registry: Door { listen },
+            registry: Registry {
+                listen,
+                offline: false,
+                cache_bytes_max: 0,
+                fresh: Duration::ZERO,
+                minimum_release_age: Duration::ZERO,
+                quarantine: Duration::ZERO,
+                blocked: Vec::new(),
+                keep_removed: false,
+            },
             access: Access::default(),
+            documents: Documents::default(),
             config: ConfigStart::default(),
             state: State::default(),
             websocket: WebSocket::default(),

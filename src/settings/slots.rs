@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::choices::Choice;
@@ -83,6 +84,9 @@ pub(super) struct BaseUrl(pub Field<Option<String>>);
 /// A list of web origins, in text separated by commas.
 pub(super) struct Origins(pub Field<Vec<String>>);
 
+/// A list of networks and addresses, in text separated by commas.
+pub(super) struct Networks(pub Field<Vec<IpNet>>);
+
 /// A `host:port`; empty for none.
 pub(super) struct Peer(pub Field<Option<HostPort>>);
 
@@ -90,6 +94,17 @@ pub(super) struct Peer(pub Field<Option<HostPort>>);
 pub(super) struct Checked {
     pub field: Field<String>,
     /// Says what is wrong with a text.
+    pub check: fn(&str) -> Result<(), String>,
+    pub accepts: &'static str,
+}
+
+/// `true` or `false`.
+pub(super) struct Truth(pub Field<bool>);
+
+/// A list of texts that are checked, in text separated by commas.
+pub(super) struct List {
+    pub field: Field<Vec<String>>,
+    /// Says what is wrong with an item.
     pub check: fn(&str) -> Result<(), String>,
     pub accepts: &'static str,
 }
@@ -236,15 +251,7 @@ impl Slot for BaseUrl {
 
 impl Slot for Origins {
     fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
-        let texts: Vec<&str> = match raw.as_array() {
-            Some(items) => items.iter().map(text).collect::<Result<_, _>>()?,
-            None => text(raw)?
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty())
-                .collect(),
-        };
-        let origins = texts
+        let origins = items(raw)?
             .into_iter()
             .map(web_origin)
             .collect::<Result<Vec<_>, _>>()?;
@@ -255,6 +262,30 @@ impl Slot for Origins {
 
     fn accepts(&self) -> String {
         "origins like https://shop.example, several with commas between".to_owned()
+    }
+}
+
+impl Slot for Networks {
+    fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
+        let texts: Vec<&str> = match raw.as_array() {
+            Some(items) => items.iter().map(text).collect::<Result<_, _>>()?,
+            None => text(raw)?
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .collect(),
+        };
+        let networks = texts
+            .into_iter()
+            .map(network)
+            .collect::<Result<Vec<_>, _>>()?;
+        let shown: Vec<_> = networks.iter().map(IpNet::to_string).collect();
+        *(self.0)(settings) = networks;
+        Ok(shown.join(","))
+    }
+
+    fn accepts(&self) -> String {
+        "networks like 10.0.0.0/8, several with commas between".to_owned()
     }
 }
 
@@ -288,6 +319,39 @@ impl Slot for Checked {
     }
 }
 
+impl Slot for Truth {
+    fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
+        let value = match raw.as_bool() {
+            Some(value) => value,
+            None => match text(raw)? {
+                "true" => true,
+                "false" => false,
+                other => return Err(format!("`{other}` is neither true nor false")),
+            },
+        };
+        *(self.0)(settings) = value;
+        Ok(value.to_string())
+    }
+
+    fn accepts(&self) -> String {
+        "true, false".to_owned()
+    }
+}
+
+impl Slot for List {
+    fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
+        let texts = items(raw)?;
+        texts.iter().try_for_each(|text| (self.check)(text))?;
+        let shown = texts.join(",");
+        *(self.field)(settings) = texts.into_iter().map(str::to_owned).collect();
+        Ok(shown)
+    }
+
+    fn accepts(&self) -> String {
+        self.accepts.to_owned()
+    }
+}
+
 impl Slot for Upstreams {
     fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
         let parsed: Value;
@@ -309,7 +373,7 @@ impl Slot for Upstreams {
     }
 
     fn accepts(&self) -> String {
-        r#"a list of {"host", "port", "hash"?, "tls"?, "allowPrivate"?}"#.to_owned()
+        r#"a list of {"host", "port", "hash"?, "tls"?, "allowPrivate"?}; see upstreams"#.to_owned()
     }
 }
 
@@ -336,6 +400,23 @@ pub(crate) fn whole(text: &str) -> Option<u64> {
     };
     let plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     u64::from_str_radix(digits, radix).ok().filter(|_| plain)
+}
+
+/// The texts of a list, or of a text with commas between them.
+fn items(raw: &Value) -> Result<Vec<&str>, String> {
+    match raw.as_array() {
+        Some(items) => items.iter().map(text).collect(),
+        None => {
+            let items = text(raw)?.split(',').map(str::trim);
+            Ok(items.filter(|item| !item.is_empty()).collect())
+        }
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().or_else(|_| address());
+    network.map_err(|_| format!("`{text}` is neither a network nor an address"))
 }
 
 /// The text of a JSON string without surrounding spaces.

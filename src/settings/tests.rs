@@ -222,6 +222,12 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "rate.auth_per_15s" | "rate.api_per_minute" | "rate.proxied_per_minute" => {
             ("0", Some("1000001"))
         }
+        "registry.offline" | "registry.keep_removed" => ("true", Some("yes")),
+        "registry.blocked" => ("left-pad, @a/b@<2", Some("a b")),
+        "registry.cache_bytes_max" => ("0", Some("10 GiB")),
+        "registry.fresh_ms" | "registry.minimum_release_age_ms" | "registry.quarantine_ms" => {
+            ("0", Some("31536000001"))
+        }
         "mail.smtp_url" => ("smtps://user@mail.example", Some("mail.example")),
         "mail.smtp_password_file" => ("/run/credentials/smtp", Some("a\0b")),
         "outgoing.ca_file" => ("/etc/ours.pem", Some("a\0b")),
@@ -234,6 +240,9 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "registry.private_scopes" => ("@a,@b", Some("a")),
         "registry.open_scopes" => ("unscoped, @a", Some("*,@a")),
         "registry.signup" => ("closed", Some("yes")),
+        "registry.public_url" => ("https://npm.example", Some("npm.example")),
+        "registry.trusted_proxies" => ("10.0.0.0/8, ::1", Some("10.0.0.0/33")),
+        "cache.document_bytes" => ("0", Some("64 MiB")),
         "registry.osv_folder" => ("/srv/osv", Some("a\0b")),
         _ => ("5000", Some("99999999")),
     }
@@ -244,8 +253,10 @@ fn canonical_texts_are_read_again() {
     let rich = environment(&[
         (
             "UPSTREAMS",
-            r#"[{"host":"a.example","port":80,"hash":7,"allowPrivate":true}]"#,
+            r#"[{"host":"a.example","port":80,"hash":7,"allowPrivate":true},
+                {"url":"https://b.example/npm","patterns":["@b/*"],"tokenFile":"/t"}]"#,
         ),
+        ("THIRTEEN_REGISTRY_BLOCKED", "a,@b/c@<1 || 3"),
         ("THIRTEEN_STATE_ORIGINS", "https://A.example,http://b:1"),
         ("THIRTEEN_API_BASE", "http://10.0.0.1:3000/"),
     ]);

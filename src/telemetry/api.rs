@@ -213,6 +213,7 @@ pub async fn metrics(context: &Context, exchange: &mut Exchange<'_>) -> Result<(
         config: context.state.read(),
         log_lines_dropped: context.house.log.dropped(),
         stores: &[context.house.commerce.line(), context.house.registry.line()],
+        upstreams: &context.house.uplinks.line(context.house.steady_ms()),
     };
     let mut body = Vec::new();
     page.write(format, &mut body);

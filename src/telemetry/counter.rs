@@ -34,6 +34,16 @@ pub enum Counter {
     CacheMisses,
     /// Replies that the cache gave up to have room.
     CacheEvictions,
+    /// Documents of upstreams' packages that were served as they are here.
+    UpstreamDocumentHits,
+    /// Such documents that were served although their upstream was not asked in time.
+    UpstreamDocumentsStale,
+    /// Such documents that somebody had to wait for.
+    UpstreamDocumentMisses,
+    /// Tarballs of upstreams that were here.
+    UpstreamTarballHits,
+    /// Tarballs of upstreams that were not.
+    UpstreamTarballMisses,
 }
 
 /// A fault of the peer, by kind. The names are the `kind` label of `thirteen_faults_total`.
@@ -74,7 +84,7 @@ pub enum Fault {
 
 impl Counter {
     /// Every counter, in the order of its number.
-    pub const ALL: [Counter; 15] = [
+    pub const ALL: [Counter; 20] = [
         Counter::BytesIn,
         Counter::BytesOut,
         Counter::ConnectionsOpened,
@@ -90,6 +100,11 @@ impl Counter {
         Counter::CacheHits,
         Counter::CacheMisses,
         Counter::CacheEvictions,
+        Counter::UpstreamDocumentHits,
+        Counter::UpstreamDocumentsStale,
+        Counter::UpstreamDocumentMisses,
+        Counter::UpstreamTarballHits,
+        Counter::UpstreamTarballMisses,
     ];
 
     /// How many counters there are.

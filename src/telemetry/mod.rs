@@ -17,6 +17,7 @@ pub mod profile;
 pub mod snapshot;
 pub mod stores;
 pub mod trace_id;
+mod upstreams;
 
 pub use clock::{Clock, ClockSource};
 pub use counter::{Counter, Fault};
@@ -26,3 +27,4 @@ pub use operation::{Measured, Operation, Target, Verdict};
 pub use process::{ProcessUsage, Started};
 pub use snapshot::{OperationRecord, RouteRecord, ShardLine, Snapshot, Totals};
 pub use stores::{StoreLine, StoreRecord};
+pub use upstreams::{UpstreamLine, UpstreamsLine};

@@ -5,5 +5,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod accounts;
+mod login;
 mod packing;
+mod people;
 mod proxy;
+mod publish;
+mod tarballs;
+mod tokens;
+mod upstream_weight;
+mod upstreams;
+mod weight;

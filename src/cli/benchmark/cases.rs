@@ -29,7 +29,7 @@ use crate::auth::tokens::{Found, Grant, TokenCache, issue, verify};
 use crate::id::Id;
 use crate::outgoing::dns::{Names, View};
 use crate::proxy::{Upstreams, decide};
-use crate::settings::{Reach, Transport, Upstream};
+use crate::settings::Upstream;
 use crate::telemetry::Operation;
 use crate::telemetry::trace_id::{IdSource, TRACEPARENT_BYTES, TraceParent};
 
@@ -216,11 +216,9 @@ pub(super) fn proxy() -> Cases {
     let claims = claims.expect("the token was just made");
     let (tokens, pass) = (ProxyTokens::new(), Pass::of(&claims, &rates));
     tokens.remember(token.as_bytes(), pass, &claims, (now, now_seconds));
-    let upstream = |host: &str, hash| Upstream {
-        address: format!("{host}:443").parse().expect("a host and a port"),
-        hash,
-        transport: Transport::Tls,
-        reach: Reach::Public,
+    let upstream = |host: &str, hash| {
+        let address = format!("{host}:443").parse();
+        Upstream::plain(address.expect("a host and a port"), hash)
     };
     let upstreams = Upstreams::new(vec![
         upstream("registry.npmjs.org", 0),

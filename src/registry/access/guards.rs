@@ -130,6 +130,11 @@ impl Visitor {
         Visitor { caller, settings }
     }
 
+    /// Whether it is somebody, so that the reply is for the caller alone.
+    pub fn is_somebody(&self) -> bool {
+        self.caller.standing() != Standing::Nobody
+    }
+
     /// Who it is.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -329,7 +334,7 @@ fn barred(writing: Writing, name: &PackageName) -> Result<(), Problem> {
 }
 
 /// npm's wording.
-fn not_found(name: &PackageName) -> Problem {
+pub(super) fn not_found(name: &PackageName) -> Problem {
     Problem::new(404, format!("'{name}' is not in this registry."))
 }
 

@@ -12,6 +12,7 @@ mod memory;
 pub mod rules;
 pub mod sql;
 
+pub(in crate::registry) use credentials::{CHALLENGE, count_account_try};
 pub use credentials::{Caller, Holder, invalid_token, unauthenticated};
 pub use guards::{Administrator, Member, Visitor, Writer};
 pub use memory::Memory;

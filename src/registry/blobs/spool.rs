@@ -73,6 +73,14 @@ impl Spool {
         Ok(())
     }
 
+    /// Opens it to be read while it is written. Blocks.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(&self) -> io::Result<File> {
+        File::open(self.place.path())
+    }
+
     /// How many bytes were written.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -244,8 +244,8 @@ impl<'s> Source<'s> {
         self.versions.len()
     }
 
-    /// Takes over the tags and times of what is shown. `latest` of one that is not goes to the
-    /// newest that is.
+    /// Takes over the tags and times of what is shown. A tag of one that is not goes to the newest
+    /// that is.
     fn keep_shown(
         &mut self,
         tags: Vec<(Cow<'s, str>, Cow<'s, str>)>,
@@ -261,9 +261,7 @@ impl<'s> Source<'s> {
         for (tag, version) in tags {
             if shown.contains(&*version) {
                 kept.push((tag, version));
-            } else if tag == "latest"
-                && let Some(other) = newest(shown.iter().copied(), Some(&version))
-            {
+            } else if let Some(other) = newest(shown.iter().copied(), Some(&version)) {
                 kept.push((tag, Cow::Owned(other.to_owned())));
             }
         }
@@ -283,13 +281,17 @@ impl<'s> Source<'s> {
 }
 
 /// The version that `latest` names when nobody says: the highest that is no pre-release, not above
-/// `bound` where that leaves one.
+/// `bound` where that leaves one. Where `bound` is a pre-release, others are as good.
 pub fn newest<'v>(versions: impl Iterator<Item = &'v str>, bound: Option<&str>) -> Option<&'v str> {
     let bound = bound.and_then(|text| nodejs_semver::Version::parse(text).ok());
+    let is_any = bound
+        .as_ref()
+        .is_some_and(nodejs_semver::Version::is_prerelease);
     let rank = |text: &'v str| {
         let version = nodejs_semver::Version::parse(text).ok()?;
         let is_bound = bound.as_ref().is_none_or(|bound| version <= *bound);
-        Some(((is_bound, version.pre_release().is_empty(), version), text))
+        let is_wanted = is_any || version.pre_release().is_empty();
+        Some(((is_bound, is_wanted, version), text))
     };
     let ranked = versions.filter_map(rank);
     let highest = ranked.max_by(|one, other| one.0.cmp(&other.0));

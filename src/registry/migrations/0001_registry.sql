@@ -26,6 +26,21 @@ CREATE TABLE tokens (
 ) STRICT;
 CREATE INDEX tokens_of_account ON tokens (account_id, id);
 
+-- Logins by a browser that a client waits for: what is in the page's URL and in the one that the
+-- client asks are kept as hashes.
+CREATE TABLE logins (
+    id TEXT PRIMARY KEY,
+    page BLOB NOT NULL UNIQUE CHECK (length(page) = 32),
+    done BLOB NOT NULL UNIQUE CHECK (length(done) = 32),
+    -- Where the client is.
+    peer TEXT NOT NULL,
+    -- Who has signed in on the page.
+    account_id TEXT REFERENCES accounts (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX logins_by_end ON logins (expires_at);
+CREATE INDEX logins_of_account ON logins (account_id) WHERE account_id IS NOT NULL;
+
 CREATE TABLE packages (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -34,7 +49,8 @@ CREATE TABLE packages (
     access TEXT NOT NULL CHECK (access IN ('public', 'restricted')),
     -- Counts the changes; `_rev` is made of it.
     revision INTEGER NOT NULL CHECK (revision >= 1),
-    -- A hosted package's own fields beside its versions, as a JSON object: readme, description, …
+    -- A hosted package's own fields beside its versions, as a JSON object: readme, description, …;
+    -- of another one, the rules that its documents were made by.
     fields TEXT,
     created_at INTEGER NOT NULL,
     modified_at INTEGER NOT NULL,
@@ -51,6 +67,9 @@ CREATE TABLE packages (
     used_at INTEGER
 ) STRICT;
 CREATE INDEX packages_by_document ON packages (document) WHERE document IS NOT NULL;
+-- What is kept of upstreams and goes first.
+CREATE INDEX packages_by_use ON packages (used_at)
+    WHERE upstream IS NOT NULL AND document IS NOT NULL;
 
 CREATE TABLE versions (
     package_id TEXT NOT NULL REFERENCES packages (id) ON DELETE CASCADE,
@@ -78,6 +97,8 @@ CREATE TABLE versions (
 ) STRICT;
 CREATE UNIQUE INDEX versions_by_file ON versions (package_id, file);
 CREATE INDEX versions_by_digest ON versions (digest) WHERE digest IS NOT NULL;
+CREATE INDEX versions_by_use ON versions (used_at)
+    WHERE digest IS NOT NULL AND upstream_url IS NOT NULL;
 
 CREATE TABLE tags (
     package_id TEXT NOT NULL REFERENCES packages (id) ON DELETE CASCADE,

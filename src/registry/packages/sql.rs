@@ -88,6 +88,15 @@ pub fn versions(view: &View<'_>, package: Id) -> Result<Vec<VersionRow>, SqlFaul
     view.all(VERSIONS, &[&package.text()], version_row)
 }
 
+/// How many versions a package of a name has, whatever their state.
+///
+/// # Errors
+/// What the store says.
+pub fn count(view: &View<'_>, name: &PackageName) -> Result<i64, SqlFault> {
+    let count = view.one(COUNT, &[&name.as_str()], |row| row.get(0))?;
+    Ok(count.unwrap_or(0))
+}
+
 /// One version.
 ///
 /// # Errors
@@ -364,7 +373,7 @@ fn version_row(row: &Row<'_>) -> Result<VersionRow, SqlFault> {
 }
 
 fn name(row: &Row<'_>, column: usize) -> Result<PackageName, SqlFault> {
-    PackageName::parse(row.text(column)?).map_err(|_| unreadable("name"))
+    PackageName::parse_old(row.text(column)?).map_err(|_| unreadable("name"))
 }
 
 fn permission(row: &Row<'_>, column: usize) -> Result<Permission, SqlFault> {
@@ -403,6 +412,8 @@ const VERSIONS: &str = "\
     SELECT version, file, state, manifest, integrity, shasum, upstream_url, digest, bytes, \
     published_at, seen_at, used_at, publisher FROM versions WHERE package_id = ?1 \
     ORDER BY coalesce(published_at, seen_at), version";
+const COUNT: &str = "\
+    SELECT count(*) FROM versions WHERE package_id = (SELECT id FROM packages WHERE name = ?1)";
 const VERSION: &str = "\
     SELECT version, file, state, manifest, integrity, shasum, upstream_url, digest, bytes, \
     published_at, seen_at, used_at, publisher FROM versions \
@@ -466,6 +477,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("packages::MARK_CHECKED", MARK_CHECKED),
     ("packages::MARK_USED", MARK_USED),
     ("packages::VERSIONS", VERSIONS),
+    ("packages::COUNT", COUNT),
     ("packages::VERSION", VERSION),
     ("packages::VERSION_OF_FILE", VERSION_OF_FILE),
     ("packages::PUT_VERSION", PUT_VERSION),
@@ -496,7 +508,7 @@ mod tests {
     fn package_row() -> PackageRow {
         PackageRow {
             id: Id::fresh(),
-            name: PackageName::parse("@a/b").unwrap(),
+            name: PackageName::parse_old("@a/b").unwrap(),
             upstream: Some(0xffff_fff0),
             access: Visibility::Restricted,
             revision: 1,

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::announce::announce;
 use super::checks::{Checked, Tarball};
-use super::commit;
 use super::document::{Attached, Document};
 use super::fault::PublishFault;
 use super::intake::{busy, receive};
@@ -16,6 +15,7 @@ use crate::registry::access::Writer;
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::{Hashed, Spool};
 use crate::registry::name::PackageName;
+use crate::registry::packages::{self, change};
 use crate::shard;
 
 /// What a changed package answers, as CouchDB did: 201.
@@ -50,9 +50,9 @@ pub async fn put(
             let publication = checked(name.clone(), &writer, received.document, file, spool);
             let publication = publication.await?;
             let version = publication.version.clone();
-            let rev = commit::publish(context, publication).await?;
+            let changed = change::publish(context, publication).await?;
             announce(&name, &version);
-            rev
+            changed.revision
         }
         None => {
             let body = received.document;
@@ -65,7 +65,8 @@ pub async fn put(
                     .unwrap_or(PublishFault::Missing("tarball"))),
             });
             let body = read.await.map_err(busy)??;
-            commit::change(context, &writer, &name, body).await?
+            let changed = packages::api::put_document(context, writer, &name, None, body);
+            changed.await?.revision
         }
     };
     Ok(Put {
@@ -115,6 +116,7 @@ async fn checked(
     let publisher = Publisher {
         account: writer.account(),
         name: writer.name().to_owned(),
+        actor: writer.actor(),
     };
     Ok(publication(name, document, tarball, inspected, publisher))
 }

@@ -10,7 +10,6 @@ mod announce;
 pub mod api;
 mod base64;
 mod checks;
-mod commit;
 mod decoder;
 mod document;
 mod fault;

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::audit::Actor;
 use crate::id::Id;
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::Hashed;
@@ -44,4 +45,6 @@ pub struct Publisher {
     pub account: Option<Id>,
     /// What it is called in `_npmUser`.
     pub name: String,
+    /// As the audit log names it.
+    pub actor: Actor,
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::reading::{Reading, ReadingFault, Source};
-use super::sql;
+use super::{sql, upstream};
 use crate::context::Context;
 use crate::http::{Admission, Exchange, Part, Problem, not_modified, part};
 use crate::limits::TARBALL_KEPT_BYTES_MAX;
@@ -17,16 +17,22 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
     let request = exchange.request();
     let visitor = Visitor::enter(context, &request).await?;
     let (name, file) = (request.parameter("package")?, request.parameter("file")?);
-    let name = PackageName::parse(&name).map_err(|_| missing(&name, &file))?;
+    let name = PackageName::parse_old(&name).map_err(|_| missing(&name, &file))?;
     visitor.may_read(context, &name)?;
     let store = &context.house.registry;
-    let place = store.read(|view| sql::find(view, &name, &file))?;
-    let place = place.ok_or_else(|| missing(name.as_str(), &file))?;
-    let Some(digest) = place.digest else {
-        return Err(missing(name.as_str(), &file));
+    let place = match store.read(|view| sql::find(view, &name, &file))? {
+        Some(place) => Some(place),
+        None => upstream::bring(context, &request, &name, &file).await?,
     };
-    let etag = etag_of(&digest);
+    let place = place.ok_or_else(|| missing(name.as_str(), &file))?;
     let cacheable = cache_control(place.is_public && visitor.is_open(&name));
+    let Some(digest) = place.digest else {
+        return upstream::send(context, exchange, &name, &file, cacheable).await;
+    };
+    if place.is_upstreams {
+        upstream::note_hit(context, &name, &file)?;
+    }
+    let etag = etag_of(&digest);
     if let Some(known) = not_modified(&request, etag.as_bytes()) {
         let mut reply = exchange.reply();
         reply.status(304).header("ETag", known);
@@ -39,14 +45,18 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
         ("Accept-Ranges", "bytes"),
         ("Content-Type", "application/octet-stream"),
     ];
-    let content = content(context, digest).await.map_err(|fault| match fault {
-        ReadingFault::Missing => {
-            tracing::error!(target: "registry", %name, %file, %digest, "a tarball's file is gone");
-            missing(name.as_str(), &file)
+    match content(context, digest).await {
+        Ok(content) => send(exchange, content, &headers, &etag).await,
+        // Evicted since its row was read, or lost: it can be fetched again.
+        Err(ReadingFault::Missing) if place.is_upstreams => {
+            upstream::send(context, exchange, &name, &file, cacheable).await
         }
-        fault => unreadable(&fault),
-    })?;
-    send(exchange, content, &headers, &etag).await
+        Err(ReadingFault::Missing) => {
+            tracing::error!(target: "registry", %name, %file, %digest, "a tarball's file is gone");
+            Err(missing(name.as_str(), &file))
+        }
+        Err(fault) => Err(unreadable(&fault)),
+    }
 }
 
 /// What is sent.
@@ -115,7 +125,7 @@ async fn send(
 }
 
 /// A part of the content's hash names it well enough.
-fn etag_of(digest: &Sha512Digest) -> String {
+pub(super) fn etag_of(digest: &Sha512Digest) -> String {
     format!("\"{}\"", &digest.hex()[..ETAG_DIGITS])
 }
 
@@ -128,12 +138,12 @@ fn cache_control(is_everybodys: bool) -> &'static str {
     }
 }
 
-fn missing(name: &str, file: &str) -> Problem {
+pub(super) fn missing(name: &str, file: &str) -> Problem {
     Problem::new(404, format!("'{name}/-/{file}' is not in this registry."))
 }
 
 fn unreadable(fault: &ReadingFault) -> Problem {
-    tracing::error!(target: "registry", ?fault, "a tarball cannot be read");
+    tracing::error!(target: "registry", %fault, "a tarball cannot be read");
     let problem = Problem::new(503, "The tarball cannot be read at the moment.");
     problem.header("Retry-After", "1")
 }

@@ -1,5 +1,6 @@
 //! A file that is read on the offload pool, a piece ahead of what is sent.
 
+use std::fmt;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -30,6 +31,16 @@ pub(super) enum ReadingFault {
     System(io::Error),
     /// Too much waits for the disk.
     Busy(OffloadFault),
+}
+
+impl fmt::Display for ReadingFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadingFault::Missing => out.write_str("it is not there"),
+            ReadingFault::System(error) => error.fmt(out),
+            ReadingFault::Busy(fault) => fault.fmt(out),
+        }
+    }
 }
 
 /// A range of a file, read piece by piece.

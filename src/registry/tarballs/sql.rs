@@ -11,6 +11,8 @@ pub struct Place {
     pub digest: Option<Sha512Digest>,
     /// Whether everybody may read it.
     pub is_public: bool,
+    /// Whether it is an upstream's.
+    pub is_upstreams: bool,
 }
 
 /// The tarball of this name in a package, if its version is served.
@@ -22,6 +24,7 @@ pub fn find(view: &View<'_>, name: &PackageName, file: &str) -> Result<Option<Pl
         Ok(Place {
             digest: row.get(0)?,
             is_public: row.text(1)? == "public",
+            is_upstreams: row.get::<Option<u32>>(2)?.is_some(),
         })
     })
 }
@@ -30,6 +33,6 @@ pub fn find(view: &View<'_>, name: &PackageName, file: &str) -> Result<Option<Pl
 pub const STATEMENTS: &[(&str, &str)] = &[("tarballs::FIND", FIND)];
 
 const FIND: &str = "\
-    SELECT versions.digest, packages.access FROM packages \
+    SELECT versions.digest, packages.access, packages.upstream FROM packages \
     JOIN versions ON versions.package_id = packages.id AND versions.file = ?2 \
     WHERE packages.name = ?1 AND versions.state = 'live'";

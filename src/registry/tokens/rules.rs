@@ -92,6 +92,26 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What clients name a token by, in lists and to revoke it: the digits of its hash, as npm's own
+/// registry does. They cannot be used as the token.
+pub fn key_of(hash: &TokenHash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The hash of a token that is named by its key.
+pub fn hash_of_key(key: &str) -> Option<TokenHash> {
+    let mut hash = [0; 32];
+    let is_key = key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for (place, digits) in hash
+        .iter_mut()
+        .zip(key.as_bytes().chunks(2))
+        .filter(|_| is_key)
+    {
+        *place = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    is_key.then_some(hash)
+}
+
 impl Access {
     /// As it is stored.
     pub fn as_str(self) -> &'static str {
@@ -175,6 +195,12 @@ mod tests {
         assert_eq!(Token::parse(text.as_bytes()), Some(token.clone()));
         assert_ne!(Token::fresh().hash(), token.hash());
         assert_eq!(format!("{token:?}"), "Token(_)");
+        let key = key_of(&token.hash());
+        assert_eq!(hash_of_key(&key), Some(token.hash()));
+        assert_eq!(
+            (hash_of_key(&key[1..]), hash_of_key("\u{e9}")),
+            (None, None)
+        );
         for refused in [
             "",
             &text[1..],

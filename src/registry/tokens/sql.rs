@@ -5,12 +5,12 @@ use serde_json::Value;
 use crate::id::Id;
 use crate::store::{Row, SqlFault, Tx, View};
 
-use super::rules::{Access, Networks, Token, TokenHash};
+use super::rules::{Access, Networks, Token, TokenHash, key_of};
 
 /// A token, without what would let anybody use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its id, which clients call its key.
+    /// Its id.
     pub id: Id,
     /// Whose.
     pub account_id: Id,
@@ -28,6 +28,15 @@ pub struct Stored {
     pub expires_at: Option<i64>,
     /// When it was last seen, to the hour.
     pub used_at: Option<i64>,
+}
+
+/// A token in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The token.
+    pub token: Stored,
+    /// What clients name it by.
+    pub key: String,
 }
 
 /// What is asked for with a token.
@@ -68,9 +77,13 @@ pub fn list(
     account: Id,
     before: Option<Id>,
     count: i64,
-) -> Result<Vec<Stored>, SqlFault> {
+) -> Result<Vec<Listed>, SqlFault> {
     let before = before.map_or_else(|| LAST_ID.to_owned(), |id| id.to_string());
-    view.all(LIST, &[&account, &before, &count], stored)
+    view.all(LIST, &[&account, &before, &count], |row| {
+        let (token, hash): (Stored, TokenHash) = (stored(row)?, row.get(9)?);
+        let key = key_of(&hash);
+        Ok(Listed { token, key })
+    })
 }
 
 /// How many tokens an account has.
@@ -85,7 +98,7 @@ pub fn create(
     account: Id,
     token: &Token,
     wanted: &Wanted,
-) -> Result<Stored, SqlFault> {
+) -> Result<Listed, SqlFault> {
     let now_ms = tx.now_ms();
     let made = Stored {
         id: Id::fresh(),
@@ -113,12 +126,13 @@ pub fn create(
             &made.expires_at,
         ],
     )?;
-    Ok(made)
+    let key = key_of(&token.hash());
+    Ok(Listed { token: made, key })
 }
 
-/// Takes away the token of an id, if it is this account's; tells whether it was.
-pub fn revoke(tx: &mut Tx<'_>, account: Id, id: Id) -> Result<bool, SqlFault> {
-    Ok(tx.run(REVOKE, &[&id, &account])? == 1)
+/// Takes away the token of a hash, if it is this account's; gives its id.
+pub fn revoke(tx: &mut Tx<'_>, account: Id, hash: &TokenHash) -> Result<Option<Id>, SqlFault> {
+    tx.one(REVOKE, &[hash, &account], |row| row.get(0))
 }
 
 /// Takes away the token of a hash; gives its id and owner.
@@ -163,13 +177,13 @@ const HOLDER: &str = "\
     expires_at, used_at, accounts.name FROM tokens JOIN accounts ON accounts.id = account_id \
     WHERE hash = ?1";
 const LIST: &str = "\
-    SELECT id, account_id, shown, description, access, networks, created_at, expires_at, used_at \
-    FROM tokens WHERE account_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    SELECT id, account_id, shown, description, access, networks, created_at, expires_at, used_at, \
+    hash FROM tokens WHERE account_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 const COUNT: &str = "SELECT count(*) FROM tokens WHERE account_id = ?1";
 const CREATE: &str = "\
     INSERT INTO tokens (id, account_id, hash, shown, description, access, networks, created_at, \
     expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const REVOKE: &str = "DELETE FROM tokens WHERE id = ?1 AND account_id = ?2";
+const REVOKE: &str = "DELETE FROM tokens WHERE hash = ?1 AND account_id = ?2 RETURNING id";
 const REVOKE_SHOWN: &str = "DELETE FROM tokens WHERE hash = ?1 RETURNING id, account_id";
 const REVOKE_OTHERS: &str = "DELETE FROM tokens WHERE account_id = ?1 AND id <> ?2";
 const MARK_USED: &str = "UPDATE tokens SET used_at = ?2 WHERE id = ?1";

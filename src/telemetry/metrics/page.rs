@@ -9,6 +9,7 @@ use super::super::operation::Operation;
 use super::super::process::{ProcessUsage, Started};
 use super::super::snapshot::Totals;
 use super::super::stores::{StoreLine, StoreRecord};
+use super::super::upstreams::UpstreamsLine;
 use super::exposition::{COUNTS, Family, Format, Kind, NANOSECONDS, PICOSECONDS, Scale, end};
 
 /// Everything that a page tells.
@@ -25,6 +26,8 @@ pub struct Page<'a> {
     pub log_lines_dropped: u64,
     /// The stores.
     pub stores: &'a [StoreLine],
+    /// The upstream registries.
+    pub upstreams: &'a UpstreamsLine,
 }
 
 impl Page<'_> {
@@ -36,6 +39,7 @@ impl Page<'_> {
         self.traffic(&mut writer);
         self.shards(&mut writer);
         self.stores(&mut writer);
+        self.upstreams(&mut writer);
         self.configuration(&mut writer);
         self.process(&mut writer);
         end(out, format);
@@ -160,6 +164,57 @@ impl Page<'_> {
         }
     }
 
+    fn upstreams(&self, writer: &mut Writer<'_>) {
+        let line = self.upstreams;
+        let mut family = writer.counter(
+            "thirteen_upstream_requests",
+            "Requests to upstream registries, by how they ended.",
+        );
+        for upstream in &line.upstreams {
+            for (outcome, count) in &upstream.outcomes {
+                family.integer(
+                    &[("upstream", &upstream.name), ("outcome", outcome)],
+                    *count,
+                );
+            }
+        }
+        let mut family = writer.counter(
+            "thirteen_upstream_receive_bytes",
+            "Bytes of bodies that upstream registries sent.",
+        );
+        for upstream in &line.upstreams {
+            family.integer(&[("upstream", &upstream.name)], upstream.bytes);
+        }
+        let mut family = writer.gauge(
+            "thirteen_upstream_held_back",
+            "1 while an upstream registry is left alone because it failed too often.",
+        );
+        for upstream in &line.upstreams {
+            let is_held_back = u64::from(upstream.is_held_back);
+            family.integer(&[("upstream", &upstream.name)], is_held_back);
+        }
+        for (name, help, value) in [
+            (
+                "thirteen_upstream_cache_bytes",
+                "Bytes of tarballs and documents that are kept of upstream registries.",
+                line.cached_bytes,
+            ),
+            (
+                "thirteen_upstream_fetches",
+                "Documents and tarballs that are being fetched.",
+                line.fetching,
+            ),
+        ] {
+            writer.gauge(name, help).integer(&[], value);
+        }
+        writer
+            .counter(
+                "thirteen_upstream_cache_evictions",
+                "Tarballs and documents of upstream registries that had to make room.",
+            )
+            .integer(&[], line.evicted);
+    }
+
     fn configuration(&self, writer: &mut Writer<'_>) {
         for (name, help, field) in [
             (
@@ -236,7 +291,7 @@ impl Writer<'_> {
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Counters that stand by themselves. What was closed shows in the gauges of what is open.
-const COUNTERS: [(Counter, &str, &str); 13] = [
+const COUNTERS: [(Counter, &str, &str); 18] = [
     (
         Counter::BytesIn,
         "thirteen_network_receive_bytes",
@@ -301,6 +356,31 @@ const COUNTERS: [(Counter, &str, &str); 13] = [
         Counter::CacheEvictions,
         "thirteen_reply_cache_evictions",
         "Kept replies that had to make room.",
+    ),
+    (
+        Counter::UpstreamDocumentHits,
+        "thirteen_upstream_document_hits",
+        "Packages of upstreams served as they are here.",
+    ),
+    (
+        Counter::UpstreamDocumentsStale,
+        "thirteen_upstream_document_stale",
+        "Packages of upstreams served although their upstream was not asked in time.",
+    ),
+    (
+        Counter::UpstreamDocumentMisses,
+        "thirteen_upstream_document_misses",
+        "Packages of upstreams that somebody had to wait for.",
+    ),
+    (
+        Counter::UpstreamTarballHits,
+        "thirteen_upstream_tarball_hits",
+        "Tarballs of upstreams that were here.",
+    ),
+    (
+        Counter::UpstreamTarballMisses,
+        "thirteen_upstream_tarball_misses",
+        "Tarballs of upstreams that were not.",
     ),
 ];
 

@@ -6,7 +6,7 @@ use thirteen_kernels::config::ConfigState;
 
 use super::super::{
     Clock, Counter, Fault, Local, Operation, ProcessUsage, RingCounters, RouteLabel, Started,
-    StoreLine, StoreRecord, Totals, UNMATCHED,
+    StoreLine, StoreRecord, Totals, UNMATCHED, UpstreamLine, UpstreamsLine,
 };
 use super::{Format, Page};
 
@@ -199,10 +199,25 @@ fn page(totals: &Totals, format: Format) -> String {
         config: ConfigState::DEFAULT,
         log_lines_dropped: 3,
         stores: &[store()],
+        upstreams: &upstreams(),
     };
     let mut out = Vec::new();
     page.write(format, &mut out);
     String::from_utf8(out).expect("pages are text")
+}
+
+fn upstreams() -> UpstreamsLine {
+    UpstreamsLine {
+        upstreams: vec![UpstreamLine {
+            name: "registry.example:443".to_owned(),
+            outcomes: vec![("fetched", 5), ("unsound", 1)],
+            bytes: 77,
+            is_held_back: true,
+        }],
+        cached_bytes: 88,
+        evicted: 3,
+        fetching: 1,
+    }
 }
 
 fn store() -> StoreLine {

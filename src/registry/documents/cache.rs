@@ -1,0 +1,272 @@
+//! The documents that a shard keeps in memory, as they are sent.
+//!
+//! An entry holds the generation that its package's topic had before its row was read, and is
+//! served while that has not moved: there is no invalidation to forget. What was not asked for
+//! since the hand came by last goes first (the clock algorithm).
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::{Rc, Weak};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::accept::ABBREVIATED_TYPE;
+use super::index::Index;
+use super::pack::Part;
+use crate::limits::DOCUMENT_ENTRY_BYTES;
+use crate::registry::packages::rows::{DocumentRow, PackageRow};
+use crate::shard;
+use crate::telemetry::date::http_date;
+
+/// The documents of a shard.
+pub struct Documents {
+    entries: RefCell<HashMap<Box<str>, Vec<Rc<Loaded>>>>,
+    hand: RefCell<VecDeque<Weak<Loaded>>>,
+    bytes: Cell<usize>,
+    bytes_max: Cell<usize>,
+}
+
+/// The documents of one package for one base, as far as they were asked for.
+pub struct Loaded {
+    /// The generation of its topic.
+    pub generation: u64,
+    /// The package.
+    pub row: PackageRow,
+    /// Where its documents lie.
+    pub document: DocumentRow,
+    /// What the URLs in these documents begin with.
+    pub base: String,
+    /// The second of its last change; Unix time.
+    pub modified_s: u64,
+    /// Its versions, once one was asked for.
+    pub index: OnceCell<Rc<Index>>,
+    tag: String,
+    lines: [Box<[u8]>; 6],
+    date: [u8; 29],
+    parts: RefCell<[Option<Bytes>; 6]>,
+    /// Bytes that count against the shard's bound.
+    counted: Cell<usize>,
+    is_touched: Cell<bool>,
+    /// Raised when who fills a part is done.
+    filling: RefCell<Option<Rc<shard::Flag>>>,
+}
+
+/// Fills parts of an entry, alone as long as it lives.
+pub struct Filling<'l> {
+    loaded: &'l Loaded,
+    flag: Rc<shard::Flag>,
+}
+
+impl Documents {
+    /// Documents of at most so many bytes.
+    pub fn new(bytes_max: usize) -> Documents {
+        Documents {
+            entries: RefCell::default(),
+            hand: RefCell::default(),
+            bytes: Cell::new(0),
+            bytes_max: Cell::new(bytes_max),
+        }
+    }
+
+    /// Changes the bound.
+    pub fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.set(bytes_max);
+        self.evict();
+    }
+
+    /// The documents of a package, where they are of this generation.
+    pub fn find(
+        &self,
+        name: &str,
+        generation: u64,
+        is_base: impl Fn(&str) -> bool,
+    ) -> Option<Rc<Loaded>> {
+        let entries = self.entries.borrow();
+        let mut variants = entries.get(name)?.iter();
+        let found = variants.find(|one| one.generation == generation && is_base(&one.base))?;
+        found.is_touched.set(true);
+        Some(found.clone())
+    }
+
+    /// Keeps the documents of a package, in place of those of other generations.
+    pub fn insert(&self, loaded: Rc<Loaded>) {
+        let mut entries = self.entries.borrow_mut();
+        let name: Box<str> = loaded.row.name.as_str().into();
+        let variants = entries.entry(name).or_default();
+        variants.retain(|one| {
+            let stays = one.generation == loaded.generation && one.base != loaded.base;
+            if !stays {
+                self.bytes.set(self.bytes.get() - one.counted.replace(0));
+            }
+            stays
+        });
+        let mut hand = self.hand.borrow_mut();
+        if hand.len() > 2 * entries.len() + HAND_SLACK {
+            hand.retain(|one| one.strong_count() > 0);
+        }
+        hand.push_back(Rc::downgrade(&loaded));
+        loaded.counted.set(DOCUMENT_ENTRY_BYTES);
+        self.bytes.set(self.bytes.get() + DOCUMENT_ENTRY_BYTES);
+        let variants = entries.get_mut(loaded.row.name.as_str());
+        variants.expect("it was made above").push(loaded);
+        drop((entries, hand));
+        self.evict();
+    }
+
+    /// Keeps a part of an entry, unless it is longer than all that may be kept.
+    pub fn keep(&self, loaded: &Loaded, part: Part, bytes: &Bytes) {
+        let is_kept = loaded.counted.get() > 0 && bytes.len() <= self.bytes_max.get();
+        if is_kept && loaded.parts.borrow()[part as usize].is_none() {
+            loaded.parts.borrow_mut()[part as usize] = Some(bytes.clone());
+            loaded.counted.set(loaded.counted.get() + bytes.len());
+            self.bytes.set(self.bytes.get() + bytes.len());
+            self.evict();
+        }
+    }
+
+    /// Bytes that are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    fn evict(&self) {
+        while self.bytes.get() > self.bytes_max.get() {
+            let next = self.hand.borrow_mut().pop_front();
+            let Some(next) = next else { return };
+            let Some(loaded) = next.upgrade().filter(|one| one.counted.get() > 0) else {
+                continue;
+            };
+            if loaded.is_touched.replace(false) {
+                self.hand.borrow_mut().push_back(next);
+                continue;
+            }
+            self.bytes.set(self.bytes.get() - loaded.counted.replace(0));
+            let mut entries = self.entries.borrow_mut();
+            let name = loaded.row.name.as_str();
+            let left = entries.get_mut(name).map(|variants| {
+                variants.retain(|one| !Rc::ptr_eq(one, &loaded));
+                variants.len()
+            });
+            if left == Some(0) {
+                entries.remove(name);
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// The documents of a package, of which no part is in memory yet.
+    pub fn new(generation: u64, row: PackageRow, document: DocumentRow, base: String) -> Loaded {
+        let modified_s = (row.modified_at.max(0) / 1000) as u64;
+        let tag = tag_of(&document, &base);
+        let lines = Part::ALL.map(|part| lines_of(part, &tag));
+        Loaded {
+            generation,
+            modified_s,
+            date: http_date(modified_s),
+            base,
+            row,
+            document,
+            index: OnceCell::new(),
+            tag,
+            lines,
+            parts: RefCell::default(),
+            counted: Cell::new(0),
+            is_touched: Cell::new(true),
+            filling: RefCell::default(),
+        }
+    }
+
+    /// A part, if it is in memory.
+    pub fn part(&self, part: Part) -> Option<Bytes> {
+        self.parts.borrow()[part as usize].clone()
+    }
+
+    /// The entity tag of a part, with its quotes.
+    pub fn etag(&self, part: Part) -> String {
+        format!("\"{}-{}\"", self.tag, SUFFIXES[part as usize])
+    }
+
+    /// What the tags of all parts begin with.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// `ETag`, `Content-Type` and `Content-Encoding` of a part.
+    pub fn lines(&self, part: Part) -> &[u8] {
+        &self.lines[part as usize]
+    }
+
+    /// `Last-Modified`.
+    pub fn date(&self) -> &[u8; 29] {
+        &self.date
+    }
+
+    /// The right to fill its parts; waits for who has it.
+    pub async fn fill(&self) -> Filling<'_> {
+        loop {
+            let others = self.filling.borrow().clone();
+            let Some(flag) = others else { break };
+            flag.raised().await;
+        }
+        let flag = Rc::new(shard::Flag::default());
+        *self.filling.borrow_mut() = Some(flag.clone());
+        Filling { loaded: self, flag }
+    }
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        *self.loaded.filling.borrow_mut() = None;
+        self.flag.raise();
+    }
+}
+
+/// Documents for another base are other bytes; they are made anew by each version of this program,
+/// whose compressors may differ.
+fn tag_of(document: &DocumentRow, base: &str) -> String {
+    let bytes = if document.base == base {
+        document.digest[..TAG_BYTES].to_vec()
+    } else {
+        let mut hasher = Sha256::new();
+        hasher.update(document.digest);
+        hasher.update(base.as_bytes());
+        hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.finalize()[..TAG_BYTES].to_vec()
+    };
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn lines_of(part: Part, tag: &str) -> Box<[u8]> {
+    let (content_type, coding) = match part {
+        Part::Full => (JSON, None),
+        Part::FullGzip => (JSON, Some("gzip")),
+        Part::FullBrotli => (JSON, Some("br")),
+        Part::Abbreviated => (ABBREVIATED_TYPE, None),
+        Part::AbbreviatedGzip => (ABBREVIATED_TYPE, Some("gzip")),
+        Part::AbbreviatedBrotli => (ABBREVIATED_TYPE, Some("br")),
+    };
+    let suffix = SUFFIXES[part as usize];
+    let mut lines = format!("ETag: \"{tag}-{suffix}\"\r\nContent-Type: {content_type}\r\n");
+    if let Some(coding) = coding {
+        lines.push_str("Content-Encoding: ");
+        lines.push_str(coding);
+        lines.push_str("\r\n");
+    }
+    lines.into_bytes().into_boxed_slice()
+}
+
+const JSON: &str = "application/json";
+const TAG_BYTES: usize = 16;
+/// What tells the tags of the parts apart, in the order of [`Part::ALL`].
+const SUFFIXES: [&str; 6] = [
+    "full",
+    "full-gzip",
+    "full-br",
+    "short",
+    "short-gzip",
+    "short-br",
+];
+/// Places of entries that are gone which wait for the hand.
+const HAND_SLACK: usize = 64;

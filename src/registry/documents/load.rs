@@ -1,0 +1,204 @@
+//! Documents on their way from their files into memory.
+
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::base::Base;
+use super::cache::Loaded;
+use super::index::Index;
+use super::pack::Part;
+use crate::context::Context;
+use crate::http::{Coding, Effort, Problem, compress};
+use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
+use crate::registry::blobs::{Blobs, Sha512Digest};
+use crate::registry::name::PackageName;
+use crate::registry::packages::rows::{DocumentRow, PackageRow};
+use crate::registry::packages::sql;
+use crate::registry::topics;
+use crate::shard;
+
+/// The documents of a package as they are at this moment; `None` where there are none here.
+pub fn find(
+    context: &Context,
+    name: &PackageName,
+    base: Base<'_>,
+) -> Result<Option<Rc<Loaded>>, Problem> {
+    let store = &context.house.registry;
+    // Before the row: what is changed after it moves the generation on.
+    let generation = store.generation(topics::package(name));
+    let is_base = |other: &str| base.is(other, context);
+    let documents = &context.documents;
+    if let Some(loaded) = documents.find(name.as_str(), generation, is_base) {
+        return Ok(Some(loaded));
+    }
+    let row = store.read(|view| sql::read(view, name))?;
+    let Some((row, document)) = row.and_then(with_document) else {
+        return Ok(None);
+    };
+    let loaded = Rc::new(Loaded::new(generation, row, document, base.text(context)));
+    documents.insert(loaded.clone());
+    Ok(Some(loaded))
+}
+
+/// The bytes of a part; `None` where the documents have been replaced meanwhile.
+pub async fn part(
+    context: &Context,
+    loaded: &Loaded,
+    part: Part,
+) -> Result<Option<Bytes>, Problem> {
+    if let Some(bytes) = loaded.part(part) {
+        return Ok(Some(bytes));
+    }
+    let _filling = loaded.fill().await;
+    if let Some(bytes) = loaded.part(part) {
+        return Ok(Some(bytes));
+    }
+    let (blobs, document) = (context.house.blobs.clone(), loaded.document.clone());
+    let base = loaded.base.clone();
+    let name = loaded.row.name.clone();
+    let read = move || read_part(&blobs, &document, &base, &name, part);
+    match shard::offload(read).await {
+        Ok(Ok(bytes)) => {
+            let bytes = Bytes::from(bytes);
+            context.documents.keep(loaded, part, &bytes);
+            Ok(Some(bytes))
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(Err(error)) => {
+            let detail = format!(
+                "the documents of {} cannot be read: {error}",
+                loaded.row.name
+            );
+            Err(Problem::new(500, detail))
+        }
+        Err(fault) => Err(busy(&fault)),
+    }
+}
+
+/// The versions in a full document.
+pub async fn index(loaded: &Loaded, document: &Bytes) -> Result<Rc<Index>, Problem> {
+    if let Some(index) = loaded.index.get() {
+        return Ok(index.clone());
+    }
+    let text = document.clone();
+    let read = shard::offload(move || Index::of(&text)).await;
+    match read {
+        Ok(Ok(index)) => Ok(loaded.index.get_or_init(|| Rc::new(index)).clone()),
+        Ok(Err(error)) => {
+            let detail = format!("the document of {} is damaged: {error}", loaded.row.name);
+            Err(Problem::new(500, detail))
+        }
+        Err(fault) => Err(busy(&fault)),
+    }
+}
+
+/// That all threads have work.
+pub fn busy(fault: &shard::OffloadFault) -> Problem {
+    match fault {
+        shard::OffloadFault::Full => {
+            Problem::new(503, "The server is busy.").header("Retry-After", "1")
+        }
+        shard::OffloadFault::Panicked => Problem::new(500, fault.to_string()),
+    }
+}
+
+fn with_document(mut row: PackageRow) -> Option<(PackageRow, DocumentRow)> {
+    let document = row.document.take()?;
+    // An upstream's has there the rules that it was made by.
+    row.fields = row.fields.filter(|_| row.upstream.is_some());
+    Some((row, document))
+}
+
+fn read_part(
+    blobs: &Arc<Blobs>,
+    document: &DocumentRow,
+    base: &str,
+    name: &PackageName,
+    part: Part,
+) -> io::Result<Vec<u8>> {
+    let file = blobs.open(&Sha512Digest(document.digest))?;
+    let read = |part: Part| {
+        let (start, length) = part.place(&document.parts);
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        file.read_exact_at(&mut bytes, start)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    if document.base == base {
+        return read(part);
+    }
+    let (plain, coding) = match part {
+        Part::Full => (Part::Full, None),
+        Part::FullGzip => (Part::Full, Some(Coding::Gzip)),
+        Part::FullBrotli => (Part::Full, Some(Coding::Brotli)),
+        Part::Abbreviated => (Part::Abbreviated, None),
+        Part::AbbreviatedGzip => (Part::Abbreviated, Some(Coding::Gzip)),
+        Part::AbbreviatedBrotli => (Part::Abbreviated, Some(Coding::Brotli)),
+    };
+    let text = rebased(&read(plain)?, name, &document.base, base);
+    let Some(coding) = coding else {
+        return Ok(text);
+    };
+    let effort = if text.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {
+        Effort::Kept
+    } else {
+        Effort::Usual
+    };
+    let mut coded = Vec::new();
+    compress(coding, effort, &text, &mut coded)?;
+    Ok(coded)
+}
+
+/// A document whose tarballs are at another base. A quote that is not escaped begins or ends a
+/// string, so what is found is a field `tarball` of some object, and no part of a text.
+pub fn rebased(document: &[u8], name: &PackageName, from: &str, to: &str) -> Vec<u8> {
+    let field = b"\"tarball\":\"";
+    let old = [
+        field.as_slice(),
+        from.as_bytes(),
+        b"/",
+        name.as_str().as_bytes(),
+        b"/-/",
+    ]
+    .concat();
+    let mut out = Vec::with_capacity(document.len());
+    let mut rest = document;
+    for at in memchr::memmem::find_iter(document, &old) {
+        if at > 0 && document[at - 1] == b'\\' {
+            continue;
+        }
+        let start = document.len() - rest.len();
+        out.extend_from_slice(&document[start..at]);
+        out.extend_from_slice(field);
+        out.extend_from_slice(to.as_bytes());
+        rest = &document[at + field.len() + from.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tarballs_move() {
+        let name = PackageName::parse("a").unwrap();
+        let document = br#"{"r":"\"tarball\":\"http://x/a/-/a-1.tgz","versions":{"1":
+            {"dist":{"tarball":"http://x/a/-/a-1.tgz"}},"2":{"dist":{"tarball":"http://x/a/-/2.tgz"
+            }},"3":{"e\"tarball":"http://x/a/-/","tarball":"http://x/b/-/"}}}"#;
+        let moved = rebased(document, &name, "http://x", "https://longer.example");
+        let expected = str::from_utf8(document).unwrap().replace(
+            r#"{"tarball":"http://x/a/-/"#,
+            r#"{"tarball":"https://longer.example/a/-/"#,
+        );
+        assert_eq!(str::from_utf8(&moved), Ok(&*expected));
+        assert_eq!(
+            rebased(&moved, &name, "https://longer.example", "http://x"),
+            document
+        );
+    }
+}

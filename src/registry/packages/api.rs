@@ -1,0 +1,303 @@
+//! Changes of packages over HTTP, but for publishing.
+
+use serde_json::json;
+
+use super::body::{self, Sent as Document};
+use super::change::{Changed, Missing, Told, run, stale};
+use super::draft::{Draft, Star};
+use super::rows::{Collaborator, Permission};
+use super::sql;
+use crate::context::Context;
+use crate::http::{Exchange, Problem, Sent};
+use crate::limits::OWNERS_MAX;
+use crate::registry::access::Writer;
+use crate::registry::accounts;
+use crate::registry::documents::api::{name_of, not_found};
+use crate::registry::documents::load::busy;
+use crate::registry::name::PackageName;
+use crate::shard;
+use crate::store::{SqlFault, Tx, View};
+
+/// A document that was put: it deprecates, stars, changes owners, or, at its revision, unpublishes
+/// versions.
+///
+/// # Errors
+/// 400 where it is none or changes nothing that can be changed so, 409 where it is of another
+/// revision than the package.
+pub async fn put_document(
+    context: &Context,
+    writer: Writer,
+    name: &PackageName,
+    revision: Option<String>,
+    body: Vec<u8>,
+) -> Result<Changed, Problem> {
+    let read = shard::offload(move || body::read(&body)).await;
+    let document = read.map_err(|fault| busy(&fault))?;
+    let document = document
+        .map_err(|fault| Problem::new(400, format!("The document cannot be read: {}.", fault.0)))?;
+    match (&document.versions, &document.owners, &document.stargazers) {
+        (None, None, Some(_)) => star(context, &writer, name, &document).await,
+        (None, Some(_), _) => {
+            let revision = revision.or_else(|| document.revision.clone());
+            give(context, writer, name, revision, document).await
+        }
+        (Some(_), _, _) => edit(context, writer, name, revision, document).await,
+        (None, None, None) => {
+            let detail = "A publish holds its archive in `_attachments`; other changes hold \
+                `versions`, `maintainers` or `users`.";
+            Err(Problem::new(400, detail))
+        }
+    }
+}
+
+/// `PUT /:@package/-rev/:rev`.
+pub async fn replace(
+    context: &Context,
+    writer: Writer,
+    exchange: &mut Exchange<'_>,
+) -> Result<Sent, Problem> {
+    let request = exchange.request();
+    let name = name_of(&request)?;
+    let revision = request.parameter("rev")?.into_owned();
+    let body = exchange.collect().await?;
+    let changed = put_document(context, writer, &name, Some(revision), body).await?;
+    reply_changed(exchange, 201, &name, &changed);
+    Ok(Sent)
+}
+
+/// `DELETE /:@package/-rev/:rev`: all versions.
+pub async fn delete(
+    context: &Context,
+    writer: Writer,
+    exchange: &mut Exchange<'_>,
+) -> Result<Sent, Problem> {
+    let request = exchange.request();
+    let name = name_of(&request)?;
+    let revision = request.parameter("rev")?.into_owned();
+    let all = |draft: &Draft| draft.live().map(|row| row.version.clone()).collect();
+    let changed = unpublish(context, writer, &name, revision, all).await?;
+    reply_changed(exchange, 200, &name, &changed);
+    Ok(Sent)
+}
+
+/// `DELETE /:@package/-/:file/-rev/:rev`: what a client asks for once its version is out of the
+/// document, and there is nothing left to do then.
+pub async fn delete_file(
+    context: &Context,
+    writer: Writer,
+    exchange: &mut Exchange<'_>,
+) -> Result<Sent, Problem> {
+    let request = exchange.request();
+    let name = name_of(&request)?;
+    let revision = request.parameter("rev")?.into_owned();
+    let file = request.parameter("file")?.into_owned();
+    let of_file = move |draft: &Draft| {
+        let versions = draft.live().filter(|row| row.file == file);
+        versions.map(|row| row.version.clone()).collect()
+    };
+    let changed = unpublish(context, writer, &name, revision, of_file).await?;
+    reply_changed(exchange, 200, &name, &changed);
+    Ok(Sent)
+}
+
+async fn unpublish(
+    context: &Context,
+    writer: Writer,
+    name: &PackageName,
+    revision: String,
+    which: impl FnOnce(&Draft) -> Vec<String>,
+) -> Result<Changed, Problem> {
+    let actor = writer.actor();
+    let edit = move |draft: &mut Draft, _: i64| {
+        let versions = which(draft);
+        if !versions.is_empty() && revision != draft.package.revision_text() {
+            return Err(stale());
+        }
+        for version in &versions {
+            draft.remove_version(version);
+        }
+        draft.settle();
+        Ok(Told {
+            actor,
+            action: "package.unpublished",
+            detail: json!({ "versions": versions }),
+        })
+    };
+    run_as(context, writer, name, edit).await
+}
+
+/// Deprecates versions and takes that back; of a document that was put at its revision, those
+/// versions are unpublished that it leaves out.
+async fn edit(
+    context: &Context,
+    writer: Writer,
+    name: &PackageName,
+    revision: Option<String>,
+    document: Document,
+) -> Result<Changed, Problem> {
+    let actor = writer.actor();
+    let edit = move |draft: &mut Draft, _: i64| {
+        let known = revision.as_ref().or(document.revision.as_ref());
+        if known.is_some_and(|known| *known != draft.package.revision_text()) {
+            return Err(stale());
+        }
+        let deprecated = document.deprecate(draft);
+        let (action, unpublished) = match &revision {
+            Some(_) => ("package.unpublished", document.unpublish(draft)),
+            None => ("package.deprecated", Vec::new()),
+        };
+        Ok(Told {
+            actor,
+            action,
+            detail: json!({ "versions": unpublished, "deprecated": deprecated }),
+        })
+    };
+    run_as(context, writer, name, edit).await
+}
+
+/// Makes those accounts the owners of a package, and nobody else.
+async fn give(
+    context: &Context,
+    writer: Writer,
+    name: &PackageName,
+    revision: Option<String>,
+    document: Document,
+) -> Result<Changed, Problem> {
+    let names = document.owners.unwrap_or_default();
+    if names.is_empty() || names.len() > OWNERS_MAX {
+        let detail = format!("A package has from 1 to {OWNERS_MAX} owners.");
+        return Err(Problem::new(400, detail));
+    }
+    let owners = context.house.registry.read(|view| owners(view, &names))?;
+    let owners =
+        owners.map_err(|unknown| Problem::new(400, format!("There is no account '{unknown}'.")))?;
+    let actor = writer.actor();
+    let edit = move |draft: &mut Draft, _: i64| {
+        if revision.is_some_and(|known| known != draft.package.revision_text()) {
+            return Err(stale());
+        }
+        let is_kept = |one: &Collaborator| {
+            one.permission == Permission::Read
+                || owners.iter().any(|owner| owner.account == one.account)
+        };
+        let withdrawn = draft.collaborators.iter().filter(|one| !is_kept(one));
+        let withdrawn: Vec<_> = withdrawn.map(|one| one.account).collect();
+        for account in withdrawn {
+            draft.withdraw(account);
+        }
+        for owner in owners {
+            draft.grant(owner);
+        }
+        Ok(Told {
+            actor,
+            action: "package.owners_changed",
+            detail: json!({ "owners": names }),
+        })
+    };
+    run_as(context, writer, name, edit).await
+}
+
+/// The accounts of these names, or the first name that nobody has.
+fn owners(
+    view: &View<'_>,
+    names: &[String],
+) -> Result<Result<Vec<Collaborator>, String>, SqlFault> {
+    let mut owners = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(account) = accounts::sql::named(view, name)? else {
+            return Ok(Err(name.clone()));
+        };
+        owners.push(Collaborator {
+            account: account.id,
+            name: account.name,
+            email: account.email,
+            permission: Permission::Write,
+        });
+    }
+    Ok(Ok(owners))
+}
+
+/// Gives or takes the caller's star; that of nobody else, whatever the document says.
+async fn star(
+    context: &Context,
+    writer: &Writer,
+    name: &PackageName,
+    document: &Document,
+) -> Result<Changed, Problem> {
+    writer.visitor().may_read(context, name)?;
+    let Some(account) = writer.account() else {
+        let detail = "The shop's staff has no account that could star a package.";
+        return Err(Problem::new(403, detail));
+    };
+    let own = writer.name().to_owned();
+    let mut stars = document.stargazers.iter().flatten();
+    let star = match stars.any(|one| *one == own) {
+        true => Star::Given,
+        false => Star::Taken,
+    };
+    let row = context.house.registry.read(|view| sql::read(view, name))?;
+    let row = row.ok_or_else(|| not_found(name))?;
+    if row.upstream.is_some() {
+        // Its document is the upstream's, which knows nothing of our accounts.
+        let command = move |tx: &mut Tx<'_>| match star {
+            Star::Given => sql::star(tx, row.id, account),
+            Star::Taken => sql::unstar(tx, row.id, account),
+        };
+        let written = context.house.registry.write(command).await?;
+        written.map_err(crate::store::StoreFault::from)?;
+        let revision = row.revision_text();
+        return Ok(Changed { revision });
+    }
+    let actor = writer.actor();
+    let edit = move |draft: &mut Draft, _: i64| {
+        draft.star(account, &own, star);
+        Ok(Told {
+            actor,
+            action: "package.starred",
+            detail: json!({ "given": star == Star::Given }),
+        })
+    };
+    run(
+        context,
+        name,
+        Missing::IsRefused,
+        Vec::new(),
+        |_| Ok(()),
+        edit,
+    )
+    .await
+}
+
+/// Changes a package for its owner.
+///
+/// # Errors
+/// What `edit` says; 403 where others own the package, 404 where there is none.
+pub async fn run_as(
+    context: &Context,
+    writer: Writer,
+    name: &PackageName,
+    edit: impl FnOnce(&mut Draft, i64) -> Result<Told, Problem>,
+) -> Result<Changed, Problem> {
+    // Before the turn: who may not does not wait in its line.
+    context
+        .house
+        .registry
+        .read(|view| Ok(writer.may_edit(view, name)))??;
+    let checked = name.clone();
+    let check = move |view: &View<'_>| writer.may_edit(view, &checked).map(drop);
+    run(context, name, Missing::IsRefused, Vec::new(), check, edit).await
+}
+
+/// What npm's registry says of a change.
+pub fn reply_changed(
+    exchange: &mut Exchange<'_>,
+    status: u16,
+    name: &PackageName,
+    changed: &Changed,
+) {
+    exchange.reply().status(status).json(&json!({
+        "ok": true,
+        "id": name.as_str(),
+        "rev": changed.revision,
+    }));
+}

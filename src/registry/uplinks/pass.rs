@@ -1,0 +1,85 @@
+//! What is passed on to an upstream as it is: keys, attestations, searches, advisories.
+
+use super::missing::Missing;
+use super::tally::Outcome;
+use super::uplink::Uplink;
+use crate::context::Context;
+use crate::limits::UPSTREAM_PASSED_BYTES_MAX;
+use crate::outgoing::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue,
+};
+use crate::outgoing::{Method, Request};
+use crate::shard;
+
+/// A question to an upstream. What the client proved itself by is no part of it.
+pub struct Question {
+    /// The path with its query, below the registry's URL.
+    pub path: String,
+    /// What is posted, as JSON; a question without is a GET.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What an upstream answered, whatever the status.
+#[derive(Debug)]
+pub struct Passed {
+    /// Its status.
+    pub status: u16,
+    /// Its media type.
+    pub content_type: String,
+    /// Without any coding.
+    pub body: Vec<u8>,
+}
+
+/// Asks an upstream, with what it knows us by and nothing of who asked us.
+///
+/// # Errors
+/// Why there is no answer; [`Missing::Offline`] where upstreams are not asked.
+pub async fn pass(
+    context: &Context,
+    uplink: &Uplink,
+    question: Question,
+) -> Result<Passed, Missing> {
+    if context.settings.borrow().registry.offline {
+        return Err(Missing::Offline);
+    }
+    let path = uplink.path_below(&question.path);
+    let mut request = match question.body {
+        None => Request::get(path),
+        Some(body) => Request::new(Method::POST, path)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(body),
+    };
+    let codings = HeaderValue::from_static(super::decode::ACCEPTED);
+    request = request
+        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header(ACCEPT_ENCODING, codings);
+    let now_ms = context.house.steady_ms();
+    let response = uplink.ask(&context.outgoing, request, now_ms).await?;
+    let text = |name| response.header(name).map(str::to_owned);
+    let (coding, content_type) = (text(&CONTENT_ENCODING), text(&CONTENT_TYPE));
+    let status = response.status;
+    if status >= 500 {
+        return Err(uplink.refusal(status));
+    }
+    uplink.tally.count(Outcome::of_status(status));
+    let body = response.body.collect(UPSTREAM_PASSED_BYTES_MAX).await;
+    let body = body.map_err(|fault| {
+        uplink.count_fault(&fault, context.house.steady_ms());
+        uplink.missing(&fault)
+    })?;
+    uplink.tally.add_bytes(body.len() as u64);
+    let decoded = shard::offload(move || {
+        super::decode::decode(coding.as_deref(), body, UPSTREAM_PASSED_BYTES_MAX)
+    });
+    let decoded = decoded
+        .await
+        .map_err(|fault| Missing::unreachable(fault.to_string()))?;
+    Ok(Passed {
+        status,
+        content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
+        body: decoded.map_err(|fault| {
+            uplink.tally.count(Outcome::Unsound);
+            Missing::unsound(format!("its coding is wrong ({fault:?})"))
+        })?,
+    })
+}
