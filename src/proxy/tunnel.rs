@@ -73,9 +73,9 @@ impl Tunnel<'_> {
         bytes: &mut Vec<u8>,
         wakes: &Wakes<'_>,
     ) -> Poll<io::Result<bool>> {
-        while bytes.len() < TUNNEL_SEND_BYTES_MAX {
+        while bytes.len() + RECEIVED_BYTES_MAX <= TUNNEL_SEND_BYTES_MAX {
             match from.poll_receive(wakes) {
-                Poll::Ready(Ok(Some(received))) => bytes.extend_from_slice(&received),
+                Poll::Ready(Ok(Some(received))) => take(bytes, &received),
                 Poll::Ready(Ok(None)) if bytes.is_empty() => return Poll::Ready(Ok(false)),
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                     self.heed_drain();
@@ -106,3 +106,16 @@ impl Tunnel<'_> {
         }
     }
 }
+
+/// Adds to a buffer, which grows once at the most and to no more than the ring keeps for the next.
+fn take(bytes: &mut Vec<u8>, received: &[u8]) {
+    let wanted = bytes.len() + received.len();
+    if wanted > bytes.capacity() && !bytes.is_empty() {
+        let whole = wanted.max(TUNNEL_SEND_BYTES_MAX);
+        bytes.reserve_exact(whole - bytes.len());
+    }
+    bytes.extend_from_slice(received);
+}
+
+/// What a buffer of the ring holds.
+const RECEIVED_BYTES_MAX: usize = 4 << 10;
