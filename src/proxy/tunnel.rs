@@ -1,10 +1,10 @@
 //! A tunnel: bytes both ways between two streams of the ring until both sides have ended, one of
 //! them fails, or nothing moves.
 //!
-//! What has come is gathered into one buffer and sent as one. The alternative, to send each
-//! received buffer from where it lies, spares a copy of 4 KiB (some 0.1 µs) and costs an operation
-//! of the ring (some 1 µs), and would keep buffers that every connection needs for as long as a
-//! slow reader likes.
+//! What has come is gathered into one buffer and sent as one. To send each received buffer from
+//! where it lies would spare a copy (0.08 µs for 4 KiB) and cost more, since a send has a price of
+//! its own (4 KiB alone 0.7 µs of CPU, among others 0.5); and it would keep buffers that every
+//! connection of the shard needs for as long as a slow reader likes.
 
 use std::cell::Cell;
 use std::future::poll_fn;
