@@ -13,8 +13,8 @@ use crate::limits::{
 };
 use crate::openapi::by_hand;
 use crate::registry::{
-    access, accounts, advisories, documents, login, packages, publish, search as packages_search,
-    tags, tarballs, tokens, uplinks,
+    access, accounts, advisories, documents, login, packages, publish, search as finding, tags,
+    tarballs, tokens, uplinks,
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -212,6 +212,9 @@ fn hosted() -> Vec<Route<Context>> {
 
 #[rustfmt::skip]
 fn people() -> Vec<Route<Context>> {
+    const BULK: &str = "/-/npm/v1/security/advisories/bulk";
+    const AUDITS: &str = "/-/npm/v1/security/audits";
+    const AUDITS_QUICK: &str = "/-/npm/v1/security/audits/quick";
     vec![
         get("/-/ping", accounts::api::ping),
         get("/-/whoami", accounts::api::whoami).rate(Registry),
@@ -237,10 +240,10 @@ fn people() -> Vec<Route<Context>> {
         post("/-/package/:@package/collaborators", access::api::set_collaborator).rate(Publish),
         get("/-/user/:user/package", access::api::packages_of).rate(Registry),
         get("/-/_view/starredByUser", access::api::starred).rate(Registry),
-        get("/-/v1/search", packages_search::api::find).rate(Registry),
-        post("/-/npm/v1/security/advisories/bulk", advisories::api::bulk).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
-        post("/-/npm/v1/security/audits", advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
-        post("/-/npm/v1/security/audits/quick", advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        get("/-/v1/search", finding::api::find).rate(Registry),
+        post(BULK, advisories::api::bulk).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        post(AUDITS, advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        post(AUDITS_QUICK, advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
         get("/-/npm/v1/keys", advisories::api::keys).rate(Registry),
         get("/-/npm/v1/attestations/:@package", advisories::api::attestations).rate(Registry),
         get("/-/all", access::api::absent),

@@ -46,6 +46,10 @@ const PAGES: &[(&str, &str)] = &[
     ("identity.md", include_str!("manual/identity.md")),
     ("catalog.md", include_str!("manual/catalog.md")),
     ("registry.md", include_str!("manual/registry.md")),
+    (
+        "registry-access.md",
+        include_str!("manual/registry-access.md"),
+    ),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),

@@ -69,6 +69,20 @@ fn a_restricted_package_is_its_collaborators_alone() {
         told("@a%2fc").replace("@a/c", "_")
     );
 
+    assert_eq!(
+        post(&server, ACCESS, &alice, &json!({ "access": "public" })),
+        200
+    );
+    assert_eq!(status(&server, "/@a%2fb", ""), 200);
+}
+
+#[test]
+fn collaborators_read_and_owners_publish() {
+    let server = server(&[]);
+    let (alice, bob) = (account(&server, "alice"), account(&server, "bob"));
+    assert_eq!(publish(&server, &alice, "@a/b", "1.0.0"), 201);
+    let restricted = json!({ "access": "private" });
+    assert_eq!(post(&server, ACCESS, &alice, &restricted), 200);
     let grant = |user: &str, permissions: Value| {
         let body = json!({ "user": user, "permissions": permissions });
         post(&server, COLLABORATORS, &alice, &body)
@@ -96,12 +110,6 @@ fn a_restricted_package_is_its_collaborators_alone() {
         ),
         (404, 400)
     );
-
-    assert_eq!(
-        post(&server, ACCESS, &alice, &json!({ "access": "public" })),
-        200
-    );
-    assert_eq!(status(&server, "/@a%2fb", ""), 200);
 }
 
 #[test]

@@ -176,7 +176,10 @@ fn a_folder_answers_where_nobody_is_asked() {
         "id": "GHSA-vh95-rmgr-6w4m", "summary": "Prototype Pollution", "aliases": ["CVE-2020-7598"],
         "affected": [{
             "package": { "ecosystem": "npm", "name": "minimist" },
-            "ranges": [{ "type": "SEMVER", "events": [{ "introduced": "0" }, { "fixed": "0.2.1" }] }],
+            "ranges": [{
+                "type": "SEMVER",
+                "events": [{ "introduced": "0" }, { "fixed": "0.2.1" }],
+            }],
         }],
         "database_specific": { "severity": "MODERATE", "cwe_ids": ["CWE-1321"] },
     });

@@ -6,7 +6,8 @@ use crate::support::http::{Reply, send};
 use crate::support::npm::{Archive, PublishBody};
 use crate::support::server::Server;
 
-/// A server that counts no tries and has no upstream, with further settings as environment variables.
+/// A server that counts no tries and has no upstream, with further settings as environment
+/// variables.
 pub(crate) fn server(environment: &[(&str, &str)]) -> Server {
     let mut all = vec![
         ("THIRTEEN_RATE_AUTH_PER_15S", "0"),

@@ -211,10 +211,8 @@ fn patched_versions(range: &str) -> String {
 }
 
 fn key_of(advisory: &Value) -> String {
-    match &advisory["id"] {
-        Value::String(id) => id.clone(),
-        other => other.to_string(),
-    }
+    let id = &advisory["id"];
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 fn ghsa_of(advisory: &Value) -> Option<&str> {
