@@ -41,6 +41,8 @@ mod tests {
         ("uplinks::OLDEST_DOCUMENTS", "packages", OLDEST_KEPT),
         ("uplinks::ALL_TARBALLS", "versions", ALL_KEPT),
         ("uplinks::ALL_DOCUMENTS", "packages", ALL_KEPT),
+        ("blobs::EACH_NAMED", "versions", "every file is looked for"),
+        ("blobs::EACH_NAMED", "packages", "every file is looked for"),
     ];
 
     const ALL_KEPT: &str = "all that is kept of upstreams: the heavy lane and the command line";

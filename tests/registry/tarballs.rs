@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::support::npm::{Archive, PublishBody};
 use crate::support::registry::Registry;
+use crate::support::server::run;
 
 const SHORT: &str = "/short/-/short-1.0.0.tgz";
 const LONG: &str = "/long/-/long-1.0.0.tgz";
@@ -181,4 +182,31 @@ fn a_start_removes_the_files_that_nothing_names() {
     }
     let reply = registry.anyone("GET", "/kept/-/kept-1.0.0.tgz", &[]);
     assert!(reply.status == 200 && reply.body == tarball);
+}
+
+#[test]
+fn a_file_that_is_gone_is_told_by_the_doctor() {
+    let mut registry = Registry::start();
+    registry.publish("lost", "1.0.0");
+    registry.server.terminate();
+    let data = registry.server.data();
+    let doctor = || {
+        let report = run(&["doctor", "--data", data.to_str().unwrap()], &[]);
+        (
+            report.status.success(),
+            String::from_utf8(report.stdout).unwrap(),
+        )
+    };
+    let (is_well, text) = doctor();
+    assert!(
+        is_well && text.contains("2 files of the registry are there"),
+        "{text}"
+    );
+    for folder in std::fs::read_dir(data.join("blobs/sha512")).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            std::fs::write(file.unwrap().path(), b"").unwrap();
+        }
+    }
+    let (is_well, text) = doctor();
+    assert!(!is_well && text.contains("1 of 2 are not"), "{text}");
 }
