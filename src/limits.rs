@@ -41,6 +41,18 @@ pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
 /// Names of packages whose access one shard remembers.
 pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// How long a search waits for an upstream's answer.
+pub const SEARCH_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest body of a question for advisories, as it is sent.
+pub const ADVISORY_BODY_BYTES_MAX: u64 = 8 << 20;
+/// The longest one without its coding.
+pub const ADVISORY_PLAIN_BYTES_MAX: usize = 32 << 20;
+/// How long an upstream's advisories are given again.
+pub const ADVISORIES_FRESH: Duration = Duration::from_secs(60);
+/// Answers of upstreams that one shard keeps for as long.
+pub const ADVISORIES_KEPT_MAX: usize = 64;
+/// The longest OSV file that is read.
+pub const OSV_FILE_BYTES_MAX: u64 = 4 << 20;
 /// Tokens that an account of the registry may have.
 pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
 
