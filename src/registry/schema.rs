@@ -19,6 +19,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     login::sql::STATEMENTS,
+    super::search::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
 ];
 
@@ -35,6 +36,7 @@ mod tests {
             "audit_logs",
             "the whole chain is what is checked",
         ),
+        ("search::ALL", "package_cards", "from its end, so many rows"),
         (
             "uplinks::OLDEST_TARBALLS",
             "versions USING INDEX versions_by_use",

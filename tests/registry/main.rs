@@ -7,6 +7,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod advisories;
 mod changes;
 mod documents;
 mod login;
@@ -14,6 +15,7 @@ mod packing;
 mod people;
 mod proxy;
 mod publish;
+mod search;
 mod shelf;
 mod tags;
 mod tarballs;
