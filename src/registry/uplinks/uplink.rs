@@ -229,6 +229,7 @@ impl Uplink {
         &self,
         outgoing: &Outgoing,
         url: &str,
+        headers: &[(HeaderName, HeaderValue)],
         now_ms: u64,
     ) -> Result<Response, Missing> {
         let url = Url::parse(url).map_err(|fault| {
@@ -240,7 +241,11 @@ impl Uplink {
             let reach = Reach::Public;
             target = Target::of_url(&url, target.tls.clone(), reach, target.timeout);
         }
-        let request = Request::get(url.path.clone());
+        let request = headers
+            .iter()
+            .fold(Request::get(url.path.clone()), |request, (name, value)| {
+                request.header(name.clone(), value.clone())
+            });
         self.ask_at(outgoing, &target, request, now_ms).await
     }
 
