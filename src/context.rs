@@ -67,6 +67,8 @@ pub struct Context {
     pub documents: Documents,
     /// Who has called the registry door, and what they may.
     pub registry_access: crate::registry::access::Memory,
+    /// What upstreams said of versions, a short while ago.
+    pub advisories: crate::registry::advisories::Recent,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
     /// Requests to other servers.
@@ -131,6 +133,8 @@ pub struct House {
     pub server_id: String,
     /// What changes packages, counted likewise.
     pub publish_budget: Budget,
+    /// Advisories of a folder.
+    pub osv: crate::registry::advisories::osv::Osv,
     /// Passwords that are hashed at once.
     pub hashes: Arc<Permits>,
     /// The secret of the keys that rates are counted by.
@@ -207,6 +211,7 @@ impl Context {
             keys: RefCell::new(keys),
             tokens: TokenCache::new(),
             registry_access: crate::registry::access::Memory::new(),
+            advisories: crate::registry::advisories::Recent::default(),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
             shop_origins: RefCell::new(shop_origins),

@@ -41,6 +41,18 @@ pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
 /// Names of packages whose access one shard remembers.
 pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// How long a search waits for an upstream's answer.
+pub const SEARCH_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest body of a question for advisories, as it is sent.
+pub const ADVISORY_BODY_BYTES_MAX: u64 = 8 << 20;
+/// The longest one without its coding.
+pub const ADVISORY_PLAIN_BYTES_MAX: usize = 32 << 20;
+/// How long an upstream's advisories are given again.
+pub const ADVISORIES_FRESH: Duration = Duration::from_secs(60);
+/// Answers of upstreams that one shard keeps for as long.
+pub const ADVISORIES_KEPT_MAX: usize = 64;
+/// The longest OSV file that is read.
+pub const OSV_FILE_BYTES_MAX: u64 = 4 << 20;
 /// Tokens that an account of the registry may have.
 pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
 
@@ -316,7 +328,11 @@ pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
 pub const TARBALL_KEPT_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of the tarballs that a shard keeps so.
 pub const TARBALLS_KEPT_BYTES_MAX: usize = 32 << 20;
-/// Bytes of a longer one that are read at once, while those before are sent.
+/// The longest tarball that is copied into a reply instead of being sent from where it lies.
+pub const TARBALL_PROMPT_BYTES_MAX: usize = 16 << 10;
+/// Tarballs of which a shard remembers what file they are.
+pub const TARBALL_PLACES_KEPT_MAX: usize = 16 << 10;
+/// Bytes of one that is not kept which are read at once, while those before are sent.
 pub const TARBALL_PIECE_BYTES: usize = 128 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;

@@ -8,12 +8,13 @@ use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{
-    BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX,
-    PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
+    ADVISORY_BODY_BYTES_MAX, BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX,
+    DOCUMENT_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
 use crate::registry::{
-    access, accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
+    access, accounts, advisories, documents, login, packages, publish, search as packages_search,
+    tags, tarballs, tokens, uplinks,
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -189,20 +190,23 @@ fn proxied() -> Vec<Route<Context>> {
 
 #[rustfmt::skip]
 fn hosted() -> Vec<Route<Context>> {
+    const REVISION: &str = "/:@package/-rev/:rev";
     const TAGS: &str = "/-/package/:@package/dist-tags";
     const TAG: &str = "/-/package/:@package/dist-tags/:tag";
     vec![
         get("/:@package", documents::api::read).prompt(documents::api::read_at_once).rate(Registry),
         get("/:@package/:version", documents::api::read_version).rate(Registry),
-        put("/:@package/-rev/:rev", packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
-        delete("/:@package/-rev/:rev", packages::api::delete).rate(Publish),
+        put(REVISION, packages::api::replace).body(DOCUMENT_BODY_BYTES_MAX).rate(Publish),
+        delete(REVISION, packages::api::delete).rate(Publish),
         delete("/:@package/-/:file/-rev/:rev", packages::api::delete_file).rate(Publish),
         get(TAGS, tags::api::list).rate(Registry),
         put(TAG, tags::api::put).rate(Publish),
         post(TAG, tags::api::put).rate(Publish),
         delete(TAG, tags::api::delete).rate(Publish),
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
-        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
+        get("/:@package/-/:file", tarballs::api::read)
+            .prompt(tarballs::api::read_at_once)
+            .rate(Registry),
     ]
 }
 
@@ -233,6 +237,12 @@ fn people() -> Vec<Route<Context>> {
         post("/-/package/:@package/collaborators", access::api::set_collaborator).rate(Publish),
         get("/-/user/:user/package", access::api::packages_of).rate(Registry),
         get("/-/_view/starredByUser", access::api::starred).rate(Registry),
+        get("/-/v1/search", packages_search::api::find).rate(Registry),
+        post("/-/npm/v1/security/advisories/bulk", advisories::api::bulk).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        post("/-/npm/v1/security/audits", advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        post("/-/npm/v1/security/audits/quick", advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        get("/-/npm/v1/keys", advisories::api::keys).rate(Registry),
+        get("/-/npm/v1/attestations/:@package", advisories::api::attestations).rate(Registry),
         get("/-/all", access::api::absent),
         get("/-/org/*rest", access::api::absent),
         put("/-/org/*rest", access::api::absent),

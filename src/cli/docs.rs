@@ -49,6 +49,7 @@ const PAGES: &[(&str, &str)] = &[
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
+    ("proxy.md", include_str!("manual/proxy.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
     ("upstreams.md", include_str!("manual/upstreams.md")),
     ("operations.md", include_str!("manual/operations.md")),

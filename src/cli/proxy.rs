@@ -172,9 +172,8 @@ fn walk(
         let upstreams = Upstreams::new(settings.upstreams());
         let known = upstreams.of_hash(hash).ok_or(Refusal::UnknownHash);
         let named = known.map(|upstream| format!("0x{hash:08x} is {}", upstream.address));
-        let target = Authority::parse(authority.as_bytes(), None).ok_or(Refusal::Target);
         if take("hash", named) {
-            match target.and_then(|target| decide(&upstreams, hash, target)) {
+            match decide(&upstreams, hash, authority.as_bytes(), None) {
                 Ok(upstream) => {
                     take("target", Ok(authority.to_owned()));
                     reach(upstream, settings, &mut take);

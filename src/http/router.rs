@@ -90,36 +90,44 @@ impl<A> Router<A> {
         escapes: Escapes,
         parameters: &mut Parameters,
     ) -> Found<'_> {
-        let place = match self.fixed.get(path) {
-            Some(place) => Some(*place),
-            None => self.walk(
-                0,
-                path,
-                Segments {
-                    path,
-                    at: 1,
-                    escapes,
-                    depth: 0,
-                },
-                parameters,
-            ),
+        let segments = Segments {
+            path,
+            at: 1,
+            escapes,
+            depth: 0,
         };
+        let fixed = self.fixed.get(path).copied();
+        let place = fixed.or_else(|| self.walk(0, path, segments, parameters));
         let Some(place) = place else {
             return Found::Nothing;
         };
-        let place = &self.places[place];
-        let position = METHODS.iter().position(|known| *known == method);
-        let asked = position.and_then(|position| place.routes[position]);
-        // What GET has HEAD has, without the body (RFC 9110, section 9.3.2).
-        let route = asked.or(if method == Method::Head {
-            place.routes[GET]
-        } else {
-            None
-        });
-        match route {
-            Some(route) => Found::Route(usize::from(route)),
-            None => Found::OtherMethods(&place.allow),
+        if let Some(route) = self.places[place].route(method) {
+            return Found::Route(route);
         }
+        // A package may be called as one of our own pages is; what the page does not take is for
+        // the package.
+        if fixed.is_some() {
+            let package = self.package_at(path, segments, parameters);
+            if let Some(route) = package.and_then(|package| self.places[package].route(method)) {
+                return Found::Route(route);
+            }
+            parameters.truncate(0);
+        }
+        Found::OtherMethods(&self.places[place].allow)
+    }
+
+    /// The place of a path that begins with the name of a package.
+    fn package_at(
+        &self,
+        path: &[u8],
+        segments: Segments<'_>,
+        parameters: &mut Parameters,
+    ) -> Option<usize> {
+        let (name, child) = self.nodes[0].package?;
+        let (segment, rest) = segments.next()?;
+        let (end, rest) = segment.package_end(rest)?;
+        parameters.push(name, segment.start, end);
+        self.walk(child, path, rest, parameters)
     }
 
     /// The row of `CONNECT`, where the door opens tunnels.
@@ -255,6 +263,18 @@ impl<A> Router<A> {
 }
 
 impl Place {
+    /// The row of a method. What GET has HEAD has, without the body (RFC 9110, section 9.3.2).
+    fn route(&self, method: Method) -> Option<usize> {
+        let position = METHODS.iter().position(|known| *known == method)?;
+        let asked = self.routes[position];
+        let route = asked.or(if method == Method::Head {
+            self.routes[GET]
+        } else {
+            None
+        });
+        route.map(usize::from)
+    }
+
     fn describe(&self) -> String {
         let mut methods = Vec::new();
         for (method, route) in METHODS.iter().zip(&self.routes) {
@@ -456,6 +476,25 @@ mod tests {
         for path in ["/a", "/b", "/A/b", "/files", "//", "/a%2Fb"] {
             assert_eq!(find(&router, path), Found::Nothing, "{path}");
         }
+    }
+
+    #[test]
+    fn what_a_page_does_not_take_is_for_the_package_of_its_name() {
+        let router = router(&[
+            (Method::Get, "/health"),
+            (Method::Get, "/:@package"),
+            (Method::Put, "/:@package"),
+        ]);
+        let mut parameters = Parameters::default();
+        let mut find = |method| router.find(method, b"/health", Escapes::Absent, &mut parameters);
+        assert_eq!(find(Method::Get), Found::Route(0));
+        assert_eq!(find(Method::Head), Found::Route(0));
+        assert_eq!(
+            find(Method::Delete),
+            Found::OtherMethods("GET, HEAD, OPTIONS")
+        );
+        assert_eq!(find(Method::Put), Found::Route(2));
+        assert_eq!(parameters.first(), Some((1, 7)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::settings::Upstream;
 use crate::shard;
 use crate::telemetry::{Operation, process};
 
-use super::decision::{Authority, decide};
+use super::decision::decide;
 use super::forward;
 use super::headers::check;
 use super::refusal::Refusal;
@@ -31,8 +31,7 @@ async fn open(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Prob
     if head.body() != BodyLength::None || head.header("content-length").is_some() {
         return Err(Refusal::Body.into());
     }
-    let target = Authority::parse(head.target(), None);
-    let upstream = decided(context, &request, target)?.clone();
+    let upstream = decided(context, &request, head.target(), None)?.clone();
     let (timeout, idle) = {
         let proxy = &context.settings.borrow().proxy;
         (proxy.timeout, proxy.idle_timeout)
@@ -52,11 +51,9 @@ async fn open(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Prob
 /// `GET http://host/path`, and `HEAD`.
 pub async fn forward(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
     let request = exchange.request();
-    let target = request
-        .head()
-        .host()
-        .and_then(|host| Authority::parse(host, Some(port_of_scheme(&request))));
-    let upstream = decided(context, &request, target)?.clone();
+    let host = request.head().host().unwrap_or_default();
+    let port = port_of_scheme(&request);
+    let upstream = decided(context, &request, host, Some(port))?.clone();
     forward::pass(context, exchange, &upstream).await
 }
 
@@ -65,7 +62,8 @@ pub async fn forward(context: &Context, exchange: &mut Exchange<'_>) -> Result<(
 fn decided<'c>(
     context: &'c Context,
     request: &Request<'_>,
-    target: Option<Authority<'_>>,
+    target: &[u8],
+    default: Option<u16>,
 ) -> Result<&'c Upstream, Problem> {
     let valid = check(context, request, Required::Proxy)?;
     let valid = valid.expect("required headers are there or at fault");
@@ -87,8 +85,7 @@ fn decided<'c>(
             .code("RATE_LIMITED")
             .header("X-Bun-Error", "RATE_LIMITED")
     })?;
-    let target = target.ok_or(Refusal::Target)?;
-    let decide = || decide(&context.proxy.upstreams, hash, target);
+    let decide = || decide(&context.proxy.upstreams, hash, target, default);
     Ok(context.telemetry.sample(Operation::ProxyRouting, decide)?)
 }
 

@@ -10,6 +10,8 @@ use super::refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub struct Upstreams {
     hashes: Box<[u32]>,
+    /// Where each is, as clients write it that write it as the settings do.
+    authorities: Box<[Box<[u8]>]>,
     rows: Box<[Upstream]>,
 }
 
@@ -27,20 +29,22 @@ impl Upstreams {
     pub fn new(rows: Vec<Upstream>) -> Upstreams {
         Upstreams {
             hashes: rows.iter().map(|row| row.hash).collect(),
+            authorities: rows
+                .iter()
+                .map(|row| row.address.to_string().into_bytes().into())
+                .collect(),
             rows: rows.into(),
         }
     }
 
     /// The upstream of a hash.
-    #[inline]
     pub fn of_hash(&self, hash: u32) -> Option<&Upstream> {
-        let place = self.hashes.iter().position(|known| *known == hash)?;
-        Some(&self.rows[place])
+        self.place_of(hash).map(|place| &self.rows[place])
     }
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
-        self.rows.iter()
+    #[inline]
+    fn place_of(&self, hash: u32) -> Option<usize> {
+        self.hashes.iter().position(|known| *known == hash)
     }
 }
 
@@ -85,24 +89,34 @@ impl Authority<'_> {
     }
 }
 
-/// The upstream that a request with this hash may reach, if that is where it wants to go.
+/// The upstream that a request with this hash may reach, if that is where it wants to go; `default`
+/// is the port of a target without one.
 #[inline]
 pub fn decide<'u>(
     upstreams: &'u Upstreams,
     hash: u32,
-    target: Authority<'_>,
+    target: &[u8],
+    default: Option<u16>,
 ) -> Result<&'u Upstream, Refusal> {
-    let upstream = upstreams.of_hash(hash).ok_or(Refusal::UnknownHash)?;
-    let address = &upstream.address;
-    // A dot at the end of a name says that it is whole, which all of ours are.
-    let host = target.host.strip_suffix(b".").unwrap_or(target.host);
-    let is_there =
-        target.port == address.port && host.eq_ignore_ascii_case(address.host.as_bytes());
-    if is_there {
+    let place = upstreams.place_of(hash).ok_or(Refusal::UnknownHash)?;
+    let upstream = &upstreams.rows[place];
+    if *target == *upstreams.authorities[place] || is_at(upstream, target, default) {
         Ok(upstream)
     } else {
         Err(Refusal::Target)
     }
+}
+
+/// Whether a target is where an upstream is, however it is written.
+#[inline(never)]
+fn is_at(upstream: &Upstream, target: &[u8], default: Option<u16>) -> bool {
+    let Some(target) = Authority::parse(target, default) else {
+        return false;
+    };
+    let address = &upstream.address;
+    // A dot at the end of a name says that it is whole, which all of ours are.
+    let host = target.host.strip_suffix(b".").unwrap_or(target.host);
+    target.port == address.port && host.eq_ignore_ascii_case(address.host.as_bytes())
 }
 
 /// A port in decimal digits.
@@ -190,8 +204,7 @@ mod tests {
             upstream("[::1]", 4873, 8),
         ]);
         let decided = |hash, text: &str| {
-            let target = Authority::parse(text.as_bytes(), None).unwrap();
-            decide(&upstreams, hash, target).map(|upstream| upstream.hash)
+            decide(&upstreams, hash, text.as_bytes(), None).map(|upstream| upstream.hash)
         };
         for (hash, target, expected) in [
             (7, "registry.example:443", Ok(7)),
@@ -205,8 +218,13 @@ mod tests {
             (7, "evil-registry.example:443", Err(Refusal::Target)),
             (7, "registry.example..:443", Err(Refusal::Target)),
             (7, "127.0.0.1:443", Err(Refusal::Target)),
+            (8, "::1:4873", Err(Refusal::Target)),
+            (7, "registry.example", Err(Refusal::Target)),
+            (7, "", Err(Refusal::Target)),
         ] {
             assert_eq!(decided(hash, target), expected, "{hash} {target}");
         }
+        let forwarded = decide(&upstreams, 7, b"registry.example", Some(443));
+        assert!(forwarded.is_ok());
     }
 }

@@ -1,18 +1,20 @@
 //! The npm registry: packages that are hosted here and those of upstream registries, under one name
 //! each.
 //!
-//! - `documents`: what clients resolve versions by, built when a package changes; `packages`: their
-//!   rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `documents`: what clients resolve versions by, built when a package changes;
+//! - `packages`: their rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `uplinks`: packages of other registries;
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by
 //!   their content; `archive`: what a tarball holds;
-//! - `uplinks`: packages of other registries;
-//! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that
-//!   depends on; `body`: what clients send;
+//! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that depends on;
+//!   `body`: what clients send;
+//! - `search`: what is found by words; `advisories`: what is known to be wrong with versions;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
 //!   the list of all statements; `topics`: what a commit tells caches.
 
 pub mod access;
 pub mod accounts;
+pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
@@ -22,6 +24,7 @@ pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod search;
 pub mod tags;
 pub mod tarballs;
 pub mod tokens;

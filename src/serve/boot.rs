@@ -22,6 +22,7 @@ use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::outgoing::dns::Names;
+use crate::registry::advisories::osv::Osv;
 use crate::registry::uplinks::Uplinks;
 use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
@@ -277,6 +278,7 @@ fn fill_demo(settings: &Settings, commerce: &Store) -> Result<Filled, StartFault
 struct Files {
     uploads: Arc<uploads::Desk>,
     blobs: Arc<Blobs>,
+    osv: Osv,
 }
 
 fn open_files(settings: &Settings) -> Result<Files, StartFault> {
@@ -285,9 +287,15 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
         .map_err(failed("the folder of uploads cannot be opened", REMEDY))?;
     let blobs = Blobs::at(&settings.data)
         .map_err(failed("the registry's files cannot be opened", REMEDY))?;
+    let osv = Osv::start(&settings.access.osv_folder);
+    let osv = osv.map_err(failed(
+        "the folder of advisories cannot be read",
+        "the system has to let the server start another thread",
+    ))?;
     Ok(Files {
         uploads: Arc::new(uploads),
         blobs: Arc::new(blobs),
+        osv,
     })
 }
 
@@ -344,6 +352,7 @@ fn house_of(
         registry: stores.registry.clone(),
         uploads: files.uploads,
         blobs: files.blobs,
+        osv: files.osv,
         names: Names::new(settings.outgoing.hosts.clone()),
         tls: peers.tls,
         uplinks: peers.uplinks,

@@ -8,8 +8,8 @@ use super::access::{Anonymous, Open, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
-    Address, BaseUrl, Checked, Folder, Hex, List, Networks, Number, Origins, Part, Peer, Shards,
-    Slot, Span, Truth, Unit, Upstreams, Word,
+    Address, BaseUrl, Checked, Folder, Hex, List, Networks, Number, Origins, Part, Peer, PublicUrl,
+    Shards, Slot, Span, Truth, Unit, Upstreams, Word,
 };
 
 /// A key: its names, its type with bounds, its default, and what it is for.
@@ -546,7 +546,7 @@ pub static KEYS: &[Key] = &[
         doc: "URL at which clients reach the registry; without one, the host that they ask.",
         default: "",
         change: Change::Live,
-        slot: &BaseUrl(|settings| &mut settings.documents.public_url),
+        slot: &PublicUrl(|settings| &mut settings.documents.public_url),
         spellings: &[],
     },
     Key {

@@ -42,7 +42,7 @@ pub(super) fn link_base(text: &str) -> Result<(), String> {
         .into_iter()
         .find_map(|scheme| text.strip_prefix(scheme))
         .ok_or_else(|| format!("`{text}` begins with neither https:// nor http://"))?;
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#@\"<>".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#@\"\\<>".contains(&byte);
     if rest.is_empty() || rest.ends_with('/') || !rest.bytes().all(plain) {
         return Err(format!("`{text}` is no URL that a link can begin with"));
     }

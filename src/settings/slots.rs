@@ -84,6 +84,9 @@ pub(super) struct BaseUrl(pub Field<Option<String>>);
 /// A list of web origins, in text separated by commas.
 pub(super) struct Origins(pub Field<Vec<String>>);
 
+/// The URL at which others reach a door, https or http, with a path or without; empty for none.
+pub(super) struct PublicUrl(pub Field<Option<String>>);
+
 /// A list of networks and addresses, in text separated by commas.
 pub(super) struct Networks(pub Field<Vec<IpNet>>);
 
@@ -262,6 +265,23 @@ impl Slot for Origins {
 
     fn accepts(&self) -> String {
         "origins like https://shop.example, several with commas between".to_owned()
+    }
+}
+
+impl Slot for PublicUrl {
+    fn put(&self, settings: &mut Settings, raw: &Value, _: Part) -> Result<String, String> {
+        let text = text(raw)?;
+        *(self.0)(settings) = if text.is_empty() {
+            None
+        } else {
+            super::mail::link_base(text)?;
+            Some(text.to_owned())
+        };
+        Ok(text.to_owned())
+    }
+
+    fn accepts(&self) -> String {
+        "a URL like https://npm.example, without a slash at its end".to_owned()
     }
 }
 

@@ -3,16 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::people::{PASSWORD, account, ask, basic, bearer, server};
-use crate::support::npm::{Archive, PublishBody};
+use crate::people::{self, PASSWORD, account, ask, basic, bearer, server};
 use crate::support::server::Server;
 
-/// Publishes a version; gives the status.
 fn publish(server: &Server, credential: &str, name: &str, version: &str) -> u16 {
-    let archive = Archive::of_package(name, version).gzip();
-    let body = PublishBody::of(name, version, &archive);
-    let target = format!("/{}", name.replace('/', "%2f"));
-    ask(server, "PUT", &target, credential, Some(&body)).status
+    people::publish(server, credential, name, version, json!({}))
 }
 
 fn status(server: &Server, target: &str, credential: &str) -> u16 {

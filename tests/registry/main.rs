@@ -7,11 +7,17 @@ mod support;
 
 mod access;
 mod accounts;
+mod advisories;
+mod changes;
+mod documents;
 mod login;
 mod packing;
 mod people;
 mod proxy;
 mod publish;
+mod search;
+mod shelf;
+mod tags;
 mod tarballs;
 mod tokens;
 mod upstream_weight;

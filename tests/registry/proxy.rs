@@ -1,7 +1,8 @@
 //! The CONNECT proxy, and requests that are passed on (PROTOCOL.md, "CONNECT proxy").
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::support::http::{Connection, Reply};
-use super::support::server::{Server, run};
+use super::support::folder::Folder;
+use super::support::http::{Connection, Reply, fetch};
+use super::support::server::{Server, binary, run};
 
 /// A server with upstreams: `private.example` is hash 1, where `upstream` listens; `public.example`
 /// is hash 2 and leads to loopback, which it may not.
@@ -775,6 +777,49 @@ fn the_command_line_walks_the_decisions() {
     ] {
         assert_eq!(run(wrong, &[]).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+#[test]
+fn the_proxy_can_run_alone() {
+    let folder = Folder::new();
+    let mut child = Command::new(binary())
+        .args([
+            "proxy",
+            "start",
+            "--registry",
+            "127.0.0.1:0",
+            "--shards",
+            "1",
+        ])
+        .args(["--api", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines: Vec<String> = lines
+        .map(Result::unwrap)
+        .take_while(|line| line != "ready")
+        .collect();
+    let told = lines.join("\n");
+    for part in [
+        "Hash       0xa1b2c3d4",
+        "Terminal   native, 24 rows, 80 columns",
+        "Upstreams  0x00000000  https://registry.npmjs.org:443",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(!told.contains("api "), "only one door is open: {told}");
+    let address = lines[0].rsplit("http://").next().unwrap().parse().unwrap();
+    assert_eq!(fetch(address, "/livez").status, 200);
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);

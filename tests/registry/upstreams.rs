@@ -9,8 +9,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::support::blobs::{files, has_file};
+use super::support::folder::Folder;
 use super::support::http::{Connection, Reply, fetch, send};
 use super::support::npm::{Archive, integrity_of, shasum_of};
+use super::support::registry::Registry;
 use super::support::server::{Server, run};
 use super::support::upstream::{Act, Upstream, tarball_path};
 
@@ -499,7 +501,7 @@ fn redirects_are_followed_but_not_into_the_house() {
 
 #[test]
 fn an_upstream_is_asked_by_its_authority_s_word() {
-    let folder = super::support::folder::Folder::new();
+    let folder = Folder::new();
     let authority = folder.path().join("ca.pem");
     let upstream = Upstream::start_tls(&authority);
     let tarball = upstream.publish("a", "1.0.0");
@@ -533,7 +535,7 @@ fn a_private_name_is_asked_of_its_own_upstream_alone() {
     public.publish("a", "9.9.9");
     public.publish("@acme/a", "9.9.9");
     private.publish("@acme/a", "1.0.0");
-    let folder = super::support::folder::Folder::new();
+    let folder = Folder::new();
     let token = folder.path().join("token");
     fs::write(&token, "s3cret\n").unwrap();
     let mut setting = private.setting();
@@ -551,6 +553,52 @@ fn a_private_name_is_asked_of_its_own_upstream_alone() {
     assert_eq!(asked[0].header("authorization"), Some("Bearer s3cret"));
     assert_eq!(public.all_asked()[0].header("authorization"), None);
     assert!(!server.log().contains("s3cret"));
+}
+
+#[test]
+fn a_hosted_name_is_never_asked_of_an_upstream() {
+    let upstream = Upstream::start();
+    upstream.publish("ours", "9.9.9");
+    upstream.publish("theirs", "1.0.0");
+    let folder = Folder::new();
+    let file = folder.path().join("settings.json");
+    let settings = json!({
+        "proxy": { "upstreams": [upstream.setting()] },
+        "registry": { "fresh_ms": 0 },
+    });
+    fs::write(&file, settings.to_string()).unwrap();
+    let registry = Registry::start_with(&["--config", file.to_str().unwrap()]);
+    let tarball = registry.publish("ours", "1.0.0");
+    for path in [
+        "/ours",
+        "/ours?write=true",
+        "/ours/latest",
+        "/-/package/ours/dist-tags",
+    ] {
+        assert_eq!(registry.anyone("GET", path, &[]).status, 200, "{path}");
+    }
+    let document = registry.anyone("GET", "/ours", &[]).json();
+    assert_eq!(document["dist-tags"]["latest"], "1.0.0");
+    let reply = registry.anyone("GET", "/ours/-/ours-1.0.0.tgz", &[]);
+    assert_eq!(reply.body, tarball);
+    for path in ["/ours/9.9.9", "/ours/-/ours-9.9.9.tgz"] {
+        assert_eq!(registry.anyone("GET", path, &[]).status, 404, "{path}");
+    }
+    assert_eq!(upstream.all_asked().len(), 0);
+    // What was an upstream's is ours once we publish it.
+    assert_eq!(registry.anyone("GET", "/theirs", &[]).status, 200);
+    registry.publish("theirs", "5.0.0");
+    let asked = upstream.all_asked().len();
+    let document = registry.anyone("GET", "/theirs?write=true", &[]).json();
+    let versions: Vec<&String> = document["versions"].as_object().unwrap().keys().collect();
+    assert_eq!(versions, ["5.0.0"]);
+    assert_eq!(
+        registry
+            .anyone("GET", "/theirs/-/theirs-1.0.0.tgz", &[])
+            .status,
+        404
+    );
+    assert_eq!(upstream.all_asked().len(), asked);
 }
 
 #[test]

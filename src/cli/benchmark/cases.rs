@@ -28,7 +28,7 @@ use crate::auth::tokens::proxy::{
 use crate::auth::tokens::{Found, Grant, TokenCache, issue, verify};
 use crate::id::Id;
 use crate::outgoing::dns::{Names, View};
-use crate::proxy::{Authority, Upstreams, decide};
+use crate::proxy::{Upstreams, decide};
 use crate::settings::Upstream;
 use crate::telemetry::Operation;
 use crate::telemetry::trace_id::{IdSource, TRACEPARENT_BYTES, TraceParent};
@@ -232,8 +232,8 @@ pub(super) fn proxy() -> Cases {
             tokens.find(black_box(token.as_bytes()), now)
         }),
         case(Operation::ProxyRouting, Some(443), move || {
-            let target = Authority::parse(black_box(b"registry.mycompany.com:443"), None)?;
-            let decided = decide(black_box(&upstreams), black_box(hash), target);
+            let target = black_box(b"registry.mycompany.com:443");
+            let decided = decide(black_box(&upstreams), black_box(hash), target, None);
             decided.ok().map(|upstream| upstream.address.port)
         }),
         case(Operation::DnsHit, Some(address), move || {

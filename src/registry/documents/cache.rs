@@ -94,6 +94,10 @@ impl Documents {
         let mut entries = self.entries.borrow_mut();
         let name: Box<str> = loaded.row.name.as_str().into();
         let variants = entries.entry(name).or_default();
+        let same = variants
+            .iter()
+            .find(|one| one.base == loaded.base && one.document == loaded.document);
+        let parts = same.map(|one| one.parts.borrow().clone());
         variants.retain(|one| {
             let stays = one.generation == loaded.generation && one.base != loaded.base;
             if !stays {
@@ -106,8 +110,13 @@ impl Documents {
             hand.retain(|one| one.strong_count() > 0);
         }
         hand.push_back(Rc::downgrade(&loaded));
-        loaded.counted.set(DOCUMENT_ENTRY_BYTES);
-        self.bytes.set(self.bytes.get() + DOCUMENT_ENTRY_BYTES);
+        // What else changed of the package, such as when its upstream was asked, is not in them.
+        let parts = parts.unwrap_or_default();
+        let bytes: usize = parts.iter().flatten().map(Bytes::len).sum();
+        *loaded.parts.borrow_mut() = parts;
+        loaded.counted.set(DOCUMENT_ENTRY_BYTES + bytes);
+        self.bytes
+            .set(self.bytes.get() + DOCUMENT_ENTRY_BYTES + bytes);
         let variants = entries.get_mut(loaded.row.name.as_str());
         variants.expect("it was made above").push(loaded);
         drop((entries, hand));
@@ -173,7 +182,7 @@ impl Loaded {
             lines,
             parts: RefCell::default(),
             counted: Cell::new(0),
-            is_touched: Cell::new(true),
+            is_touched: Cell::new(false),
             filling: RefCell::default(),
         }
     }
@@ -270,3 +279,91 @@ const SUFFIXES: [&str; 6] = [
 ];
 /// Places of entries that are gone which wait for the hand.
 const HAND_SLACK: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+    use crate::registry::name::PackageName;
+    use crate::registry::packages::rows::Visibility;
+
+    fn loaded(name: &str, generation: u64, digest: u8, base: &str) -> Rc<Loaded> {
+        let row = PackageRow {
+            id: Id::fresh(),
+            name: PackageName::parse(name).unwrap(),
+            upstream: None,
+            access: Visibility::Public,
+            revision: 1,
+            fields: None,
+            created_at: 0,
+            modified_at: 0,
+            document: None,
+            etag: None,
+            last_modified: None,
+            checked_at: None,
+            rebuild_at: None,
+            used_at: None,
+        };
+        let document = DocumentRow {
+            digest: [digest; 64],
+            base: "http://a".to_owned(),
+            parts: [0; 6],
+        };
+        Rc::new(Loaded::new(generation, row, document, base.to_owned()))
+    }
+
+    fn find(documents: &Documents, name: &str, generation: u64) -> Option<Rc<Loaded>> {
+        documents.find(name, generation, |base| base == "http://a")
+    }
+
+    #[test]
+    fn only_the_generation_that_counts_is_found() {
+        let documents = Documents::new(1 << 20);
+        let first = loaded("a", 1, 1, "http://a");
+        documents.insert(first.clone());
+        documents.keep(&first, Part::Full, &Bytes::from_static(b"text"));
+        let found = find(&documents, "a", 1).unwrap();
+        assert_eq!(found.part(Part::Full).as_deref(), Some(b"text".as_slice()));
+        assert!(find(&documents, "a", 2).is_none() && find(&documents, "b", 1).is_none());
+        let other = documents.find("a", 1, |base| base == "http://b");
+        assert!(other.is_none());
+        // The same documents in another generation keep their parts, others do not.
+        documents.insert(loaded("a", 2, 1, "http://a"));
+        assert!(find(&documents, "a", 1).is_none());
+        assert!(find(&documents, "a", 2).unwrap().part(Part::Full).is_some());
+        documents.insert(loaded("a", 3, 2, "http://a"));
+        assert!(find(&documents, "a", 3).unwrap().part(Part::Full).is_none());
+        assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES);
+        // A part that comes late belongs to nobody.
+        documents.keep(&first, Part::Abbreviated, &Bytes::from_static(b"late"));
+        assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES);
+    }
+
+    #[test]
+    fn it_is_bounded_and_what_is_asked_for_stays() {
+        let part = Bytes::from(vec![0; DOCUMENT_ENTRY_BYTES]);
+        let bytes_max = 8 * DOCUMENT_ENTRY_BYTES;
+        let documents = Documents::new(bytes_max);
+        for number in 0..200 {
+            let one = loaded(&format!("p{number}"), 1, 1, "http://a");
+            documents.insert(one.clone());
+            documents.keep(&one, Part::Full, &part);
+            assert!(documents.bytes() <= bytes_max, "{number}");
+            assert!(
+                number == 0 || find(&documents, "p0", 1).is_some(),
+                "{number}"
+            );
+        }
+        assert!(documents.hand.borrow().len() < 100);
+        documents.set_bytes_max(0);
+        assert_eq!(
+            (documents.bytes(), documents.entries.borrow().len()),
+            (0, 0)
+        );
+        let one = loaded("a", 1, 1, "http://a");
+        documents.insert(one.clone());
+        documents.keep(&one, Part::Full, &part);
+        assert!(one.part(Part::Full).is_none());
+        assert_eq!(documents.bytes(), 0);
+    }
+}

@@ -19,15 +19,18 @@ use crate::telemetry::date::rfc3339_ms;
 pub struct Source<'s> {
     pub(super) name: &'s PackageName,
     pub(super) revision: Option<Cow<'s, str>>,
-    pub(super) tags: Vec<(Cow<'s, str>, Cow<'s, str>)>,
+    pub(super) tags: Pairs<'s>,
     pub(super) versions: Vec<Version<'s>>,
     /// Versions that are held back: they are listed, not shown.
     pub(super) held: Vec<Version<'s>>,
     /// `created`, `modified` and each version, as JSON; empty where the upstream has none.
-    pub(super) times: Vec<(Cow<'s, str>, Cow<'s, str>)>,
+    pub(super) times: Pairs<'s>,
     /// The other fields of the package, as JSON.
-    pub(super) rest: Vec<(Cow<'s, str>, Cow<'s, str>)>,
+    pub(super) rest: Pairs<'s>,
 }
+
+/// Names, each with a text or with JSON.
+pub(super) type Pairs<'s> = Vec<(Cow<'s, str>, Cow<'s, str>)>;
 
 /// One version.
 #[derive(Debug)]
@@ -246,11 +249,7 @@ impl<'s> Source<'s> {
 
     /// Takes over the tags and times of what is shown. A tag of one that is not goes to the newest
     /// that is.
-    fn keep_shown(
-        &mut self,
-        tags: Vec<(Cow<'s, str>, Cow<'s, str>)>,
-        times: Vec<(Cow<'s, str>, &'s RawValue)>,
-    ) {
+    fn keep_shown(&mut self, tags: Pairs<'s>, times: Vec<(Cow<'s, str>, &'s RawValue)>) {
         let shown: HashSet<&str> = self
             .versions
             .iter()
@@ -300,10 +299,7 @@ pub fn newest<'v>(versions: impl Iterator<Item = &'v str>, bound: Option<&str>) 
 
 /// What the document of a hosted package says beside its versions: what npm's does, from the
 /// manifest of the latest version, the package's own fields, its owners and its stars.
-fn hosted_rest<'s>(
-    rows: &Hosted<'s>,
-    source: &Source<'s>,
-) -> Result<Vec<(Cow<'s, str>, Cow<'s, str>)>, SourceFault> {
+fn hosted_rest<'s>(rows: &Hosted<'s>, source: &Source<'s>) -> Result<Pairs<'s>, SourceFault> {
     let own = Fields::of(rows.package.fields.as_deref().unwrap_or("{}"))?;
     let latest = source.tags.iter().find(|(tag, _)| tag == "latest");
     let latest = latest.and_then(|(_, version)| {

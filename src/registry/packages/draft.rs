@@ -42,7 +42,7 @@ enum Before {
 #[derive(Debug)]
 enum Edit {
     Package,
-    Version(VersionRow),
+    Version(Box<VersionRow>),
     Tag(TagRow),
     Untag(String),
     Grant(Id, Permission),
@@ -114,7 +114,7 @@ impl Draft {
 
     /// Adds or replaces a version.
     pub fn put_version(&mut self, row: VersionRow) {
-        self.edits.push(Edit::Version(row.clone()));
+        self.edits.push(Edit::Version(Box::new(row.clone())));
         match self
             .versions
             .iter_mut()

@@ -288,16 +288,11 @@ impl Uplink {
 
     /// What a fault means for who asked.
     pub fn missing(&self, fault: &OutgoingFault) -> Missing {
-        match Missing::of_fault(fault) {
-            Missing::Unreachable {
-                retry_after_s,
-                cause,
-            } => Missing::Unreachable {
-                retry_after_s,
-                cause: format!("{}: {cause}", self.shown),
-            },
-            other => other,
+        let mut missing = Missing::of_fault(fault);
+        if let Missing::Unreachable { cause, .. } = &mut missing {
+            *cause = format!("{}: {cause}", self.shown);
         }
+        missing
     }
 
     /// What a status other than those that were wanted means for who asked; it is counted.
