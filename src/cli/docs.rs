@@ -48,6 +48,7 @@ const PAGES: &[(&str, &str)] = &[
     ("registry.md", include_str!("manual/registry.md")),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
+    ("packages.md", include_str!("manual/packages.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("proxy.md", include_str!("manual/proxy.md")),
     ("metrics.md", include_str!("manual/metrics.md")),

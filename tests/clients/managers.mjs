@@ -64,12 +64,9 @@ export const MANAGERS = {
   },
   "yarn 1": {
     command: [process.execPath, join(MODULES, "yarn/bin/yarn.js")],
-    setUp(place, url, token) {
-      npmrc(place, url, token);
-      // Its audit looks nowhere else.
-      writeFileSync(join(place, ".yarnrc"), `registry "${url}"\n`);
-    },
+    setUp: npmrc,
     lockfile: "yarn.lock",
+    // Its audit asks registry.yarnpkg.com, whatever its registry is.
     words: {
       publish: (version) => ["publish", "--non-interactive", "--new-version", version],
       install: () => ["install", "--non-interactive"],
@@ -78,7 +75,6 @@ export const MANAGERS = {
       tagAdd: (name, version, tag) => ["tag", "add", `${name}@${version}`, tag],
       tagList: (name) => ["tag", "list", name],
       tagRemove: (name, tag) => ["tag", "remove", name, tag],
-      audit: () => ["audit", "--json"],
     },
   },
   "yarn berry": {

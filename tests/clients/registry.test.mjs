@@ -32,9 +32,11 @@ async function signUp(server, name) {
   return (await reply.json()).token;
 }
 
-async function packument(server, name) {
+/** As who published it sees it: yarn berry makes what is scoped private. */
+async function packument({ server, token }, name) {
   const path = name.replace("/", "%2f");
-  const reply = await fetch(`${server.registry}/${path}`);
+  const headers = { authorization: `Bearer ${token}` };
+  const reply = await fetch(`${server.registry}/${path}`, { headers });
   return { status: reply.status, body: await reply.json() };
 }
 
@@ -45,7 +47,7 @@ async function enter(t, server, name) {
   const user = `user-${id}`;
   const token = await signUp(server, user);
   const world = {
-    server, manager, user, lib: `lib-${id}`, scoped: `@team-${id}/lib`,
+    server, manager, user, token, lib: `lib-${id}`, scoped: `@team-${id}/lib`,
     place(files) {
       const place = folder(t, files);
       manager.setUp(place, server.registry, token);
@@ -68,7 +70,7 @@ async function enter(t, server, name) {
       });
       if (manager.installsBeforePublish) await this.say("install", [], place);
       await this.say("publish", [version], place);
-      const { body } = await packument(server, package_);
+      const { body } = await packument(this, package_);
       assert.equal(body["dist-tags"].latest, version);
       assert.ok(body.versions[version], version);
     },
@@ -134,10 +136,10 @@ const STEPS = [
     async run(world) {
       for (const [name, version] of [[world.lib, "1.0.0"], [world.scoped, "2.0.0"]]) {
         await world.say("tagAdd", [name, version, "stable"]);
-        assert.equal((await packument(world.server, name)).body["dist-tags"].stable, version);
+        assert.equal((await packument(world, name)).body["dist-tags"].stable, version);
         assert.match(await world.say("tagList", [name]), /stable/);
         await world.say("tagRemove", [name, "stable"]);
-        assert.equal((await packument(world.server, name)).body["dist-tags"].stable, undefined);
+        assert.equal((await packument(world, name)).body["dist-tags"].stable, undefined);
       }
     },
   },
@@ -146,7 +148,7 @@ const STEPS = [
     needs: ["deprecate", "undeprecate"],
     async run(world) {
       const deprecated = async () =>
-        (await packument(world.server, world.lib)).body.versions["1.0.0"].deprecated;
+        (await packument(world, world.lib)).body.versions["1.0.0"].deprecated;
       await world.say("deprecate", [world.lib, "1.0.0", "use another"]);
       assert.equal(await deprecated(), "use another");
       await world.say("undeprecate", [world.lib, "1.0.0"]);
@@ -173,7 +175,7 @@ const STEPS = [
     name: "star and unstar",
     needs: ["star", "unstar"],
     async run(world) {
-      const users = async () => (await packument(world.server, world.lib)).body.users ?? {};
+      const users = async () => (await packument(world, world.lib)).body.users ?? {};
       await world.say("star", [world.lib]);
       assert.equal((await users())[world.user], true);
       await world.say("unstar", [world.lib]);
@@ -187,13 +189,13 @@ const STEPS = [
       for (const [name, version] of [[world.lib, "1.0.0"], [world.scoped, null]]) {
         if (version) {
           await world.say("unpublish", [`${name}@${version}`]);
-          const { body } = await packument(world.server, name);
+          const { body } = await packument(world, name);
           assert.equal(body.versions[version], undefined);
           assert.equal(body["dist-tags"].latest, "1.2.0");
         }
         await world.say("unpublish", [name]);
         // As the public registry does: the name stays taken, and says when it was given up.
-        const { body } = await packument(world.server, name);
+        const { body } = await packument(world, name);
         assert.deepEqual(body.versions, {});
         assert.ok(body.time.unpublished);
       }
@@ -230,7 +232,7 @@ for (const name of Object.keys(MANAGERS)) {
     rmSync(join(place, "node_modules"), { recursive: true });
     await world.say("frozen", [], place);
     assert.equal(held(place, "up-a").version, "1.0.0");
-    const { body } = await packument(server, "up-b");
+    const { body } = await packument(world, "up-b");
     assert.deepEqual(Object.keys(body.versions).sort(), ["1.0.0", "1.3.0"]);
     assert.ok(body.versions["1.3.0"].dist.tarball.startsWith(server.registry), "it points at us");
   });
