@@ -129,8 +129,6 @@ pub struct House {
     pub registry_budget: Budget,
     /// Tunnels and forwarded requests, counted by the subject and the hash of their token.
     pub proxy_budget: Budget,
-    /// What we call ourselves in `Via`; stays the same for a data folder.
-    pub server_id: String,
     /// What changes packages, counted likewise.
     pub publish_budget: Budget,
     /// Advisories of a folder.

@@ -174,6 +174,8 @@ pub const UPSTREAM_PASSED_BYTES_MAX: usize = 16 << 20;
 pub const UPSTREAM_TARBALL_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of a tarball that are written to the spool, and read from it, at once.
 pub const UPSTREAM_PIECE_BYTES: usize = 128 << 10;
+/// How often the rest of a tarball that was cut off is asked for.
+pub const UPSTREAM_RESUMES_MAX: u32 = 2;
 /// Tarballs that are fetched at once, by all shards together; one more is answered 503.
 pub const UPSTREAM_TARBALLS_MAX: usize = 256;
 /// Documents that are fetched at once because somebody waits for them; one more is answered 503.

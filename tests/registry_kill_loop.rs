@@ -78,13 +78,16 @@ fn rage(registry: &mut Registry, publishers: &mut [Publisher], target: u64, dela
     });
 }
 
-/// The stores are whole and their audit chains hold, by the command that operators have for it.
+/// The stores are whole, their audit chains hold, and every file that a row names is there, by the
+/// command that operators have for it.
 fn check_data(registry: &Registry, kill: u64) {
     let folder = registry.server.data();
     let report = support::server::run(&["doctor", "--data", folder.to_str().unwrap()], &[]);
     let text = String::from_utf8_lossy(&report.stdout).into_owned();
     assert!(report.status.success(), "kill {kill}: {text}");
-    assert!(text.contains("registry.db is whole"), "kill {kill}: {text}");
+    for line in ["registry.db is whole", "files of the registry are there"] {
+        assert!(text.contains(line), "kill {kill}: no {line:?} in {text}");
+    }
 }
 
 /// Waits until there are as many files as there are versions and documents, and nothing on its

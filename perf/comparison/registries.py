@@ -184,7 +184,8 @@ class Thirteen(Registry):
 
     def environment(self):
         # Limits that the others do not have.
-        return {"THIRTEEN_RATE_REGISTRY_PER_MINUTE": "0", "THIRTEEN_RATE_PUBLISH_PER_MINUTE": "0"}
+        limits = ("REGISTRY_READS_PER_MINUTE", "PUBLISHES_PER_MINUTE")
+        return {f"THIRTEEN_RATE_{limit}": "0" for limit in limits}
 
     def version(self):
         return subprocess.check_output([self.setup.thirteen, "--version"], text=True).strip()

@@ -52,6 +52,7 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
+    ("packages.md", include_str!("manual/packages.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
     ("proxy.md", include_str!("manual/proxy.md")),
     ("metrics.md", include_str!("manual/metrics.md")),

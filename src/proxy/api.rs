@@ -34,7 +34,8 @@ async fn open(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Prob
     let upstream = decided(context, &request, head.target(), None)?.clone();
     let (timeout, idle) = {
         let proxy = &context.settings.borrow().proxy;
-        (proxy.timeout, proxy.idle_timeout)
+        let timeout = upstream.timeout.unwrap_or(proxy.timeout);
+        (timeout, proxy.idle_timeout)
     };
     let address = &upstream.address;
     let connecting = context

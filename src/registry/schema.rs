@@ -47,6 +47,16 @@ mod tests {
             "packages USING INDEX packages_by_use",
             OLDEST_KEPT,
         ),
+        (
+            "blobs::EACH_NAMED",
+            "versions USING INDEX versions_by_digest",
+            "every file is looked for",
+        ),
+        (
+            "blobs::EACH_NAMED",
+            "packages USING COVERING INDEX packages_by_document",
+            "every file is looked for",
+        ),
     ];
 
     const OLDEST_KEPT: &str = "from the end of an index, as many rows as are asked for";

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, Once};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::auth::budget::Budget;
-use crate::auth::keys::Keys;
 use crate::auth::rate::{RateKeys, RateTable, Rule};
 use crate::auth::{keys, passwords};
 use crate::backup;
@@ -118,7 +117,7 @@ fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
     let configuration = loaded.state;
     let files = open_files(&settings)?;
     let peers = know_peers(&settings)?;
-    let holdings = (&stores, files, peers, server_id_of(&keys));
+    let holdings = (&stores, files, peers);
     let house = Arc::new(house_of(&settings, started, doors, &logs, holdings));
     let (ready, shards_ready) = bounded(settings.shards);
     let boot = Arc::new(Boot {
@@ -299,12 +298,6 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
     })
 }
 
-/// What we call ourselves in `Via`, told by nothing else and the same after a restart.
-fn server_id_of(keys: &Keys) -> String {
-    let digits = keys.derive("via").map(|byte| format!("{byte:02x}"));
-    format!("thirteen-{}", digits[..6].concat())
-}
-
 /// Whom we trust to vouch for other servers.
 fn trust(settings: &Settings) -> Result<TlsClient, StartFault> {
     let file = &settings.outgoing.ca_file;
@@ -339,7 +332,7 @@ fn house_of(
     started: Started,
     doors: [SocketAddr; DOORS.len()],
     logs: &Logs,
-    (stores, files, peers, server_id): (&Stores, Files, Peers, String),
+    (stores, files, peers): (&Stores, Files, Peers),
 ) -> House {
     let rule = Rule::new(settings.rate.writes_per_minute, 60_000)
         .expect("the setting has the bounds of a rule");
@@ -361,7 +354,6 @@ fn house_of(
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
         registry_budget: Budget::new(settings.rate.registry_reads_per_minute, 60_000),
         proxy_budget: Budget::new(settings.rate.proxied_per_minute, 60_000),
-        server_id,
         publish_budget: Budget::new(settings.rate.publishes_per_minute, 60_000),
         hashes: Arc::default(),
         rate_keys: RateKeys::new(),

@@ -12,10 +12,7 @@ import { pack, serveShelf } from "./shelf.mjs";
 
 async function shelf(t, packages) {
   const shelf = await serveShelf(packages);
-  t.after(() => {
-    shelf.server.closeAllConnections();
-    shelf.stop();
-  });
+  t.after(shelf.end);
   return shelf;
 }
 

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 
 /**
  * Serves packages, each `{ name, version, ...manifest, files?, tag? }`; `files` maps paths to text,
- * or to `{ text, mode }`. Resolves to its URL and a way to stop it.
+ * or to `{ text, mode }`. Resolves to its URL and a way to end it.
  */
 export async function serveShelf(packages) {
   const packuments = new Map();
@@ -27,7 +27,11 @@ export async function serveShelf(packages) {
   await once(server, "listening");
   const url = `http://127.0.0.1:${server.address().port}`;
   for (const { files, tag, ...manifest } of packages) add(manifest, files ?? {}, tag);
-  return { url, stop: () => server.close(), server };
+  const end = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url, end, server };
 
   function add(manifest, files, tag) {
     const { name, version } = manifest;

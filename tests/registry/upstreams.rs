@@ -353,6 +353,57 @@ fn a_tarball_that_ends_early_is_cut_off_and_not_kept() {
 }
 
 #[test]
+fn the_rest_of_a_tarball_that_was_cut_off_is_asked_for() {
+    let upstream = Upstream::start();
+    let tarball = long_archive("a", "1.0.0", 1 << 20);
+    upstream.publish_archive("a", "1.0.0", tarball.clone());
+    let server = start(&upstream, &[]);
+    assert_eq!(fetch(server.registry(), "/a").status, 200);
+    let path = tarball_path("a", "1.0.0");
+    let cut = Act::reply(200, tarball.clone()).header("ETag", "\"x\"");
+    let all = tarball.len();
+    let range = format!("bytes 600000-{}/{all}", all - 1);
+    let rest = |body: &[u8]| Act::reply(206, body).header("Content-Range", &range);
+    // The rest of another tarball is found out, too.
+    let other = vec![0; all - 600_000];
+    upstream.script(&path, [cut.clone().closed_after(600_000), rest(&other)]);
+    assert!(fetch_cut(server.registry(), &path).len() < all);
+    upstream.script(
+        &path,
+        [cut.closed_after(600_000), rest(&tarball[600_000..])],
+    );
+    let reply = fetch(server.registry(), &path);
+    assert_eq!((reply.status, reply.body == tarball), (200, true));
+    await_tarballs(&server, 1);
+    let asked = upstream.asked(&path);
+    assert_eq!(asked.len(), 4);
+    assert_eq!(asked[3].header("range"), Some("bytes=600000-"));
+    assert_eq!(asked[3].header("if-range"), Some("\"x\""));
+}
+
+#[test]
+fn a_fetch_that_nobody_waits_for_is_given_up_before_its_half() {
+    let upstream = Upstream::start();
+    let tarball = long_archive("a", "1.0.0", 8 << 20);
+    upstream.publish_archive("a", "1.0.0", tarball.clone());
+    let server = start(&upstream, &[]);
+    assert_eq!(fetch(server.registry(), "/a").status, 200);
+    let path = tarball_path("a", "1.0.0");
+    upstream.script(
+        &path,
+        [Act::reply(200, tarball.clone()).held_after(1 << 20)],
+    );
+    let mut client = Connection::open(server.registry());
+    ask(&mut client, &path);
+    upstream.await_held(1);
+    drop(client);
+    upstream.release(1);
+    server.await_log("nobody waits for it any more");
+    await_that(|| (files(&server.data()).1 == 0).then_some(()));
+    await_tarballs(&server, 0);
+}
+
+#[test]
 fn those_who_want_one_tarball_share_one_fetch() {
     let upstream = Upstream::start();
     let tarball = long_archive("a", "1.0.0", 2 << 20);

@@ -310,6 +310,7 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
             "http",
             "limits",
             "outgoing",
+            "registry",
             "ring",
             "settings",
             "shard",

@@ -181,6 +181,11 @@ impl Uplink {
         })
     }
 
+    /// Where it is, and how it is spoken to.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// The path of a package's document.
     pub fn path_of(&self, name: &PackageName) -> String {
         self.path_below(&format!("/{}", rules::segment_of(name)))
@@ -224,6 +229,7 @@ impl Uplink {
         &self,
         outgoing: &Outgoing,
         url: &str,
+        headers: &[(HeaderName, HeaderValue)],
         now_ms: u64,
     ) -> Result<Response, Missing> {
         let url = Url::parse(url).map_err(|fault| {
@@ -235,7 +241,11 @@ impl Uplink {
             let reach = Reach::Public;
             target = Target::of_url(&url, target.tls.clone(), reach, target.timeout);
         }
-        let request = Request::get(url.path.clone());
+        let request = headers
+            .iter()
+            .fold(Request::get(url.path.clone()), |request, (name, value)| {
+                request.header(name.clone(), value.clone())
+            });
         self.ask_at(outgoing, &target, request, now_ms).await
     }
 
