@@ -8,6 +8,7 @@ use thirteen::telemetry::metrics::{Format, Page};
 use thirteen::telemetry::trace_id::{IdSource, TraceParent};
 use thirteen::telemetry::{
     Clock, Counter, Local, Operation, ProcessUsage, RouteLabel, Snapshot, Started, Totals,
+    UpstreamsLine,
 };
 use thirteen_kernels::config::ConfigState;
 

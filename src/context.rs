@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use thirteen_kernels::config::headers::Required;
+
 use crate::auth::budget::Budget;
 use crate::auth::keys::Keys;
 use crate::auth::passwords::{Passwords, Permits};
@@ -18,10 +20,11 @@ use crate::http::websocket::OriginPolicy;
 use crate::http::{
     Access, Application, CacheTally, ConnectionChange, CorsPolicy, DoorPolicy, Generations,
     Observation, PAGES_SECURITY, Prepared, Problem, ProblemForm, RateClass, RateExceeded,
-    ReplyCache, Request, Route,
+    ReplyCache, Request, RequestIds, Route,
 };
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
+use crate::proxy;
 use crate::registry::documents::Documents;
 use crate::registry::packages::turns::Turns;
 use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
@@ -37,9 +40,6 @@ use crate::telemetry::{
     Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
 };
 use crate::tls::TlsClient;
-
-/// The registry door's place among the doors of a [`House`].
-pub const REGISTRY_DOOR: usize = REGISTRY;
 
 /// What one shard's handlers work with.
 pub struct Context {
@@ -67,10 +67,14 @@ pub struct Context {
     pub documents: Documents,
     /// Who has called the registry door, and what they may.
     pub registry_access: crate::registry::access::Memory,
+    /// What upstreams said of versions, a short while ago.
+    pub advisories: crate::registry::advisories::Recent,
     /// Passwords on their way to and from the offload threads.
     pub passwords: Passwords,
     /// Requests to other servers.
     pub outgoing: Outgoing,
+    /// Upstreams that the proxy leads to, and its clients' tokens.
+    pub proxy: proxy::Local,
     /// Replies of the api door that are sent again while the store has not changed.
     pub replies: ReplyCache,
     /// What was asked for of upstreams and is not noted yet.
@@ -123,8 +127,12 @@ pub struct House {
     pub api_budget: Budget,
     /// What is read from the registry, counted by token or peer.
     pub registry_budget: Budget,
+    /// Tunnels and forwarded requests, counted by the subject and the hash of their token.
+    pub proxy_budget: Budget,
     /// What changes packages, counted likewise.
     pub publish_budget: Budget,
+    /// Advisories of a folder.
+    pub osv: crate::registry::advisories::osv::Osv,
     /// Passwords that are hashed at once.
     pub hashes: Arc<Permits>,
     /// The secret of the keys that rates are counted by.
@@ -194,12 +202,14 @@ impl Context {
         Context {
             passwords: Passwords::new(house.hashes.clone()),
             outgoing: Outgoing::new(house.names.clone()),
+            proxy: proxy::Local::new(&settings),
             house,
             telemetry,
             state,
             keys: RefCell::new(keys),
             tokens: TokenCache::new(),
             registry_access: crate::registry::access::Memory::new(),
+            advisories: crate::registry::advisories::Recent::default(),
             settings: RefCell::new(settings),
             origins: RefCell::new(origins),
             shop_origins: RefCell::new(shop_origins),
@@ -244,6 +254,7 @@ impl Context {
         self.house
             .registry_budget
             .change(registry.registry_reads_per_minute);
+        self.house.proxy_budget.change(registry.proxied_per_minute);
         self.house
             .publish_budget
             .change(registry.publishes_per_minute);
@@ -380,7 +391,16 @@ impl Drop for WebSocketGuard<'_> {
 }
 
 impl Application for Context {
-    fn admit(&self, route: &Route<Context>, request: &Request<'_>) -> Result<(), Problem> {
+    fn admit(
+        &self,
+        door: usize,
+        route: &Route<Context>,
+        request: &Request<'_>,
+    ) -> Result<(), Problem> {
+        // The rows of the proxy need some of these headers, and check them with the others.
+        if door == REGISTRY && !route.is_for_others() {
+            proxy::check(self, request, Required::None)?;
+        }
         match route.access {
             // The guard that the handler takes decides.
             Access::Anyone | Access::User | Access::Seller | Access::Vendor | Access::Admin => {}
@@ -407,6 +427,11 @@ impl Application for Context {
 
     fn policy(&self, door: usize) -> Rc<DoorPolicy> {
         self.policies.borrow()[door].clone()
+    }
+
+    fn is_own_host(&self, door: usize, host: &[u8]) -> bool {
+        let bound = self.house.doors[door];
+        proxy::Authority::parse(host, Some(80)).is_some_and(|own| own.is_of(bound))
     }
 
     fn observe(&self, observation: &Observation<'_>) {
@@ -535,6 +560,7 @@ fn policies_of(settings: &Settings) -> [Rc<DoorPolicy>; DOORS.len()] {
             REGISTRY => DoorPolicy {
                 security: PAGES_SECURITY,
                 problems: ProblemForm::Registry,
+                request_ids: RequestIds::Echoed,
                 ..DoorPolicy::default()
             },
             _ => DoorPolicy {

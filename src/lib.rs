@@ -14,6 +14,7 @@ pub mod limits;
 pub mod mail;
 pub mod openapi;
 pub mod outgoing;
+pub mod proxy;
 pub mod registry;
 pub mod ring;
 pub mod routes;

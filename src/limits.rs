@@ -41,6 +41,18 @@ pub const TOKENS_REMEMBERED_MAX: usize = 8192;
 pub const CREDENTIALS_REMEMBERED_MAX: usize = 4096;
 /// Names of packages whose access one shard remembers.
 pub const PACKAGE_ACCESS_REMEMBERED_MAX: usize = 16 << 10;
+/// How long a search waits for an upstream's answer.
+pub const SEARCH_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest body of a question for advisories, as it is sent.
+pub const ADVISORY_BODY_BYTES_MAX: u64 = 8 << 20;
+/// The longest one without its coding.
+pub const ADVISORY_PLAIN_BYTES_MAX: usize = 32 << 20;
+/// How long an upstream's advisories are given again.
+pub const ADVISORIES_FRESH: Duration = Duration::from_secs(60);
+/// Answers of upstreams that one shard keeps for as long.
+pub const ADVISORIES_KEPT_MAX: usize = 64;
+/// The longest OSV file that is read.
+pub const OSV_FILE_BYTES_MAX: u64 = 4 << 20;
 /// Tokens that an account of the registry may have.
 pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
 
@@ -162,6 +174,8 @@ pub const UPSTREAM_PASSED_BYTES_MAX: usize = 16 << 20;
 pub const UPSTREAM_TARBALL_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of a tarball that are written to the spool, and read from it, at once.
 pub const UPSTREAM_PIECE_BYTES: usize = 128 << 10;
+/// How often the rest of a tarball that was cut off is asked for.
+pub const UPSTREAM_RESUMES_MAX: u32 = 2;
 /// Tarballs that are fetched at once, by all shards together; one more is answered 503.
 pub const UPSTREAM_TARBALLS_MAX: usize = 256;
 /// Documents that are fetched at once because somebody waits for them; one more is answered 503.
@@ -224,6 +238,13 @@ pub const DNS_WARM_INTERVAL: Duration = Duration::from_secs(10);
 pub const DNS_WARM_INTERVAL_COLD: Duration = Duration::from_secs(3);
 /// For how long after its last use a name is looked up ahead.
 pub const DNS_KNOWN_SPAN: Duration = Duration::from_secs(10 * 60);
+
+/// Bytes of the name that a proxy token is made for.
+pub const PROXY_SUBJECT_BYTES_MAX: usize = 128;
+/// Verified proxy tokens that one shard remembers, some 500 bytes each.
+pub const PROXY_TOKENS_REMEMBERED_MAX: usize = 2048;
+/// Bytes of a tunnel that are sent as one.
+pub const TUNNEL_SEND_BYTES_MAX: usize = 64 << 10;
 
 /// How long the outcomes are counted that a breaker opens for.
 pub const BREAKER_WINDOW_MS: u64 = 60_000;
@@ -309,7 +330,11 @@ pub const PUBLISH_PIECE_BYTES: usize = 256 << 10;
 pub const TARBALL_KEPT_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of the tarballs that a shard keeps so.
 pub const TARBALLS_KEPT_BYTES_MAX: usize = 32 << 20;
-/// Bytes of a longer one that are read at once, while those before are sent.
+/// The longest tarball that is copied into a reply instead of being sent from where it lies.
+pub const TARBALL_PROMPT_BYTES_MAX: usize = 16 << 10;
+/// Tarballs of which a shard remembers what file they are.
+pub const TARBALL_PLACES_KEPT_MAX: usize = 16 << 10;
+/// Bytes of one that is not kept which are read at once, while those before are sent.
 pub const TARBALL_PIECE_BYTES: usize = 128 << 10;
 /// Entries of a package's archive.
 pub const ARCHIVE_ENTRIES_MAX: u64 = 500_000;
@@ -343,6 +368,17 @@ pub const LOG_FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 pub const CAPTURE_SECONDS_MAX: u32 = 30;
 /// The length of a capture that names none.
 pub const CAPTURE_SECONDS_DEFAULT: u32 = 5;
+
+/// Bytes of a readme that `thirteen publish` sends with a manifest.
+pub const PUBLISH_README_BYTES_MAX: usize = 256 << 10;
+/// Bytes of the longest packument that `thirteen install` reads.
+pub const INSTALL_PACKUMENT_BYTES_MAX: u64 = 128 << 20;
+/// Bytes of the longest archive that it downloads.
+pub const INSTALL_TARBALL_BYTES_MAX: u64 = 512 << 20;
+/// Bytes that one archive may unpack to.
+pub const INSTALL_UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// Files and folders of one archive.
+pub const INSTALL_ENTRIES_MAX: usize = 200_000;
 
 const _: () = {
     assert!(RING_BUFFERS.is_power_of_two());

@@ -8,16 +8,17 @@ use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
 use crate::limits::{
-    BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, DOCUMENT_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX,
-    UPLOAD_BYTES_MAX,
+    ADVISORY_BODY_BYTES_MAX, BODY_BYTES_MAX, BULK_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX,
+    DOCUMENT_BODY_BYTES_MAX, PUBLISH_BODY_BYTES_MAX, UPLOAD_BYTES_MAX,
 };
 use crate::openapi::by_hand;
 use crate::registry::{
-    accounts, documents, login, packages, publish, tags, tarballs, tokens, uplinks,
+    access, accounts, advisories, documents, login, packages, publish, search as finding, tags,
+    tarballs, tokens, uplinks,
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
-use crate::{auth, openapi, state, telemetry};
+use crate::{auth, openapi, proxy, state, telemetry};
 
 /// The doors, in the order that everything else numbers them.
 pub const DOORS: [&str; 3] = ["api", "ops", "registry"];
@@ -175,7 +176,16 @@ fn registry() -> Vec<Route<Context>> {
     ]);
     routes.extend(upstreams());
     routes.extend(people());
+    routes.extend(proxied());
     routes
+}
+
+fn proxied() -> Vec<Route<Context>> {
+    vec![
+        // A body is the handler's to refuse: its length says where the tunnel would begin.
+        Route::tunnel(proxy::api::connect).body(u64::MAX),
+        Route::forward(proxy::api::forward),
+    ]
 }
 
 #[rustfmt::skip]
@@ -194,12 +204,17 @@ fn hosted() -> Vec<Route<Context>> {
         post(TAG, tags::api::put).rate(Publish),
         delete(TAG, tags::api::delete).rate(Publish),
         put("/:@package", publish::api::put).rate(Publish).body(PUBLISH_BODY_BYTES_MAX),
-        get("/:@package/-/:file", tarballs::api::read).rate(Registry),
+        get("/:@package/-/:file", tarballs::api::read)
+            .prompt(tarballs::api::read_at_once)
+            .rate(Registry),
     ]
 }
 
 #[rustfmt::skip]
 fn people() -> Vec<Route<Context>> {
+    const BULK: &str = "/-/npm/v1/security/advisories/bulk";
+    const AUDITS: &str = "/-/npm/v1/security/audits";
+    const AUDITS_QUICK: &str = "/-/npm/v1/security/audits/quick";
     vec![
         get("/-/ping", accounts::api::ping),
         get("/-/whoami", accounts::api::whoami).rate(Registry),
@@ -217,6 +232,35 @@ fn people() -> Vec<Route<Context>> {
         get("/-/npm/v1/tokens", tokens::api::list).rate(Registry),
         post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
         delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
+        get("/-/package/:@package/visibility", access::api::visibility).rate(Registry),
+        post("/-/package/:@package/visibility", access::api::set_access).rate(Publish),
+        get("/-/package/:@package/access", access::api::access).rate(Registry),
+        post("/-/package/:@package/access", access::api::set_access).rate(Publish),
+        get("/-/package/:@package/collaborators", access::api::collaborators).rate(Registry),
+        post("/-/package/:@package/collaborators", access::api::set_collaborator).rate(Publish),
+        get("/-/user/:user/package", access::api::packages_of).rate(Registry),
+        get("/-/_view/starredByUser", access::api::starred).rate(Registry),
+        get("/-/v1/search", finding::api::find).rate(Registry),
+        post(BULK, advisories::api::bulk).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        post(AUDITS, advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        post(AUDITS_QUICK, advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
+        get("/-/npm/v1/keys", advisories::api::keys).rate(Registry),
+        get("/-/npm/v1/attestations/:@package", advisories::api::attestations).rate(Registry),
+        get("/-/all", access::api::absent),
+        get("/-/org/*rest", access::api::absent),
+        put("/-/org/*rest", access::api::absent),
+        delete("/-/org/*rest", access::api::absent).body(BODY_BYTES_MAX),
+        get("/-/team/*rest", access::api::absent),
+        put("/-/team/*rest", access::api::absent),
+        delete("/-/team/*rest", access::api::absent).body(BODY_BYTES_MAX),
+        get("/-/stage", access::api::absent),
+        get("/-/stage/*rest", access::api::absent),
+        post("/-/stage/*rest", access::api::absent).body(PUBLISH_BODY_BYTES_MAX),
+        put("/-/stage/*rest", access::api::absent).body(PUBLISH_BODY_BYTES_MAX),
+        delete("/-/stage/*rest", access::api::absent),
+        get("/-/package/:@package/trust", access::api::absent),
+        post("/-/package/:@package/trust", access::api::absent),
+        post("/-/npm/v1/oidc/*rest", access::api::absent),
     ]
 }
 

@@ -353,6 +353,7 @@ fn doctor_lists_every_check_and_finds_a_taken_port() {
             "ops door",
             "registry door",
             "store",
+            "store",
         ]
     );
     let missing = findings

@@ -1,6 +1,6 @@
 //! Kills the server while packages are published, again and again: every version that was
-//! acknowledged can be installed with the bytes that were published, none is there in part, and what
-//! was left of the others is swept.
+//! acknowledged can be installed with the bytes that were published, none is there in part, and
+//! what was left of the others is swept.
 //!
 //! `THIRTEEN_KILLS` sets how many times (6 where it is not set), `THIRTEEN_SEED` the moments.
 
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use support::http::Connection;
 use support::moments::{Moments, number_from_environment};
-use support::npm::{Archive, PublishBody};
+use support::npm::{Archive, PublishBody, integrity_of};
 use support::registry::Registry;
 
 /// Somebody who publishes one version after the other of a package.
@@ -78,19 +78,27 @@ fn rage(registry: &mut Registry, publishers: &mut [Publisher], target: u64, dela
     });
 }
 
-/// The stores are whole and their audit chains hold, by the command that operators have for it.
+/// The stores are whole, their audit chains hold, and every file that a row names is there, by the
+/// command that operators have for it.
 fn check_data(registry: &Registry, kill: u64) {
     let folder = registry.server.data();
     let report = support::server::run(&["doctor", "--data", folder.to_str().unwrap()], &[]);
     let text = String::from_utf8_lossy(&report.stdout).into_owned();
     assert!(report.status.success(), "kill {kill}: {text}");
-    assert!(text.contains("registry.db is whole"), "kill {kill}: {text}");
+    for line in ["registry.db is whole", "files of the registry are there"] {
+        assert!(text.contains(line), "kill {kill}: no {line:?} in {text}");
+    }
 }
 
-/// Waits until there are as many files as there are versions, and nothing on its way.
+/// Waits until there are as many files as there are versions and documents, and nothing on its
+/// way.
 fn await_sweep(registry: &Registry, publishers: &[Publisher], kill: u64) {
     let versions: u64 = publishers.iter().map(|publisher| publisher.done).sum();
-    let wanted = (versions as usize, 0);
+    let documents = publishers
+        .iter()
+        .filter(|publisher| publisher.done > 0)
+        .count();
+    let wanted = (versions as usize + documents, 0);
     let deadline = Instant::now() + SWEEP_TIMEOUT;
     while registry.files() != wanted {
         let files = registry.files();
@@ -133,6 +141,36 @@ impl Publisher {
         }
     }
 
+    /// The document names what was acknowledged, and no more than what was asked for.
+    fn check_document(&self, registry: &Registry, kill: u64) {
+        let reply = registry.anyone("GET", &format!("/{}", self.name), &[]);
+        if reply.status == 404 {
+            assert_eq!(self.done, 0, "kill {kill}: {} is gone", self.name);
+            return;
+        }
+        let document = reply.json();
+        let versions = document["versions"].as_object().unwrap();
+        let most = self.done + u64::from(self.is_open);
+        let count = versions.len() as u64;
+        assert!(
+            (self.done..=most).contains(&count),
+            "kill {kill}: {count} of {most}"
+        );
+        for number in 0..count {
+            let dist = &versions[&version(number)]["dist"];
+            assert_eq!(
+                dist["integrity"],
+                integrity_of(&self.tarball(number)),
+                "kill {kill}"
+            );
+        }
+        assert_eq!(
+            document["dist-tags"]["latest"],
+            version(count - 1),
+            "kill {kill}"
+        );
+    }
+
     /// Holds what is there against what was acknowledged, and publishes what was not.
     fn settle(&mut self, registry: &Registry, kill: u64) {
         let mut connection = Connection::open(registry.server.registry());
@@ -146,6 +184,7 @@ impl Publisher {
             assert_eq!(reply.status, 200, "{shown}");
             assert!(reply.body == self.tarball(number), "{shown}");
         }
+        self.check_document(registry, kill);
         let open = get(self.done);
         let is_there = open.status == 200;
         assert!(is_there || open.status == 404, "{}", open.status);

@@ -230,25 +230,31 @@ class BunPublish(Bun):
 
 def bun():
     """The pinned Bun, installed through npm on first use."""
-    folder = BUILT / "bun"
-    lock = (PEERS / "bun/package-lock.json").read_text()
-    installed = folder / "installed.json"
-    if not installed.exists() or installed.read_text() != lock:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(PEERS / "bun" / name, folder)
-        # Its own install script only moves the binary of the optional dependency.
-        subprocess.run(
-            [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=folder, check=True, stdout=subprocess.DEVNULL,
-        )
-        installed.write_text(lock)
-    found = sorted(folder.glob("node_modules/@oven/bun-linux-*/bin/bun"))
+    # Its own install script only moves the binary of the optional dependency.
+    found = sorted(installed("bun").glob("node_modules/@oven/bun-linux-*/bin/bun"))
     # The builds for musl and for old processors come with some versions as well.
     found = [path for path in found if "musl" not in str(path) and "baseline" not in str(path)]
     if len(found) != 1:
         raise Fault(f"npm installed {found} for this machine, not one Bun")
     return found[0]
+
+
+def installed(peer):
+    """The folder with the pinned packages of a peer, which npm fills on first use."""
+    folder = BUILT / peer
+    lock = (PEERS / peer / "package-lock.json").read_text()
+    done = folder / "installed.json"
+    if not done.exists() or done.read_text() != lock:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(PEERS / peer / name, folder)
+        subprocess.run(
+            [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+             "--loglevel=error"],
+            cwd=folder, check=True, stdout=subprocess.DEVNULL,
+        )
+        done.write_text(lock)
+    return folder
 
 
 def program(name):

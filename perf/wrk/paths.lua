@@ -1,9 +1,9 @@
--- Sends GET of a random line of a file of paths: wrk -s paths.lua URL -- FILE [HEADER VALUE]
+-- Sends GET of a random line of a file of paths: wrk -s paths.lua URL -- FILE [HEADER VALUE]...
 
 function init(arguments)
   local headers = {}
-  if arguments[2] then
-    headers[arguments[2]] = arguments[3]
+  for index = 2, #arguments, 2 do
+    headers[arguments[index]] = arguments[index + 1]
   end
   requests = {}
   for path in io.lines(arguments[1]) do

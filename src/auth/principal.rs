@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::cookies::{Channel, Cookie};
-use super::tokens::access::LEEWAY_SECONDS;
+use super::tokens::jws::LEEWAY_SECONDS;
 use super::tokens::{Claims, Found, Grant, verify};
 use super::{Role, csrf, sessions, text_of};
 use crate::context::Context;

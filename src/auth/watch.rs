@@ -57,6 +57,7 @@ fn adopt(keys: Keys) {
     *context.keys.borrow_mut() = keys;
     if is_less {
         context.tokens.forget_all();
+        context.proxy.tokens.forget_all();
     }
 }
 

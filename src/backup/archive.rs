@@ -55,7 +55,8 @@ pub fn take(stores: &[Definition], folder: &Path, target: &Path) -> Result<Taken
         target,
     };
     let begun_ms = unix_ms();
-    let _files_stay = hold_files(folder)?;
+    let files = folder.join(blobs::FOLDER);
+    let _files_stay = blobs::check::hold(folder).map_err(system("cannot lock", &files))?;
     for store in stores {
         archive.add_store(store, folder, &drafts.0)?;
     }
@@ -201,17 +202,6 @@ fn header_of(bytes: u64) -> Header {
 
 /// What belongs to the running server, what a restore put aside, and the stores, which are copied
 /// in their own way.
-/// Keeps a server from removing files which the stores' copies still name, until it is dropped.
-fn hold_files(folder: &Path) -> Result<Option<File>, BackupFault> {
-    let files = folder.join(blobs::FOLDER);
-    let refused = system("cannot lock", &files);
-    match File::open(&files) {
-        Ok(file) => file.lock_shared().map(|()| Some(file)).map_err(refused),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(refused(error)),
-    }
-}
-
 fn is_left_out(path: &Path) -> bool {
     let name = path.to_str().unwrap_or_default();
     let is_at_the_top = !name.contains('/');

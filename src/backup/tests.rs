@@ -54,6 +54,19 @@ fn what_was_taken_is_put_back_and_what_was_there_is_kept() {
 }
 
 #[test]
+fn the_registrys_files_are_taken_but_for_those_on_their_way() {
+    let scene = Scene::new();
+    scene.note("before");
+    scene.write("blobs/sha512/ab/abcd", b"tarball");
+    scene.write("blobs/spool/7", b"half a tarball");
+    let backup = scene.outside("backup.tar");
+    take(&[BANK], &scene.folder(), &backup).unwrap();
+    restore(&[BANK], &scene.folder(), &backup).unwrap();
+    let paths: Vec<_> = scene.files().into_keys().collect();
+    assert_eq!(paths, ["bank.db", "blobs/sha512/ab/abcd"]);
+}
+
+#[test]
 fn a_backup_is_taken_while_the_store_is_written_to() {
     let scene = Scene::new();
     let store = open(&BANK, &scene.folder(), Options { shards: 0 }).unwrap();

@@ -93,7 +93,7 @@ fn clear(folder: &Path, package: Option<&str>, format: Format) -> Outcome {
                 None => (text, None),
             };
             let fault = |fault| Failure::Usage(format!("`{name}` is no package: {fault}"));
-            (Some(PackageName::parse(name).map_err(fault)?), version)
+            (Some(PackageName::parse_old(name).map_err(fault)?), version)
         }
     };
     let cleared = match ask_server(folder, name.as_ref(), version.as_deref())? {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
+use thirteen_kernels::config::{ConfigState, parse_dump};
 
 use super::failure::Failure;
 use crate::doors::{self, Doors};
@@ -15,7 +16,8 @@ use crate::settings::{Settings, base_url};
 /// `--server URL`, for commands that talk to the running server.
 #[derive(Debug, Args)]
 pub(super) struct ServerFlag {
-    /// The door to ask, e.g. http://127.0.0.1:3000: the api door, for metrics the ops door
+    /// The door to ask, e.g. http://127.0.0.1:3000: the api door, for metrics the ops door, for
+    /// packages the registry door
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
@@ -31,6 +33,7 @@ pub(super) struct Client {
 pub(super) struct Place {
     pub api: Site,
     pub ops: Site,
+    pub registry: Site,
 }
 
 /// Where one door is sought.
@@ -46,6 +49,7 @@ pub(super) struct Site {
 pub(super) enum Door {
     Api,
     Ops,
+    Registry,
 }
 
 /// A page and the state that it is of.
@@ -148,6 +152,44 @@ impl Client {
         Ok(Posted::Made(parse(&url, &answer.success(&url)?.body)?))
     }
 
+    /// `PUT` of a package to the registry door.
+    pub(super) fn publish(
+        &self,
+        path: &str,
+        headers: &[(String, String)],
+        body: &Value,
+    ) -> Result<(), Failure> {
+        let url = self.url(Door::Registry, path);
+        let mut request = self
+            .agent
+            .put(&url)
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        // A large archive takes its time; that nobody answers is still noticed.
+        let request = request
+            .config()
+            .timeout_global(None)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(Duration::from_secs(120)))
+            .build();
+        let answer = self.answer(Door::Registry, &url, request.send(body.to_string()))?;
+        answer.success(&url)?;
+        Ok(())
+    }
+
+    /// The configuration that the registry door tells of, or, of a registry that is none of ours,
+    /// that of the settings.
+    pub(super) fn config_of_registry(&self, settings: &Settings) -> Result<ConfigState, Failure> {
+        let url = self.url(Door::Registry, "/_dashboard/api/config");
+        let answer = self.agent.get(&url).call();
+        let answer = answer.map_err(|fault| self.unreachable(Door::Registry, &url, &fault))?;
+        let dump = answer.headers().get("x-bun-config-dump");
+        let state = dump.and_then(|dump| parse_dump(dump.as_bytes()).ok());
+        Ok(state.unwrap_or_else(|| settings.config.to_state()))
+    }
+
     fn url(&self, door: Door, path: &str) -> String {
         format!("{}{path}", self.site(door).url)
     }
@@ -156,6 +198,7 @@ impl Client {
         match door {
             Door::Api => &self.place.api,
             Door::Ops => &self.place.ops,
+            Door::Registry => &self.place.registry,
         }
     }
 
@@ -225,7 +268,8 @@ fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Fa
         };
         return Ok(Place {
             api: named.clone(),
-            ops: named,
+            ops: named.clone(),
+            registry: named,
         });
     }
     let here = find_here(settings);
@@ -233,12 +277,13 @@ fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Fa
         return here;
     };
     // It names the api door alone. Who may not read the data folder may still use it.
+    let here = here.unwrap_or_else(|_| by_settings(settings));
     Ok(Place {
         api: Site {
             url: base.clone(),
             named_by: "from the setting api.base".to_owned(),
         },
-        ops: here.map_or_else(|_| site_of(settings.ops.listen, settings), |here| here.ops),
+        ..here
     })
 }
 
@@ -255,17 +300,23 @@ fn find_here(settings: &Settings) -> Result<Place, Failure> {
             Ok(Place {
                 api: site(doors.api),
                 ops: site(doors.ops),
+                registry: site(doors.registry),
             })
         }
-        Ok(None) => Ok(Place {
-            api: site_of(settings.api.listen, settings),
-            ops: site_of(settings.ops.listen, settings),
-        }),
+        Ok(None) => Ok(by_settings(settings)),
         Err(fault) => {
             let file = file.display();
             let message = format!("{file}: {fault}; restart the server, or name it with --server");
             Err(Failure::Environment(message))
         }
+    }
+}
+
+fn by_settings(settings: &Settings) -> Place {
+    Place {
+        api: site_of(settings.api.listen, settings),
+        ops: site_of(settings.ops.listen, settings),
+        registry: site_of(settings.registry.listen, settings),
     }
 }
 
@@ -291,7 +342,7 @@ fn refusal(url: &str, status: u16, body: &str) -> String {
     let title = text("title").or_else(|| text("error"));
     let title = title.or_else(|| body.lines().next()).unwrap_or_default();
     let mut message = format!("{url} answered {status} {title}");
-    if let Some(detail) = text("detail") {
+    if let Some(detail) = text("detail").or_else(|| text("reason")) {
         message.push_str(": ");
         message.push_str(detail);
     }

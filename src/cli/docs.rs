@@ -46,10 +46,17 @@ const PAGES: &[(&str, &str)] = &[
     ("identity.md", include_str!("manual/identity.md")),
     ("catalog.md", include_str!("manual/catalog.md")),
     ("registry.md", include_str!("manual/registry.md")),
+    (
+        "registry-access.md",
+        include_str!("manual/registry-access.md"),
+    ),
     ("settings.md", include_str!("manual/settings.md")),
     ("stock.md", include_str!("manual/stock.md")),
+    ("packages.md", include_str!("manual/packages.md")),
     ("protocol.md", include_str!("manual/protocol.md")),
+    ("proxy.md", include_str!("manual/proxy.md")),
     ("metrics.md", include_str!("manual/metrics.md")),
+    ("upstreams.md", include_str!("manual/upstreams.md")),
     ("operations.md", include_str!("manual/operations.md")),
 ];
 

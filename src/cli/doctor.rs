@@ -10,8 +10,9 @@ use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::audit::{self, Chain};
 use crate::backup::STORES;
+use crate::registry::{self, blobs};
 use crate::startup::{EXIT_ENVIRONMENT, Finding, Verdict, startup_check};
-use crate::store::{Definition, check, inspect};
+use crate::store::{Definition, View, check, inspect};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -28,6 +29,7 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
             .iter()
             .filter_map(|store| audit_log(store, &settings.data)),
     );
+    findings.extend(files(&settings.data));
     match args.json.format() {
         Format::Text => print(&text(&findings))?,
         Format::Json => print_json(&findings.iter().map(object).collect::<Vec<Value>>())?,
@@ -68,6 +70,41 @@ fn audit_log(store: &Definition, data: &Path) -> Option<Finding> {
         Err(fault) => finding(
             Verdict::Missing,
             fault.to_string(),
+            "look at the disk and at the file's owner",
+        ),
+    })
+}
+
+/// Whether the registry's files are there that its store names; nothing where there is no store.
+fn files(data: &Path) -> Option<Finding> {
+    let looked = |view: &View<'_>| blobs::check::check(view, data);
+    let found = match blobs::check::hold(data) {
+        Ok(_files_stay) => {
+            inspect(&registry::schema::DEFINITION, data, looked).map_err(|fault| fault.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    let finding = |verdict, detail, remedy: &str| Finding {
+        check: "files",
+        verdict,
+        detail,
+        remedy: remedy.to_owned(),
+    };
+    Some(match found {
+        Ok(None) => return None,
+        Ok(Some(found)) if found.missing.is_empty() => {
+            let detail = format!("{} files of the registry are there", found.named);
+            finding(Verdict::Good, detail, "")
+        }
+        Ok(Some(found)) => {
+            let (count, named) = (found.missing.len(), found.named);
+            let detail = format!("{count} of {named} are not, {} first", found.missing[0]);
+            let remedy = "put them back from a backup, into blobs/sha512 of the data folder";
+            finding(Verdict::Missing, detail, remedy)
+        }
+        Err(cause) => finding(
+            Verdict::Missing,
+            cause,
             "look at the disk and at the file's owner",
         ),
     })

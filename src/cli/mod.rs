@@ -11,9 +11,12 @@ mod doctor;
 mod env;
 mod failure;
 mod flags;
+mod install;
 mod keys;
 mod metrics;
 mod output;
+mod proxy;
+mod publish;
 mod serve;
 mod settings;
 mod status;
@@ -64,6 +67,12 @@ enum Command {
     Admin(admin::Args),
     /// Rotate the keys that tokens are signed with
     Keys(keys::Args),
+    /// Run the proxy alone, try what it decides, make its tokens
+    Proxy(proxy::Args),
+    /// Install packages into node_modules through the registry door
+    Install(install::Args),
+    /// Pack a folder and publish it to the registry door
+    Publish(publish::Args),
     /// Search the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
@@ -88,6 +97,9 @@ pub fn run() -> ExitCode {
         Command::Cache(args) => cache::run(args, flags),
         Command::Admin(args) => admin::run(args, flags),
         Command::Keys(args) => keys::run(args, flags),
+        Command::Proxy(args) => proxy::run(args, flags),
+        Command::Install(args) => install::run(args, flags),
+        Command::Publish(args) => publish::run(args, flags),
         Command::Docs(args) => docs::run(args),
         Command::Benchmark(args) => benchmark::run(args),
     };

@@ -1,8 +1,10 @@
 //! `thirteen serve`.
 
+use crate::serve::{Opened, run as run_server};
+
 use super::failure::Outcome;
 use super::flags::SettingFlags;
 
 pub(super) fn run(flags: SettingFlags) -> Outcome {
-    Ok(crate::serve::run(flags.settings()?))
+    Ok(run_server(flags.settings()?, Opened::All))
 }

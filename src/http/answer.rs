@@ -75,7 +75,7 @@ impl<A: Application> Caller<'_, A> {
             Ok(route) => {
                 let row = server.doors[self.door].route(route);
                 let request = Request::new(*head, &parameters, self.peer, &asked.trace);
-                match begin(server, row, &request, &mut reply) {
+                match begin((server, self.door), row, &request, &mut reply) {
                     Begun::Answered => {}
                     Begun::Waits => {
                         return Verdict::Waits {
@@ -217,12 +217,12 @@ enum Begun {
 }
 
 fn begin<A: Application>(
-    server: &Server<A>,
+    (server, door): (&Server<A>, usize),
     row: &Route<A>,
     request: &Request<'_>,
     reply: &mut Reply<'_>,
 ) -> Begun {
-    if let Err(problem) = server.application.admit(row, request) {
+    if let Err(problem) = server.application.admit(door, row, request) {
         reply.problem(&problem);
         return Begun::Answered;
     }

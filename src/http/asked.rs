@@ -5,7 +5,7 @@ use thirteen_kernels::http::Head;
 use crate::telemetry::trace_id::IdSource;
 
 use super::coding::{AcceptedCodings, Coding};
-use super::policy::{DoorPolicy, ProblemForm, Welcome};
+use super::policy::{DoorPolicy, ProblemForm, RequestIds, Welcome};
 use super::problem::Occurrence;
 use super::trace::{Came, SentIds, Trace};
 
@@ -16,6 +16,8 @@ pub(super) struct Asked<'o> {
     head: Option<Head<'o>>,
     origin: Option<&'o [u8]>,
     pub(super) trace: Trace,
+    /// The client's own id of the request, where the door echoes it.
+    request_id: Option<[u8; 16]>,
     policy: &'o DoorPolicy,
 }
 
@@ -28,17 +30,19 @@ impl<'o> Asked<'o> {
             head: Some(head),
             origin,
             trace: Trace::of(sent, ids),
+            request_id: request_id(sent, policy),
             policy,
         }
     }
 
     /// A request that was looked at before and has its ids.
     pub(super) fn again(head: Head<'o>, policy: &'o DoorPolicy, trace: Trace) -> Asked<'o> {
-        let (_, origin) = SentIds::find(&head);
+        let (sent, origin) = SentIds::find(&head);
         Asked {
             head: Some(head),
             origin,
             trace,
+            request_id: request_id(sent, policy),
             policy,
         }
     }
@@ -49,6 +53,7 @@ impl<'o> Asked<'o> {
             head: None,
             origin: None,
             trace: Trace::made(ids),
+            request_id: None,
             policy,
         }
     }
@@ -65,11 +70,24 @@ impl<'o> Asked<'o> {
         self.policy.cors.welcome(self.origin)
     }
 
+    /// Writes the header lines of the request's ids.
+    #[inline]
+    pub(super) fn write_ids(&self, out: &mut Vec<u8>) {
+        self.trace.write(out);
+        if let Some(id) = &self.request_id {
+            out.extend_from_slice(b"X-Bun-Request-ID: ");
+            out.extend_from_slice(id);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
     /// Whether a reply says the same to everybody who asks like this: no ids that were sent, no
     /// origin that counts.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        self.trace.came == Came::Made && self.welcome() == Welcome::Unasked
+        self.trace.came == Came::Made
+            && self.welcome() == Welcome::Unasked
+            && self.request_id.is_none()
     }
 
     /// The coding that the client likes best, of equals the first in this order.
@@ -106,4 +124,13 @@ impl<'o> Asked<'o> {
             trace: Some(self.trace.parent.trace),
         }
     }
+}
+
+/// The id that a client gave its request, where it is one: 16 hexadecimal digits.
+fn request_id(sent: SentIds<'_>, policy: &DoorPolicy) -> Option<[u8; 16]> {
+    let text = sent
+        .request_id
+        .filter(|_| policy.request_ids == RequestIds::Echoed)?;
+    let is_id = text.iter().all(u8::is_ascii_hexdigit);
+    text.try_into().ok().filter(|_| is_id)
 }

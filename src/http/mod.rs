@@ -59,7 +59,7 @@ pub use live::{Event, Live, LiveEnd, Pause};
 pub use outcome::{Accepted, Answer, Created, Json, NoContent, Sent, Written};
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Page, PageQuery, Start, Total, invalid_cursor};
 pub use policy::{
-    API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY, ProblemForm,
+    API_SECURITY, CorsPolicy, DoorPolicy, PAGES_SECURITY, PICTURE_SECURITY, ProblemForm, RequestIds,
 };
 pub use problem::{
     Afterwards, FieldFault, Occurrence, PROBLEM_JSON, Problem, RateExceeded, pointer,

@@ -12,6 +12,18 @@ pub struct DoorPolicy {
     pub cors: CorsPolicy,
     /// How a request that failed is told so.
     pub problems: ProblemForm,
+    /// What becomes of a client's `X-Bun-Request-ID`.
+    pub request_ids: RequestIds,
+}
+
+/// What becomes of a client's `X-Bun-Request-ID`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestIds {
+    /// The handlers that know of it say so themselves.
+    #[default]
+    Unheard,
+    /// Every reply has it.
+    Echoed,
 }
 
 /// The form of the body that tells of a problem.
@@ -54,6 +66,7 @@ impl Default for DoorPolicy {
             security: API_SECURITY,
             cors: CorsPolicy::default(),
             problems: ProblemForm::default(),
+            request_ids: RequestIds::default(),
         }
     }
 }

@@ -173,7 +173,7 @@ impl<'o> Reply<'o> {
         if let Welcome::Lines(lines) = self.asked.welcome() {
             self.out.extend_from_slice(lines);
         }
-        self.asked.trace.write(self.out);
+        self.asked.write_ids(self.out);
         if self.frame.audience == Audience::Caller {
             self.out
                 .extend_from_slice(b"Cache-Control: private, no-cache\r\n");

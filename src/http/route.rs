@@ -175,6 +175,11 @@ impl<A> Route<A> {
         self
     }
 
+    /// Whether it is one of the two rows for what other hosts are to answer.
+    pub fn is_for_others(&self) -> bool {
+        self.path == TUNNEL_PATH || self.path == FORWARD_PATH
+    }
+
     /// Restricts who may come.
     pub fn access(mut self, access: Access) -> Route<A> {
         self.access = access;

@@ -29,7 +29,9 @@ use super::trace::Trace;
 /// What the server asks of what it serves.
 pub trait Application: Sized + 'static {
     /// Whether a request may use a route at this moment: 401, 403 or 429 where not.
-    fn admit(&self, route: &Route<Self>, request: &Request<'_>) -> Result<(), Problem>;
+    /// 400 where headers are at fault that the door checks for all its routes.
+    fn admit(&self, door: usize, route: &Route<Self>, request: &Request<'_>)
+    -> Result<(), Problem>;
 
     /// Runs an operation that has a documented target, so that it can be timed now and then.
     fn measure<T>(&self, _operation: Operation, work: impl FnOnce() -> T) -> T {

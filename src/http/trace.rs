@@ -107,6 +107,7 @@ impl QuantumId {
 pub(super) struct SentIds<'h> {
     pub(super) traceparent: Option<&'h [u8]>,
     pub(super) quantum_id: Option<&'h [u8]>,
+    pub(super) request_id: Option<&'h [u8]>,
 }
 
 impl<'h> SentIds<'h> {
@@ -118,6 +119,7 @@ impl<'h> SentIds<'h> {
             let place = match name.len() {
                 6 if name.eq_ignore_ascii_case(b"origin") => &mut origin,
                 11 if name.eq_ignore_ascii_case(b"traceparent") => &mut sent.traceparent,
+                16 if name.eq_ignore_ascii_case(b"x-bun-request-id") => &mut sent.request_id,
                 12 if name.eq_ignore_ascii_case(b"x-quantum-id") => &mut sent.quantum_id,
                 _ => continue,
             };
@@ -164,6 +166,7 @@ mod tests {
         let sent = SentIds {
             traceparent: Some(EXAMPLE),
             quantum_id: Some(longest.as_bytes()),
+            ..SentIds::default()
         };
         let (came, text) = lines(sent);
         let expected = format!(
@@ -198,6 +201,7 @@ mod tests {
         let sent = SentIds {
             traceparent: Some(b"00-no"),
             quantum_id: Some(b"job:7.a_b-C"),
+            ..SentIds::default()
         };
         let (came, text) = lines(sent);
         assert_eq!(came, Came::Sent);

@@ -97,7 +97,7 @@ struct Known {
 impl Names {
     /// Names as the system's resolver knows them; `fixed` ones as they are given, first of all.
     pub fn new(fixed: Hosts) -> Arc<Names> {
-        Names::with(move |host| fixed.get(host).cloned().or_else(|| ask_system(host)))
+        Names::with(move |host| look_up(&fixed, host))
     }
 
     /// Names as `lookup` knows them.
@@ -388,6 +388,15 @@ impl View {
         Some(known.found.clone())
     }
 
+    /// Takes addresses of a host as found at `now`.
+    pub fn learn(&self, host: &str, addresses: Addresses, now: Instant) {
+        let known = Known {
+            found: Ok(addresses),
+            until: now + DNS_TTL,
+        };
+        self.remember(host, &known);
+    }
+
     fn remember(&self, host: &str, known: &Known) {
         let mut seen = self.seen.borrow_mut();
         if seen.len() >= DNS_NAMES_MAX {
@@ -423,7 +432,12 @@ fn normal_form(host: &str) -> Result<String, NameFault> {
     Ok(bare.to_ascii_lowercase())
 }
 
-fn ask_system(host: &str) -> Option<Vec<IpAddr>> {
+/// The addresses of a host: the fixed ones, else those that the system's resolver finds, which may
+/// block.
+pub fn look_up(fixed: &Hosts, host: &str) -> Option<Vec<IpAddr>> {
+    if let Some(addresses) = fixed.get(host) {
+        return Some(addresses.clone());
+    }
     let found = (host, 0).to_socket_addrs().ok()?;
     let mut addresses: Vec<IpAddr> = Vec::new();
     for address in found.map(|address| address.ip()) {
@@ -466,3 +480,90 @@ impl std::hash::Hasher for Fnv {
 const NAME_BYTES_MAX: usize = 253;
 /// Names are looked up ahead more often below this.
 const HIT_RATIO_WANTED: f64 = 0.7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address() -> Addresses {
+        Arc::new([IpAddr::from([1, 1, 1, 1])])
+    }
+
+    /// Names of which this one was used and found at some moments.
+    fn names(host: &str, used: Option<Instant>, until: Option<Instant>) -> Arc<Names> {
+        let names = Names::with(|_| None);
+        let name = Name {
+            known: until.map(|until| Known {
+                found: Ok(address()),
+                until,
+            }),
+            looked_up: None,
+            used,
+        };
+        names.table().names.insert(host.into(), name);
+        names
+    }
+
+    #[test]
+    fn names_in_use_are_looked_up_before_they_expire() {
+        let now = Instant::now();
+        let interval = DNS_WARM_INTERVAL;
+        let due =
+            |used, until: Instant| !names("a", used, Some(until)).due(now, interval).is_empty();
+        assert!(due(Some(now), now + interval));
+        assert!(due(Some(now), now + 2 * interval));
+        assert!(!due(
+            Some(now),
+            now + 2 * interval + Duration::from_millis(1)
+        ));
+        let names = names("a", None, Some(now - Duration::from_secs(1)));
+        assert!(names.due(now, interval).is_empty());
+        assert_eq!(names.stats().size, 0, "who is not used is forgotten");
+    }
+
+    #[test]
+    fn what_was_found_outlives_a_look_up_that_fails() {
+        let now = Instant::now();
+        let names = names("a", Some(now), Some(now + Duration::from_secs(5)));
+        names.table().enlist("a", None, now);
+        names.settle("a", Err(NameFault::NotFound));
+        assert_eq!(names.known("a", now).unwrap().found, Ok(address()));
+        // Once its time is over, the failure counts.
+        let later = now + Duration::from_secs(6);
+        assert!(names.known("a", later).is_none());
+        names.table().settle("a", &Err(NameFault::NotFound), later);
+        let found = names.known("a", later).unwrap().found;
+        assert_eq!(found, Err(NameFault::NotFound));
+    }
+
+    #[test]
+    fn tables_are_bounded() {
+        let (names, now) = (Names::with(|_| None), Instant::now());
+        let view = View::new(names.clone());
+        for number in 0..2 * DNS_NAMES_MAX {
+            let host = format!("host-{number}");
+            view.learn(&host, address(), now);
+            let begun = names.table().enlist(&host, None, now);
+            assert!(matches!(begun, Begun::Runs | Begun::Waits | Begun::Refused));
+        }
+        assert!(view.seen.borrow().len() <= DNS_NAMES_MAX);
+        assert!(names.table().names.len() <= DNS_NAMES_MAX);
+        assert_eq!(names.table().queue.len(), DNS_LOOKUPS_WAITING_MAX);
+        assert_eq!(names.table().running, DNS_LOOKUPS_RUNNING_MAX);
+    }
+
+    #[test]
+    fn hosts_have_one_form() {
+        for (host, form) in [
+            ("A.Example.", Ok("a.example")),
+            ("[::1]", Ok("::1")),
+            ("127.0.0.1", Ok("127.0.0.1")),
+            (".", Err(NameFault::Malformed)),
+            ("a..b", Ok("a..b")),
+            ("a\0b", Err(NameFault::Malformed)),
+            ("a@b", Err(NameFault::Malformed)),
+        ] {
+            assert_eq!(normal_form(host), form.map(str::to_owned), "{host}");
+        }
+    }
+}

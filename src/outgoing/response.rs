@@ -80,6 +80,10 @@ impl Body {
                     if let Ok(piece) = frame.into_data()
                         && !piece.is_empty()
                     {
+                        // Who knows the length does not ask for the end.
+                        if self.incoming.is_end_stream() {
+                            self.give_back();
+                        }
                         return Ok(Some(piece));
                     }
                 }

@@ -134,6 +134,13 @@ fn a_connection_is_kept_for_the_next_request() {
                 assert_eq!((outgoing.kept(), outgoing.under_way()), (1, 0));
             }
             assert_eq!(connections.load(Ordering::SeqCst), 1);
+            // It is kept from the last byte on, whether the end is asked for or not.
+            let mut response = outgoing.send(&target, &Request::get("/d")).await.unwrap();
+            assert_eq!(response.body.bytes(), Some(2));
+            assert_eq!(&*response.body.next().await.unwrap().unwrap(), b"/d");
+            drop(response);
+            assert_eq!((outgoing.kept(), outgoing.under_way()), (1, 0));
+            assert_eq!(connections.load(Ordering::SeqCst), 1);
             // Another reach is another connection, although the name is the same.
             let public = Target {
                 reach: Reach::Public,
@@ -500,6 +507,9 @@ fn tls_is_spoken_with_who_proves_the_name() {
                 assert_eq!(text_of(response).await, "under TLS");
             }
             assert_eq!(outgoing.kept(), 1);
+            let down = outgoing.follow(&target, &Request::get("/down")).await;
+            let fault = down.err().unwrap().to_string();
+            assert!(fault.contains("which is not under TLS"), "{fault}");
             for stranger in strangers {
                 let fault = outgoing
                     .send(&stranger, &Request::get("/"))
@@ -539,7 +549,12 @@ fn serve_tls() -> (PathBuf, u16) {
         for peer in listener.incoming() {
             let mut peer = accept(peer.unwrap());
             std::thread::spawn(move || {
-                while read_head(&mut peer).is_some() {
+                while let Some(head) = read_head(&mut peer) {
+                    if head.starts_with("GET /down ") {
+                        let away = "Location: http://here.example/\r\nContent-Length: 0\r\n";
+                        say(&mut peer, &format!("HTTP/1.1 301 Moved\r\n{away}\r\n"));
+                        continue;
+                    }
                     say(
                         &mut peer,
                         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nunder TLS",

@@ -8,11 +8,13 @@
 //!   their content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that depends on;
 //!   `body`: what clients send;
+//! - `search`: what is found by words; `advisories`: what is known to be wrong with versions;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
 //!   the list of all statements; `topics`: what a commit tells caches.
 
 pub mod access;
 pub mod accounts;
+pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
@@ -22,6 +24,7 @@ pub mod name;
 pub mod packages;
 pub mod publish;
 pub mod schema;
+pub mod search;
 pub mod tags;
 pub mod tarballs;
 pub mod tokens;

@@ -48,11 +48,23 @@ impl fmt::Display for NameFault {
 }
 
 impl PackageName {
-    /// Reads a name.
+    /// Reads a name that a package may be given.
     ///
     /// # Errors
     /// Why it is none.
     pub fn parse(text: &str) -> Result<PackageName, NameFault> {
+        match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Err(NameFault::Character),
+            false => PackageName::parse_old(text),
+        }
+    }
+
+    /// Reads the name of a package that is there already: before names had to be lower case, some
+    /// packages that others still depend on got one with capitals.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn parse_old(text: &str) -> Result<PackageName, NameFault> {
         if text.len() > CHARACTERS_MAX {
             return Err(NameFault::Long);
         }
@@ -109,8 +121,7 @@ fn check_part(part: &str) -> Result<(), NameFault> {
     if b"._-".contains(&first) {
         return Err(NameFault::Start);
     }
-    let is_plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.~".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     if !part.bytes().all(is_plain) {
         return Err(NameFault::Character);
     }
@@ -172,6 +183,11 @@ mod tests {
         for (text, fault) in cases {
             assert_eq!(PackageName::parse(text), Err(fault), "{text:?}");
         }
+        assert_eq!(
+            PackageName::parse_old("JSONStream").unwrap().as_str(),
+            "JSONStream"
+        );
+        assert_eq!(PackageName::parse_old("../x"), Err(NameFault::Start));
         let longest = "a".repeat(214);
         for text in ["a", "0", "a.b", "a_b", "~a", "@1/2", &longest] {
             assert_eq!(PackageName::parse(text).unwrap().as_str(), text);

@@ -19,6 +19,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     login::sql::STATEMENTS,
+    super::search::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
 ];
 
@@ -35,15 +36,29 @@ mod tests {
             "audit_logs",
             "the whole chain is what is checked",
         ),
-        ("uplinks::TARBALL_BYTES", "versions", ALL_KEPT),
-        ("uplinks::DOCUMENT_PARTS", "packages", ALL_KEPT),
-        ("uplinks::OLDEST_TARBALLS", "versions", OLDEST_KEPT),
-        ("uplinks::OLDEST_DOCUMENTS", "packages", OLDEST_KEPT),
-        ("uplinks::ALL_TARBALLS", "versions", ALL_KEPT),
-        ("uplinks::ALL_DOCUMENTS", "packages", ALL_KEPT),
+        ("search::ALL", "package_cards", "from its end, so many rows"),
+        (
+            "uplinks::OLDEST_TARBALLS",
+            "versions USING INDEX versions_by_use",
+            OLDEST_KEPT,
+        ),
+        (
+            "uplinks::OLDEST_DOCUMENTS",
+            "packages USING INDEX packages_by_use",
+            OLDEST_KEPT,
+        ),
+        (
+            "blobs::EACH_NAMED",
+            "versions USING INDEX versions_by_digest",
+            "every file is looked for",
+        ),
+        (
+            "blobs::EACH_NAMED",
+            "packages USING COVERING INDEX packages_by_document",
+            "every file is looked for",
+        ),
     ];
 
-    const ALL_KEPT: &str = "all that is kept of upstreams: the heavy lane and the command line";
     const OLDEST_KEPT: &str = "from the end of an index, as many rows as are asked for";
 
     #[test]

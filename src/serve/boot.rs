@@ -21,6 +21,7 @@ use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::outgoing::dns::Names;
+use crate::registry::advisories::osv::Osv;
 use crate::registry::uplinks::Uplinks;
 use crate::registry::{self, blobs::Blobs};
 use crate::ring::bind_shared;
@@ -35,14 +36,33 @@ use crate::telemetry::{Clock, Started};
 use crate::tls::TlsClient;
 use crate::vault::uploads;
 
+use super::banner;
 use super::shard_main::{Boot, run_shard};
 use super::signals::{self, Signals};
 use super::watchdog;
 
+/// Which doors a server opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// All of them.
+    All,
+    /// The registry's alone.
+    Registry,
+}
+
+impl Opened {
+    fn has(self, door: usize) -> bool {
+        match self {
+            Opened::All => true,
+            Opened::Registry => door == REGISTRY,
+        }
+    }
+}
+
 /// Runs the server until it is told to stop. Exit codes: 0 after a drain, 1 when it failed, 78
 /// when the machine or the settings do not allow it to run.
-pub fn run(settings: Settings) -> ExitCode {
-    match start(settings) {
+pub fn run(settings: Settings, opened: Opened) -> ExitCode {
+    match start(settings, opened) {
         Ok(running) => running.wait(),
         Err(fault) => {
             eprintln!("thirteen: {}", fault.message);
@@ -72,7 +92,7 @@ struct Stores {
     registry: Arc<Store>,
 }
 
-fn start(settings: Settings) -> Result<Running, StartFault> {
+fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
     let started = Started::mark();
     let signals = Signals::take().map_err(failed(
         "signals cannot be taken",
@@ -93,7 +113,8 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     passwords::prepare();
     let stores = open_stores(&settings)?;
     let demo = fill_demo(&settings, &stores.commerce)?;
-    let (sockets, doors) = bind(&settings)?;
+    let (sockets, doors) = bind(&settings, opened)?;
+    let configuration = loaded.state;
     let files = open_files(&settings)?;
     let peers = know_peers(&settings)?;
     let holdings = (&stores, files, peers);
@@ -115,6 +136,12 @@ fn start(settings: Settings) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
+    if opened == Opened::Registry {
+        banner::print(&settings, doors[REGISTRY], configuration).map_err(failed(
+            "the banner cannot be printed",
+            "stdout has to take it",
+        ))?;
+    }
     announce(&settings, doors, (&stores.commerce, &demo)).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
@@ -179,18 +206,24 @@ fn check(settings: &Settings) -> Result<(), StartFault> {
     }
 }
 
-/// The listening sockets of each shard, in the order of the doors, and the doors' addresses.
-type Bound = (Vec<Vec<OwnedFd>>, [SocketAddr; DOORS.len()]);
+/// The listening sockets of each shard with their doors, and the doors' addresses; that of a door
+/// which stays closed has port 0.
+type Bound = (Vec<Vec<(usize, OwnedFd)>>, [SocketAddr; DOORS.len()]);
 
-fn bind(settings: &Settings) -> Result<Bound, StartFault> {
+fn bind(settings: &Settings, opened: Opened) -> Result<Bound, StartFault> {
     let wanted = [
         settings.api.listen,
         settings.ops.listen,
         settings.registry.listen,
     ];
     let mut addresses = wanted;
-    let mut of_shards: Vec<Vec<OwnedFd>> = (0..settings.shards).map(|_| Vec::new()).collect();
+    let mut of_shards: Vec<Vec<(usize, OwnedFd)>> =
+        (0..settings.shards).map(|_| Vec::new()).collect();
     for (door, address) in wanted.into_iter().enumerate() {
+        if !opened.has(door) {
+            addresses[door].set_port(0);
+            continue;
+        }
         let (sockets, bound) = bind_shared(address, settings.shards).map_err(|error| {
             environment(format!(
                 "the {} door cannot listen on {address}: {error}; name another with --{}",
@@ -199,7 +232,7 @@ fn bind(settings: &Settings) -> Result<Bound, StartFault> {
         })?;
         addresses[door] = bound;
         for (shard, socket) in of_shards.iter_mut().zip(sockets) {
-            shard.push(socket);
+            shard.push((door, socket));
         }
     }
     Ok((of_shards, addresses))
@@ -244,6 +277,7 @@ fn fill_demo(settings: &Settings, commerce: &Store) -> Result<Filled, StartFault
 struct Files {
     uploads: Arc<uploads::Desk>,
     blobs: Arc<Blobs>,
+    osv: Osv,
 }
 
 fn open_files(settings: &Settings) -> Result<Files, StartFault> {
@@ -252,9 +286,15 @@ fn open_files(settings: &Settings) -> Result<Files, StartFault> {
         .map_err(failed("the folder of uploads cannot be opened", REMEDY))?;
     let blobs = Blobs::at(&settings.data)
         .map_err(failed("the registry's files cannot be opened", REMEDY))?;
+    let osv = Osv::start(&settings.access.osv_folder);
+    let osv = osv.map_err(failed(
+        "the folder of advisories cannot be read",
+        "the system has to let the server start another thread",
+    ))?;
     Ok(Files {
         uploads: Arc::new(uploads),
         blobs: Arc::new(blobs),
+        osv,
     })
 }
 
@@ -305,6 +345,7 @@ fn house_of(
         registry: stores.registry.clone(),
         uploads: files.uploads,
         blobs: files.blobs,
+        osv: files.osv,
         names: Names::new(settings.outgoing.hosts.clone()),
         tls: peers.tls,
         uplinks: peers.uplinks,
@@ -312,6 +353,7 @@ fn house_of(
         auth_budget: Budget::new(settings.rate.auth_per_15s, 15_000),
         api_budget: Budget::new(settings.rate.api_per_minute, 60_000),
         registry_budget: Budget::new(settings.rate.registry_reads_per_minute, 60_000),
+        proxy_budget: Budget::new(settings.rate.proxied_per_minute, 60_000),
         publish_budget: Budget::new(settings.rate.publishes_per_minute, 60_000),
         hashes: Arc::default(),
         rate_keys: RateKeys::new(),
@@ -366,7 +408,8 @@ fn announce(
 ) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
     let mut out = io::stdout().lock();
-    for (name, address) in DOORS.iter().zip(doors) {
+    let open = DOORS.iter().zip(doors);
+    for (name, address) in open.filter(|(_, address)| address.port() > 0) {
         writeln!(out, "{name:<9} http://{address}")?;
     }
     if let Filled::Made {

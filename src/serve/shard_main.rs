@@ -36,7 +36,7 @@ pub(super) struct Boot {
     pub(super) state: State,
     pub(super) clock: Clock,
     /// The sockets of the shards that have not started, by shard and then by door.
-    pub(super) sockets: Mutex<Vec<Vec<OwnedFd>>>,
+    pub(super) sockets: Mutex<Vec<Vec<(usize, OwnedFd)>>>,
     pub(super) ready: Sender<Result<(), String>>,
 }
 
@@ -46,7 +46,8 @@ pub struct Here {
     pub context: Rc<Context>,
     /// Its doors.
     pub server: Rc<Server<Context>>,
-    listeners: Vec<Rc<Listener>>,
+    /// With their doors.
+    listeners: Vec<(usize, Rc<Listener>)>,
     open_doors: Cell<usize>,
 }
 
@@ -72,8 +73,8 @@ pub(super) async fn run_shard(shard: Rc<Shard>, boot: Arc<Boot>) {
     };
     let here = open(&shard, &boot, ids);
     let serving = Serving(boot.house.clone());
-    for (door, listener) in here.listeners.iter().enumerate() {
-        let (here, listener) = (here.clone(), listener.clone());
+    for (door, listener) in &here.listeners {
+        let (here, door, listener) = (here.clone(), *door, listener.clone());
         shard::spawn(async move {
             here.server.clone().serve(door, listener).await;
             here.open_doors.set(here.open_doors.get() - 1);
@@ -161,7 +162,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot, mut ids: IdSource) -> Rc<Here> {
         .expect("there are sockets for every shard");
     let listeners: Vec<_> = sockets
         .into_iter()
-        .map(|socket| Rc::new(shard.ring.listen(socket)))
+        .map(|(door, socket)| (door, Rc::new(shard.ring.listen(socket))))
         .collect();
     let open_doors = Cell::new(listeners.len());
     let here = Rc::new(Here {
@@ -180,7 +181,7 @@ fn open(shard: &Rc<Shard>, boot: &Boot, mut ids: IdSource) -> Rc<Here> {
 /// Finishes what has begun: the backlog is accepted, requests are answered, WebSockets are told,
 /// changes of the configuration reach the disk.
 async fn drain(here: &Here, serving: Serving) {
-    for listener in &here.listeners {
+    for (_, listener) in &here.listeners {
         listener.finish();
     }
     here.server.drain();

@@ -19,6 +19,12 @@ pub(super) const MODE_VARIABLE: &str = "THIRTEEN_ENV";
 /// Names the settings file where `--config` does not.
 pub(super) const FILE_VARIABLE: &str = "THIRTEEN_CONFIG";
 
+/// The token of `thirteen publish`, which is no setting: it would be printed with them.
+pub const TOKEN_VARIABLE: &str = "THIRTEEN_TOKEN";
+
+/// Variables of ours that are no keys.
+const OTHERS: [&str; 3] = [MODE_VARIABLE, FILE_VARIABLE, TOKEN_VARIABLE];
+
 /// The files read in development, the weakest first.
 const FILES: [&str; 3] = [".env", ".env.development", ".env.local"];
 
@@ -125,7 +131,7 @@ fn gather_file(path: &Path) -> Gathered {
 
 /// `None` for a variable that is none of ours.
 fn assign(name: &str, value: &str, origin: Origin) -> Option<Result<Assignment, Fault>> {
-    if name == MODE_VARIABLE || name == FILE_VARIABLE {
+    if OTHERS.contains(&name) {
         return None;
     }
     if let Some(spelled) = Spelled::find(|key| key.variables(), name) {
@@ -144,7 +150,7 @@ fn assign(name: &str, value: &str, origin: Origin) -> Option<Result<Assignment, 
     let known: Vec<String> = KEYS
         .iter()
         .flat_map(|key| key.variables().map(|(variable, _)| variable))
-        .chain([MODE_VARIABLE.to_owned(), FILE_VARIABLE.to_owned()])
+        .chain(OTHERS.map(str::to_owned))
         .collect();
     let nearest = nearest(name, known.iter().map(String::as_str)).unwrap_or_default();
     Some(Err(Fault {

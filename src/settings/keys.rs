@@ -498,6 +498,18 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "rate.proxied_per_minute",
+        doc: "Tunnels and forwarded requests per minute of one token's subject and hash; 0: any.",
+        default: "1000",
+        change: Change::Live,
+        slot: &Number {
+            field: |settings| &mut settings.rate.proxied_per_minute,
+            min: 0,
+            max: RATE_LIMIT_MAX as u64,
+        },
+        spellings: &[],
+    },
+    Key {
         name: "registry.anonymous",
         doc: "What may be read from the registry without credentials: public packages, or nothing.",
         default: "read",
@@ -640,6 +652,14 @@ pub static KEYS: &[Key] = &[
             Variable("PROXY_TIMEOUT", Part::Whole),
             Path("proxy.timeout", Part::Whole),
         ],
+    },
+    Key {
+        name: "proxy.idle_timeout_ms",
+        doc: "Time that nothing may move in a tunnel before it is ended.",
+        default: "300000",
+        change: Change::Live,
+        slot: &milliseconds(|settings| &mut settings.proxy.idle_timeout, 100, 86_400_000),
+        spellings: &[],
     },
     Key {
         name: "proxy.upstreams",

@@ -27,7 +27,7 @@ mod upstream;
 
 pub use access::{Access, Anonymous, OpenScopes, Signup};
 pub use choices::{AccessLog, LogLevel, WritePolicy};
-pub use environment::Mode;
+pub use environment::{Mode, TOKEN_VARIABLE};
 pub use fault::{Fault, Faults};
 pub use hosts::Hosts;
 pub use keys::{Change, KEYS, Key};

@@ -184,6 +184,8 @@ pub struct Rate {
     /// Requests to the registry per minute and token, or peer address without one; 0 where none is
     /// counted.
     pub registry_reads_per_minute: u32,
+    /// Tunnels and forwarded requests per minute, token subject and hash; 0 where none is counted.
+    pub proxied_per_minute: u32,
     /// Changes of packages per minute and token or peer address; 0 where none is counted.
     pub publishes_per_minute: u32,
 }
@@ -213,6 +215,8 @@ pub struct Mail {
 pub struct Proxy {
     /// How long an upstream may take to connect.
     pub timeout: Duration,
+    /// How long nothing may move in a tunnel.
+    pub idle_timeout: Duration,
     /// The upstreams as listed; [`Settings::upstreams`] adds the two named ones.
     pub upstreams: Vec<Upstream>,
     /// The upstream of the configured registry hash.

@@ -219,7 +219,9 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "ring.spin_us" => ("50", Some("10001")),
         "drain_timeout_ms" => ("0", Some("-1")),
         "rate.writes_per_minute" => ("1", Some("0")),
-        "rate.auth_per_15s" | "rate.api_per_minute" => ("0", Some("1000001")),
+        "rate.auth_per_15s" | "rate.api_per_minute" | "rate.proxied_per_minute" => {
+            ("0", Some("1000001"))
+        }
         "registry.offline" | "registry.keep_removed" => ("true", Some("yes")),
         "registry.blocked" => ("left-pad, @a/b@<2", Some("a b")),
         "registry.cache_bytes_max" => ("0", Some("10 GiB")),

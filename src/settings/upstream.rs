@@ -113,8 +113,9 @@ impl Settings {
 }
 
 impl Upstream {
-    /// An upstream of which nothing but its address is known.
-    fn plain(address: HostPort, hash: u32) -> Upstream {
+    /// An upstream of which nothing but its address and hash are known; its port says whether TLS
+    /// is spoken.
+    pub fn plain(address: HostPort, hash: u32) -> Upstream {
         Upstream {
             transport: transport_of_port(address.port),
             address,

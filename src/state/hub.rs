@@ -278,8 +278,8 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
-    /// Sends every client a frame that is none of the configuration's. A client whose socket is busy
-    /// is not told: it is a notice, and who misses it asks the registry as ever.
+    /// Sends every client a frame that is none of the configuration's. A client whose socket is
+    /// busy is not told: it is a notice, and who misses it asks the registry as ever.
     pub fn announce(&mut self, frame: &[u8], now: Now) {
         self.scratch.clear();
         wire::notice(frame, &mut self.scratch);
@@ -822,6 +822,25 @@ pub(super) mod tests {
         shard.hub.beat(at(59_999), 30_000);
         assert_eq!(wire.0.borrow().closed, Some((1000, "Timeout")));
         assert_eq!(shard.hub.client_count(), 0);
+    }
+
+    #[test]
+    fn a_notice_goes_to_everybody_whose_socket_takes_it() {
+        let mut shard = Shard::new();
+        let (_, one) = shard.join(OffsetBase::Lockfile);
+        let (_, other) = shard.join(OffsetBase::Zero);
+        let (busy_id, busy) = shard.join(OffsetBase::Zero);
+        let (gone, _) = shard.join(OffsetBase::Zero);
+        shard.hub.leave(gone);
+        busy.set_room(Some(0));
+        shard.hub.announce(&[3, 1, 2], at(0));
+        assert_eq!(one.frames(), ["030102"]);
+        assert_eq!(other.frames(), ["030102"]);
+        busy.set_room(None);
+        shard.hub.drained(busy_id, at(0));
+        assert_eq!(busy.frames(), [""; 0]);
+        shard.hub.announce(&[3, 4], at(0));
+        assert_eq!(busy.frames(), ["0304"]);
     }
 
     #[test]

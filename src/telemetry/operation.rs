@@ -40,6 +40,12 @@ pub enum Operation {
     JwtVerifyWarm,
     /// An access token verified that the shard has not seen.
     JwtVerifyCold,
+    /// A proxy token found among those that the shard has verified.
+    ProxyToken,
+    /// The upstream of a request through the proxy found, and its target held against it.
+    ProxyRouting,
+    /// The addresses of a host found among those that the shard has seen.
+    DnsHit,
     /// The Ed25519 library alone, on the message and signature of such a token.
     SignatureVerify,
 }
@@ -84,7 +90,7 @@ pub enum Verdict {
 
 impl Operation {
     /// Every operation, in the order of its number.
-    pub const ALL: [Operation; 19] = [
+    pub const ALL: [Operation; 22] = [
         Operation::ConfigRead,
         Operation::ConfigSerialize,
         Operation::ConfigDeserialize,
@@ -103,6 +109,9 @@ impl Operation {
         Operation::TraceMake,
         Operation::JwtVerifyWarm,
         Operation::JwtVerifyCold,
+        Operation::ProxyToken,
+        Operation::ProxyRouting,
+        Operation::DnsHit,
         Operation::SignatureVerify,
     ];
 
@@ -155,6 +164,9 @@ impl Operation {
             Operation::JwtVerifyWarm => row("jwt_verify_warm", Some(150_000), 50_000, Live),
             // `thirteen benchmark` judges it by the library's speed on the same machine.
             Operation::JwtVerifyCold => row("jwt_verify_cold", None, SIGNATURE_PS, Live),
+            Operation::ProxyToken => row("proxy_token", Some(10_000), 10_000, Live),
+            Operation::ProxyRouting => row("proxy_routing", Some(20_000), 20_000, Live),
+            Operation::DnsHit => row("dns_hit", Some(50_000), 50_000, BenchmarkOnly),
             Operation::SignatureVerify => {
                 row("signature_verify", None, SIGNATURE_PS, BenchmarkOnly)
             }

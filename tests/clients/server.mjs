@@ -43,7 +43,7 @@ export async function startServer(t, { args = [], env = {} } = {}) {
   throw new Error(`the server ended before it was ready:\n${log}`);
 }
 
-function binary() {
+export function binary() {
   const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
   const candidates = process.env.THIRTEEN_BIN
     ? [resolve(process.env.THIRTEEN_BIN)]

@@ -31,7 +31,7 @@ pub(crate) struct Workbench {
 }
 
 impl Application for Workbench {
-    fn admit(&self, _: &Route<Workbench>, request: &Request<'_>) -> Result<(), Problem> {
+    fn admit(&self, _: usize, _: &Route<Workbench>, request: &Request<'_>) -> Result<(), Problem> {
         match request.header("x-admit") {
             Some(b"no") => Err(Problem::new(403, "Not admitted.")),
             Some(_) | None => Ok(()),

@@ -5,15 +5,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod accounts;
+mod advisories;
 mod changes;
 mod documents;
 mod login;
 mod packing;
 mod people;
+mod proxy;
 mod publish;
+mod search;
 mod shelf;
 mod tags;
 mod tarballs;
 mod tokens;
+mod upstream_weight;
+mod upstreams;
 mod weight;

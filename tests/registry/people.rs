@@ -3,11 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::support::http::{Reply, send};
+use crate::support::npm::{Archive, PublishBody};
 use crate::support::server::Server;
 
-/// A server that counts no tries, with further settings as environment variables.
+/// A server that counts no tries and has no upstream, with further settings as environment
+/// variables.
 pub(crate) fn server(environment: &[(&str, &str)]) -> Server {
-    let mut all = vec![("THIRTEEN_RATE_AUTH_PER_15S", "0")];
+    let mut all = vec![
+        ("THIRTEEN_RATE_AUTH_PER_15S", "0"),
+        ("UPSTREAM_FALLBACK", ""),
+    ];
     all.extend(environment);
     Server::start_with(&[], &all)
 }
@@ -62,6 +67,20 @@ pub(crate) fn account(server: &Server, name: &str) -> String {
     let reply = put_user(server, name, PASSWORD, Some(&email));
     assert_eq!(reply.status, 201, "{}", reply.text());
     bearer(reply.json()["token"].as_str().unwrap())
+}
+
+/// Publishes a version whose manifest has further fields; gives the status.
+pub(crate) fn publish(
+    server: &Server,
+    credential: &str,
+    name: &str,
+    version: &str,
+    fields: Value,
+) -> u16 {
+    let archive = Archive::of_package(name, version).gzip();
+    let body = PublishBody::tagged(name, version, &archive, "latest", fields);
+    let target = format!("/{}", name.replace('/', "%2f"));
+    ask(server, "PUT", &target, credential, Some(&body)).status
 }
 
 /// The header of a token.

@@ -240,7 +240,7 @@ fn documents_that_do_not_agree_are_refused() {
     );
     is(
         &|body| body["_attachments"][file]["data"] = json!(7),
-        "Base64 text",
+        "has to be a text",
     );
     is(
         &|body| body["_attachments"]["b.tgz"] = body["_attachments"][file].clone(),
@@ -252,6 +252,13 @@ fn documents_that_do_not_agree_are_refused() {
         "versions",
     );
     is(&|body| body["access"] = json!("secret"), "`access`");
+}
+
+#[test]
+fn bodies_that_are_no_document_are_refused() {
+    let registry = Registry::start();
+    let archive = Archive::of_package("evil", "1.0.0").gzip();
+    let file = "evil-1.0.0.tgz";
     let text = PublishBody::of("evil", "1.0.0", &archive).to_string();
     let data = STANDARD.encode(&archive);
     let twice = text.replacen(
@@ -304,15 +311,19 @@ fn names_that_are_none_are_refused() {
     assert_eq!(registry.files(), (0, 0));
 }
 
+fn head_of(registry: &Registry, body_bytes: u64) -> String {
+    let token = &registry.token;
+    format!(
+        "PUT /evil HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: {body_bytes}\r\n\r\n"
+    )
+}
+
 #[test]
 fn a_body_that_is_too_long_is_refused_before_it_comes() {
     let registry = Registry::start();
     let mut connection = Connection::open(registry.server.registry());
-    let head = format!(
-        "PUT /evil HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
-        registry.token,
-        300_u64 << 20
-    );
+    let head = head_of(&registry, 300 << 20);
     connection.send(head.as_bytes()).unwrap();
     let reply = connection.reply("PUT").unwrap();
     assert_eq!(reply.status, 413, "{}", reply.text());
@@ -341,11 +352,7 @@ fn a_connection_that_breaks_leaves_nothing() {
     let body = PublishBody::of("evil", "1.0.0", &archive).to_string();
     for part in [1, 2, 3] {
         let mut connection = Connection::open(registry.server.registry());
-        let head = format!(
-            "PUT /evil HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
-            registry.token,
-            body.len()
-        );
+        let head = head_of(&registry, body.len() as u64);
         connection.send(head.as_bytes()).unwrap();
         connection
             .send(&body.as_bytes()[..body.len() * part / 4])

@@ -1,9 +1,12 @@
 //! `GET` and `HEAD` of a tarball: whole, in parts, known already, and not there.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::support::npm::{Archive, PublishBody};
 use crate::support::registry::Registry;
+use crate::support::server::run;
 
 const SHORT: &str = "/short/-/short-1.0.0.tgz";
 const LONG: &str = "/long/-/long-1.0.0.tgz";
@@ -146,4 +149,64 @@ fn a_restricted_package_is_for_those_who_may_read_it() {
     assert_eq!((staff.status, &staff.body), (200, &tarball));
     let caching = staff.header("cache-control").unwrap();
     assert!(caching.starts_with("private"), "{caching}");
+}
+
+#[test]
+fn a_start_removes_the_files_that_nothing_names() {
+    let mut registry = Registry::start();
+    let tarball = registry.publish("kept", "1.0.0");
+    let before = registry.files();
+    registry.server.terminate();
+    let blobs = registry.server.data().join("blobs");
+    let orphan = "0".repeat(128);
+    std::fs::write(
+        blobs.join("sha512/00").join(orphan),
+        b"of a publish that ended",
+    )
+    .unwrap();
+    std::fs::write(blobs.join("spool/7"), b"half of one").unwrap();
+    registry.restart();
+    assert_eq!(
+        registry.files().1,
+        0,
+        "the spool is emptied before the doors open"
+    );
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while registry.files() != before {
+        assert!(
+            Instant::now() < deadline,
+            "{:?}, not {before:?}",
+            registry.files()
+        );
+        std::thread::yield_now();
+    }
+    let reply = registry.anyone("GET", "/kept/-/kept-1.0.0.tgz", &[]);
+    assert!(reply.status == 200 && reply.body == tarball);
+}
+
+#[test]
+fn a_file_that_is_gone_is_told_by_the_doctor() {
+    let mut registry = Registry::start();
+    registry.publish("lost", "1.0.0");
+    registry.server.terminate();
+    let data = registry.server.data();
+    let doctor = || {
+        let report = run(&["doctor", "--data", data.to_str().unwrap()], &[]);
+        (
+            report.status.success(),
+            String::from_utf8(report.stdout).unwrap(),
+        )
+    };
+    let (is_well, text) = doctor();
+    assert!(
+        is_well && text.contains("2 files of the registry are there"),
+        "{text}"
+    );
+    for folder in std::fs::read_dir(data.join("blobs/sha512")).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            std::fs::write(file.unwrap().path(), b"").unwrap();
+        }
+    }
+    let (is_well, text) = doctor();
+    assert!(!is_well && text.contains("1 of 2 are not"), "{text}");
 }

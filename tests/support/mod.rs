@@ -4,6 +4,7 @@
     reason = "each test crate compiles this module and uses its own part of it"
 )]
 
+pub(crate) mod blobs;
 pub(crate) mod config_client;
 pub(crate) mod folder;
 pub(crate) mod http;

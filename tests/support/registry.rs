@@ -103,7 +103,7 @@ const PASSWORD: &str = "a password for packages";
 
 /// Without an upstream, so that what is not here is nowhere.
 const UNLIMITED: &[(&str, &str)] = &[
-    ("THIRTEEN_PROXY_UPSTREAM_FALLBACK", ""),
+    ("UPSTREAM_FALLBACK", ""),
     ("THIRTEEN_RATE_AUTH_PER_15S", "0"),
     ("THIRTEEN_RATE_PUBLISHES_PER_MINUTE", "0"),
     ("THIRTEEN_RATE_REGISTRY_READS_PER_MINUTE", "0"),

@@ -302,6 +302,23 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
         ]),
     ),
     (
+        "proxy",
+        // A tunnel is a handler on ring streams, with the whole context.
+        Allowed::Only(&[
+            "auth",
+            "context",
+            "http",
+            "limits",
+            "outgoing",
+            "registry",
+            "ring",
+            "settings",
+            "shard",
+            "state",
+            "telemetry",
+        ]),
+    ),
+    (
         "backup",
         Allowed::Only(&[
             "commerce",

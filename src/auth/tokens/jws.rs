@@ -88,6 +88,33 @@ pub fn open(keys: &Keys, typ: &str, token: &[u8]) -> Result<Vec<u8>, TokenFault>
     Ok(claims)
 }
 
+/// When a token is good, in Unix seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) issued_at: u64,
+    pub(super) not_before: u64,
+    pub(super) expires_at: u64,
+}
+
+impl Times {
+    /// Whether that is now, give or take [`LEEWAY_SECONDS`], and for no longer than ours are good.
+    pub(super) fn check(self, now_seconds: u64, lifetime_max: u64) -> Result<(), TokenFault> {
+        if now_seconds >= self.expires_at.saturating_add(LEEWAY_SECONDS) {
+            return Err(TokenFault::Expired);
+        }
+        let begins = self.not_before.max(self.issued_at);
+        if now_seconds.saturating_add(LEEWAY_SECONDS) < begins {
+            return Err(TokenFault::NotYet);
+        }
+        // Whoever got hold of a key for a moment shall not have made a token for years with it.
+        let lifetime = self.expires_at.checked_sub(self.issued_at);
+        if lifetime.is_none_or(|seconds| seconds > lifetime_max) {
+            return Err(TokenFault::Claims);
+        }
+        Ok(())
+    }
+}
+
 /// Strict: no padding, no other alphabet, no bits that mean nothing, so that a token has one form.
 fn decode(part: &[u8]) -> Result<Vec<u8>, TokenFault> {
     let decoded = URL_SAFE_NO_PAD.decode(part);
@@ -96,3 +123,7 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, TokenFault> {
 
 /// RFC 8037, section 3.1.
 const ALGORITHM: &str = "EdDSA";
+/// How far the clocks of two machines may differ.
+pub const LEEWAY_SECONDS: u64 = 30;
+/// Who makes our tokens.
+pub(super) const ISSUER: &str = "thirteen";

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 use std::time::{Duration, Instant};
 
@@ -20,8 +22,14 @@ use thirteen_kernels::level::Level;
 use crate::auth::Role;
 use crate::auth::keys::Keys;
 use crate::auth::rate::{RateKeys, RateTable, Rule, Verdict};
+use crate::auth::tokens::proxy::{
+    self as proxy_tokens, PROXY_SECONDS_MAX, Pass, ProxyGrant, ProxyTokens,
+};
 use crate::auth::tokens::{Found, Grant, TokenCache, issue, verify};
 use crate::id::Id;
+use crate::outgoing::dns::{Names, View};
+use crate::proxy::{Upstreams, decide};
+use crate::settings::Upstream;
 use crate::telemetry::Operation;
 use crate::telemetry::trace_id::{IdSource, TRACEPARENT_BYTES, TraceParent};
 
@@ -191,6 +199,48 @@ fn signed_parts(token: &str) -> (Vec<u8>, [u8; 64]) {
     let signature = URL_SAFE_NO_PAD.decode(signature).ok();
     let signature = signature.and_then(|bytes| bytes.try_into().ok());
     (message.into(), signature.expect("a signature has 64 bytes"))
+}
+
+/// What a request through the proxy passes, besides the check of its headers.
+pub(super) fn proxy() -> Cases {
+    let (keys, rates) = (Keys::ephemeral(), RateKeys::new());
+    let (now, now_seconds) = (Instant::now(), 1_700_000_000);
+    let hash = ConfigState::DEFAULT.registry_hash();
+    let grant = ProxyGrant {
+        subject: "benchmark",
+        hash,
+        seconds: PROXY_SECONDS_MAX,
+    };
+    let token = proxy_tokens::issue(&keys, grant, Id::of(1, [1; 10]), now_seconds);
+    let claims = proxy_tokens::verify(&keys, token.as_bytes(), now_seconds);
+    let claims = claims.expect("the token was just made");
+    let (tokens, pass) = (ProxyTokens::new(), Pass::of(&claims, &rates));
+    tokens.remember(token.as_bytes(), pass, &claims, (now, now_seconds));
+    let upstream = |host: &str, hash| {
+        let address = format!("{host}:443").parse();
+        Upstream::plain(address.expect("a host and a port"), hash)
+    };
+    let upstreams = Upstreams::new(vec![
+        upstream("registry.npmjs.org", 0),
+        upstream("registry.mycompany.com", hash),
+    ]);
+    let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let names = View::new(Names::with(|_| None));
+    names.learn("registry.mycompany.com", Arc::new([address]), now);
+    vec![
+        case(Operation::ProxyToken, Some(pass), move || {
+            tokens.find(black_box(token.as_bytes()), now)
+        }),
+        case(Operation::ProxyRouting, Some(443), move || {
+            let target = black_box(b"registry.mycompany.com:443");
+            let decided = decide(black_box(&upstreams), black_box(hash), target, None);
+            decided.ok().map(|upstream| upstream.address.port)
+        }),
+        case(Operation::DnsHit, Some(address), move || {
+            let found = names.known(black_box("registry.mycompany.com"), now)?;
+            found.ok().map(|addresses| addresses[0])
+        }),
+    ]
 }
 
 fn rate_check() -> (Operation, Box<dyn Case>) {

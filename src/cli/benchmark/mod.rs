@@ -37,6 +37,8 @@ enum Group {
     Websocket,
     /// Access tokens, seen before and not
     Jwt,
+    /// What a request through the proxy passes
+    Proxy,
     /// Everything
     All,
 }
@@ -94,12 +96,14 @@ impl Group {
             Group::Validation => cases::validation(),
             Group::Websocket => cases::websocket(),
             Group::Jwt => cases::jwt(),
+            Group::Proxy => cases::proxy(),
             Group::All => {
                 let groups = [
                     cases::config(),
                     cases::validation(),
                     cases::websocket(),
                     cases::jwt(),
+                    cases::proxy(),
                 ];
                 groups.into_iter().flatten().collect()
             }
@@ -122,6 +126,7 @@ mod tests {
         each.extend(rows(Group::Validation));
         each.extend(rows(Group::Websocket));
         each.extend(rows(Group::Jwt));
+        each.extend(rows(Group::Proxy));
         assert_eq!(rows(Group::All), each);
         let mut distinct = each.clone();
         distinct.dedup();

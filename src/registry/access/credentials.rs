@@ -1,7 +1,7 @@
 //! What a request shows, and whose it is.
 //!
-//! Known: a token of the registry (`Authorization: Bearer npm_…`), the name and the password of an
-//! account (`Basic`, which npm's `_auth` is), and the access token of the shop's staff. A
+//! Known: a token of the registry (`Authorization: Bearer npm_…`), the name and the password of
+//! an account (`Basic`, which npm's `_auth` is), and the access token of the shop's staff. A
 //! credential that is not good is refused even where none is needed: `npm whoami` is to tell that
 //! a token is over, and an install is not to leave out what its owner may read.
 //!

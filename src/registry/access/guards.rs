@@ -15,7 +15,7 @@ use crate::auth::principal::Admin;
 use crate::context::Context;
 use crate::http::{Access, Admission, Guard, Problem, Request};
 use crate::id::Id;
-use crate::settings::Settings;
+use crate::settings::{Anonymous, Settings};
 use crate::store::{SqlFault, StoreFault, View};
 
 /// Everyone who reaches the door; a credential that is not good is refused all the same.
@@ -178,6 +178,18 @@ impl Visitor {
         matches!(reading, Reading::Allowed)
     }
 
+    /// Whether lists of packages may be read at all; what is in them is for [`Visitor::sees`].
+    ///
+    /// # Errors
+    /// 401 where that takes a credential.
+    pub fn may_list(&self) -> Result<(), Problem> {
+        let is_anonymous = self.caller.standing() == Standing::Nobody;
+        match self.settings.access.anonymous {
+            Anonymous::None if is_anonymous => Err(unauthenticated()),
+            Anonymous::None | Anonymous::Read => Ok(()),
+        }
+    }
+
     /// As [`Visitor::may_read`], for many names at once on one view: lists leave out what may not
     /// be read.
     ///
@@ -334,7 +346,7 @@ fn barred(writing: Writing, name: &PackageName) -> Result<(), Problem> {
 }
 
 /// npm's wording.
-fn not_found(name: &PackageName) -> Problem {
+pub(super) fn not_found(name: &PackageName) -> Problem {
     Problem::new(404, format!("'{name}' is not in this registry."))
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::packages::rows::Visibility;
 use crate::id::Id;
-use crate::store::{SqlFault, Tx, View};
+use crate::store::{SqlFault, View};
 
 /// A package, as far as access depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,30 +40,7 @@ pub fn package(view: &View<'_>, name: &str) -> Result<Option<Package>, SqlFault>
     })
 }
 
-/// How many owners a package has.
-pub fn owners(view: &View<'_>, package: Id) -> Result<u64, SqlFault> {
-    let count = view.one(OWNERS, &[&package], |row| row.get::<i64>(0))?;
-    Ok(count.unwrap_or_default().unsigned_abs())
-}
-
-/// Changes who may read a package.
-pub fn set_visibility(
-    tx: &mut Tx<'_>,
-    package: Id,
-    visibility: Visibility,
-) -> Result<(), SqlFault> {
-    let visibility = visibility.as_str();
-    tx.run(SET_VISIBILITY, &[&package, &visibility]).map(|_| ())
-}
-
 const PACKAGE: &str = "SELECT id, access, upstream FROM packages WHERE name = ?1";
-const OWNERS: &str = "\
-    SELECT count(*) FROM collaborators WHERE package_id = ?1 AND permission = 'write'";
-const SET_VISIBILITY: &str = "UPDATE packages SET access = ?2 WHERE id = ?1";
 
 /// Every statement, for the test of query plans.
-pub const STATEMENTS: &[(&str, &str)] = &[
-    ("access::PACKAGE", PACKAGE),
-    ("access::OWNERS", OWNERS),
-    ("access::SET_VISIBILITY", SET_VISIBILITY),
-];
+pub const STATEMENTS: &[(&str, &str)] = &[("access::PACKAGE", PACKAGE)];

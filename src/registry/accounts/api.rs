@@ -191,7 +191,7 @@ async fn sign_up(
     }
 }
 
-/// Makes the token of a login, unless the password was changed while the old one was checked.
+/// Makes the token of a login, unless the password is another one since the old one was checked.
 pub fn begin_session(
     tx: &mut Tx<'_>,
     admitted: &Admitted,

@@ -116,7 +116,7 @@ fn header(block: &[u8; BLOCK_BYTES]) -> Result<Header, ArchiveFault> {
     if counted.sum::<u64>() != sum {
         return Err(ArchiveFault::Tar("a header's checksum is wrong"));
     }
-    let kind = match block[156] {
+    let mut kind = match block[156] {
         0 | b'0' | b'7' => Kind::File,
         b'5' => Kind::Folder,
         b'1' | b'2' | b'K' => Kind::Link,
@@ -134,10 +134,9 @@ fn header(block: &[u8; BLOCK_BYTES]) -> Result<Header, ArchiveFault> {
     }
     path.extend_from_slice(text(&block[..100]));
     // Old archives tell a folder by the end of its name.
-    let kind = match kind {
-        Kind::File if path.ends_with(b"/") => Kind::Folder,
-        kind => kind,
-    };
+    if kind == Kind::File && path.ends_with(b"/") {
+        kind = Kind::Folder;
+    }
     let bytes = number(&block[124..136]).ok_or(ArchiveFault::Tar("a size"))?;
     if kind == Kind::Folder && bytes != 0 {
         return Err(ArchiveFault::Tar("a folder with content"));

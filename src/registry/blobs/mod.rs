@@ -4,8 +4,10 @@
 //! hash names; only then may a row name it. What no row names is removed by the sweep.
 //!
 //! - `digest`: the name of a file; `spool`: one on its way; `keeper`: the threads that make files
-//!   durable; `pins`: which files the sweep has to leave alone; `sweep` and `sql`: what is removed.
+//!   durable; `pins`: which files the sweep has to leave alone; `sweep` and `sql`: what is removed;
+//!   `check`: whether all are there.
 
+pub mod check;
 mod digest;
 mod keeper;
 mod pins;

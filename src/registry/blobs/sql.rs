@@ -9,9 +9,30 @@ pub fn is_named(view: &View<'_>, digest: &Sha512Digest) -> Result<bool, SqlFault
     Ok(found.is_some())
 }
 
+/// Visits every file that a row names, with its length where the row has it.
+///
+/// # Errors
+/// What the store says.
+pub fn each_named(
+    view: &View<'_>,
+    mut visit: impl FnMut(Sha512Digest, Option<i64>),
+) -> Result<(), SqlFault> {
+    view.each(EACH_NAMED, &[], |row| {
+        visit(row.get(0)?, row.get(1)?);
+        Ok(())
+    })
+}
+
 /// See [`crate::registry::schema`].
-pub const STATEMENTS: &[(&str, &str)] = &[("blobs::IS_NAMED", IS_NAMED)];
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("blobs::IS_NAMED", IS_NAMED),
+    ("blobs::EACH_NAMED", EACH_NAMED),
+];
 
 const IS_NAMED: &str = "\
     SELECT 1 FROM versions WHERE digest = ?1 \
     UNION ALL SELECT 1 FROM packages WHERE document = ?1 LIMIT 1";
+
+const EACH_NAMED: &str = "\
+    SELECT digest, bytes FROM versions WHERE digest IS NOT NULL \
+    UNION ALL SELECT document, NULL FROM packages WHERE document IS NOT NULL";

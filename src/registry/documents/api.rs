@@ -231,7 +231,7 @@ pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
         b"/readyz" => "readyz".into(),
         _ => request.parameter("package")?,
     };
-    PackageName::parse(&text)
+    PackageName::parse_old(&text)
         .map_err(|fault| Problem::new(404, format!("'{text}' is no package: {fault}.")))
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::accounts::api::{Applicant, admit, wrong_credentials};
 use super::super::accounts::sql as accounts;
 use super::super::body::parse;
+use super::super::documents::base;
 use super::super::tokens;
 use super::super::tokens::rules::{Access, Networks, Token};
 use super::super::tokens::sql::Wanted;
@@ -35,7 +36,8 @@ pub async fn begin(
     let begin = move |tx: &mut Tx<'_>| sql::begin(tx, &page.hash(), &done.hash(), &peer);
     let begun = context.house.registry.write(begin).await?;
     begun.map_err(StoreFault::from)?;
-    let base = base_of(context, &request);
+    let settings = context.settings.borrow().clone();
+    let base = base::of_request(&settings, &request)?.text(context);
     let query = if wish.create { "?create" } else { "" };
     let reply = json!({
         "loginUrl": format!("{base}{PATH}{}{query}", page.text()),
@@ -287,18 +289,6 @@ fn browser_of(request: &Request<'_>) -> Option<Secret> {
 
 fn key(context: &Context) -> [u8; 32] {
     context.keys.borrow().derive("registry login")
-}
-
-/// What the URLs begin with that a client is given: where it reached us.
-fn base_of(context: &Context, request: &Request<'_>) -> String {
-    let host = request
-        .header("host")
-        .and_then(|host| str::from_utf8(host).ok());
-    let listen = context.house.doors[crate::context::REGISTRY_DOOR];
-    host.map_or_else(
-        || format!("http://{listen}"),
-        |host| format!("http://{host}"),
-    )
 }
 
 fn finished() -> String {

@@ -64,7 +64,8 @@ impl Page<'_> {
             Form::SignIn => String::new(),
             Form::Create => format!(
                 "<label>E-mail, which other accounts can see\n\
-                 <input name=\"email\" type=\"email\" required maxlength=\"254\" value=\"{}\"></label>\n",
+                 <input name=\"email\" type=\"email\" required maxlength=\"254\" \
+                 value=\"{}\"></label>\n",
                 escaped(self.email)
             ),
         };
@@ -79,14 +80,14 @@ impl Page<'_> {
         };
         let body = format!(
             "<h1>{title}</h1>\n\
-             <p>A client at <strong>{peer}</strong> waits to act in your name. Go on if it is you \
-             who asked for it.</p>\n{refusal}\n\
+             <p>A client at <strong>{peer}</strong> waits to act in your name. Go on if it is \
+             you who asked for it.</p>\n{refusal}\n\
              <form method=\"post\" action=\"{path}{query}\">\n\
              <input type=\"hidden\" name=\"proof\" value=\"{proof}\">\n\
-             <label>Name\n<input name=\"name\" required maxlength=\"64\" autocomplete=\"username\" \
-             autocapitalize=\"none\" value=\"{name}\"></label>\n{email}\
-             <label>Password\n<input name=\"password\" type=\"password\" required maxlength=\"128\" \
-             autocomplete=\"{completes}\"></label>\n\
+             <label>Name\n<input name=\"name\" required maxlength=\"64\" \
+             autocomplete=\"username\" autocapitalize=\"none\" value=\"{name}\"></label>\n{email}\
+             <label>Password\n<input name=\"password\" type=\"password\" required \
+             maxlength=\"128\" autocomplete=\"{completes}\"></label>\n\
              <button>{verb}</button>\n</form>\n{other}",
             peer = escaped(self.peer),
             path = self.path(),

@@ -136,3 +136,24 @@ CREATE TABLE audit_logs (
     previous BLOB NOT NULL CHECK (length(previous) = 32),
     hash BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
+
+-- What a search shows of a hosted package, and the number that the index knows it by.
+CREATE TABLE package_cards (
+    number INTEGER PRIMARY KEY,
+    package_id TEXT NOT NULL UNIQUE REFERENCES packages (id) ON DELETE CASCADE,
+    -- A JSON object.
+    card TEXT NOT NULL,
+    -- How much of what a package should tell it tells, from 0 to 1.
+    quality REAL NOT NULL,
+    published_at INTEGER NOT NULL
+) STRICT;
+
+-- Words of hosted packages; `facets` holds words that stand for exact conditions.
+CREATE VIRTUAL TABLE package_search USING fts5 (
+    name, keywords, description, people, facets,
+    content = '', contentless_delete = 1, prefix = '2 3',
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER package_cards_gone AFTER DELETE ON package_cards BEGIN
+    DELETE FROM package_search WHERE rowid = old.number;
+END;

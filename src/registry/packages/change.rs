@@ -21,8 +21,9 @@ use crate::registry::documents::fields::{Fields, ObjectWriter, write_string};
 use crate::registry::documents::{self, Packed, Source, load};
 use crate::registry::name::PackageName;
 use crate::registry::publish::{Publication, Publisher};
+use crate::registry::search::card::Card;
 use crate::registry::tags::rules::check_tag;
-use crate::registry::{accounts, topics};
+use crate::registry::{accounts, search, topics};
 use crate::shard;
 use crate::store::{SqlFault, StoreFault, Tx, View};
 use crate::telemetry::process::unix_ms;
@@ -197,7 +198,7 @@ pub async fn run(
     let base = documents::base::primary(context);
     let blobs = context.house.blobs.clone();
     let built = shard::offload(move || build(&blobs, draft, base)).await;
-    let (mut draft, hashed) = built
+    let (mut draft, hashed, card) = built
         .map_err(|fault| load::busy(&fault))?
         .map_err(|error| unwritten(name, &error))?;
     files.push(hashed);
@@ -209,7 +210,7 @@ pub async fn run(
     let is_other = |old: &DocumentRow| document.is_none_or(|new| new.digest != old.digest);
     let replaced = replaced.filter(is_other);
     freed.extend(replaced.map(|old| Sha512Digest(old.digest)));
-    let command = move |tx: &mut Tx<'_>| write(tx, &draft, &told, kept, check);
+    let command = move |tx: &mut Tx<'_>| write(tx, &draft, card.as_ref(), &told, kept, check);
     context
         .house
         .registry
@@ -258,16 +259,22 @@ async fn read(context: &Context, name: &PackageName, now_ms: i64) -> Result<Draf
     Ok(read.await?)
 }
 
-fn build(blobs: &Arc<Blobs>, mut draft: Draft, base: String) -> io::Result<(Draft, Hashed)> {
+/// The documents of a package as it is to be, and what a search finds of it.
+fn build(
+    blobs: &Arc<Blobs>,
+    mut draft: Draft,
+    base: String,
+) -> io::Result<(Draft, Hashed, Option<Card>)> {
     let source = Source::hosted(draft.rows()).map_err(io::Error::other)?;
     let packed = documents::build(&source, &base).pack()?;
     let hashed = spool(blobs, &packed)?;
+    let card = Card::of(&draft.rows());
     draft.package.document = Some(DocumentRow {
         digest: hashed.sha512.0,
         base,
         parts: packed.parts,
     });
-    Ok((draft, hashed))
+    Ok((draft, hashed, card))
 }
 
 /// Puts documents into the spool. Blocks.
@@ -283,6 +290,7 @@ pub fn spool(blobs: &Blobs, packed: &Packed) -> io::Result<Hashed> {
 fn write(
     tx: &mut Tx<'_>,
     draft: &Draft,
+    card: Option<&Card>,
     told: &Told,
     kept: Vec<Kept>,
     check: impl FnOnce(&View<'_>) -> Result<(), Problem>,
@@ -291,6 +299,7 @@ fn write(
     if !draft.write(tx)? {
         return Err(Refused::Stale);
     }
+    search::sql::index(tx, draft.package.id, card)?;
     let entry = Entry {
         actor: told.actor,
         action: told.action,

@@ -373,7 +373,7 @@ fn version_row(row: &Row<'_>) -> Result<VersionRow, SqlFault> {
 }
 
 fn name(row: &Row<'_>, column: usize) -> Result<PackageName, SqlFault> {
-    PackageName::parse(row.text(column)?).map_err(|_| unreadable("name"))
+    PackageName::parse_old(row.text(column)?).map_err(|_| unreadable("name"))
 }
 
 fn permission(row: &Row<'_>, column: usize) -> Result<Permission, SqlFault> {
@@ -508,7 +508,7 @@ mod tests {
     fn package_row() -> PackageRow {
         PackageRow {
             id: Id::fresh(),
-            name: PackageName::parse("@a/b").unwrap(),
+            name: PackageName::parse_old("@a/b").unwrap(),
             upstream: Some(0xffff_fff0),
             access: Visibility::Restricted,
             revision: 1,

@@ -30,7 +30,7 @@ pub struct Put {
 /// `PUT /:@package`, with the revision in the path or without.
 ///
 /// # Errors
-/// Why nothing was changed.
+/// Why there is no change.
 pub async fn put(
     context: &Context,
     writer: Writer,

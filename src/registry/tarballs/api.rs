@@ -1,26 +1,71 @@
 //! `GET` and `HEAD` of a tarball.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::reading::{Reading, ReadingFault, Source};
-use super::{sql, upstream};
+use super::upstream;
 use crate::context::Context;
-use crate::http::{Admission, Exchange, Part, Problem, not_modified, part};
-use crate::limits::TARBALL_KEPT_BYTES_MAX;
+use crate::http::{
+    Admission, Exchange, Part, Problem, Promptness, Reply, Request, not_modified, part,
+};
+use crate::limits::{TARBALL_KEPT_BYTES_MAX, TARBALL_PROMPT_BYTES_MAX};
 use crate::registry::access::Visitor;
 use crate::registry::blobs::Sha512Digest;
 use crate::registry::name::PackageName;
+
+/// `GET /:@package/-/:file`, where the client has it already or a short one is in memory: one that
+/// is long is sent from where it lies, which waits.
+pub fn read_at_once(
+    context: &Context,
+    request: &Request<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<Promptness, Problem> {
+    let Some(visitor) = Visitor::at_once(context, request)? else {
+        return Ok(Promptness::Waits);
+    };
+    let (name, file) = named(request)?;
+    visitor.may_read(context, &name)?;
+    let store = &context.house.registry;
+    let place = context.tarballs.place(store, &name, &file)?;
+    let Some((place, digest)) = place
+        .filter(|place| !place.is_upstreams)
+        .and_then(|place| place.digest.map(|digest| (place, digest)))
+    else {
+        return Ok(Promptness::Waits);
+    };
+    let etag = etag_of(&digest);
+    let cacheable = cache_control(place.is_public && visitor.is_open(&name));
+    if let Some(known) = not_modified(request, etag.as_bytes()) {
+        reply.status(304).header("ETag", known);
+        reply.header("Cache-Control", cacheable).empty();
+        return Ok(Promptness::Answered);
+    }
+    let is_part = request.header("range").is_some();
+    let kept = context.tarballs.find(&digest).filter(|_| !is_part);
+    match kept.filter(|bytes| bytes.len() <= TARBALL_PROMPT_BYTES_MAX) {
+        None => Ok(Promptness::Waits),
+        Some(bytes) => {
+            reply.status(200).header("ETag", &etag);
+            reply.header("Cache-Control", cacheable);
+            reply
+                .header("Accept-Ranges", "bytes")
+                .body(ANY_BYTES, &bytes);
+            Ok(Promptness::Answered)
+        }
+    }
+}
 
 /// `GET /:@package/-/:file`. It says itself who may keep the reply, since a tarball that everybody
 /// may read is one also where somebody shows a token.
 pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Problem> {
     let request = exchange.request();
     let visitor = Visitor::enter(context, &request).await?;
-    let (name, file) = (request.parameter("package")?, request.parameter("file")?);
-    let name = PackageName::parse(&name).map_err(|_| missing(&name, &file))?;
+    let (name, file) = named(&request)?;
     visitor.may_read(context, &name)?;
     let store = &context.house.registry;
-    let place = match store.read(|view| sql::find(view, &name, &file))? {
+    let place = match context.tarballs.place(store, &name, &file)? {
         Some(place) => Some(place),
         None => upstream::bring(context, &request, &name, &file).await?,
     };
@@ -43,7 +88,7 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
         ("ETag", &*etag),
         ("Cache-Control", cacheable),
         ("Accept-Ranges", "bytes"),
-        ("Content-Type", "application/octet-stream"),
+        ("Content-Type", ANY_BYTES),
     ];
     match content(context, digest).await {
         Ok(content) => send(exchange, content, &headers, &etag).await,
@@ -57,6 +102,13 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
         }
         Err(fault) => Err(unreadable(&fault)),
     }
+}
+
+/// The package and the file that a request's path names.
+fn named<'r>(request: &Request<'r>) -> Result<(PackageName, Cow<'r, str>), Problem> {
+    let (name, file) = (request.parameter("package")?, request.parameter("file")?);
+    let name = PackageName::parse_old(&name).map_err(|_| missing(&name, &file))?;
+    Ok((name, file))
 }
 
 /// What is sent.
@@ -149,3 +201,4 @@ fn unreadable(fault: &ReadingFault) -> Problem {
 }
 
 const ETAG_DIGITS: usize = 40;
+const ANY_BYTES: &str = "application/octet-stream";

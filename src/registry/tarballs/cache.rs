@@ -1,20 +1,27 @@
-//! Short tarballs that were asked for, kept per shard. A file's name is its content, so nothing here
-//! is ever stale.
+//! What a shard remembers of tarballs: where those of hosted packages are, and the bytes of short
+//! ones.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::limits::{TARBALL_KEPT_BYTES_MAX, TARBALLS_KEPT_BYTES_MAX};
+use super::sql::{self, Place};
+use crate::limits::{TARBALL_KEPT_BYTES_MAX, TARBALL_PLACES_KEPT_MAX, TARBALLS_KEPT_BYTES_MAX};
 use crate::registry::blobs::Sha512Digest;
+use crate::registry::name::PackageName;
+use crate::registry::topics;
+use crate::store::{Store, StoreFault};
 
-/// The tarballs that a shard keeps.
+/// What one shard remembers.
 #[derive(Default)]
 pub struct Kept {
     shelf: RefCell<Shelf>,
+    /// By package and file, each with the generation of the package's topic that it was read at.
+    places: RefCell<HashMap<Box<str>, (u64, Place)>>,
 }
 
+/// Files by their content, so that nothing here is ever stale.
 #[derive(Default)]
 struct Shelf {
     entries: HashMap<Sha512Digest, Entry>,
@@ -29,6 +36,33 @@ struct Entry {
 }
 
 impl Kept {
+    /// The tarball of this name in a package, if its version is served.
+    pub(super) fn place(
+        &self,
+        store: &Store,
+        name: &PackageName,
+        file: &str,
+    ) -> Result<Option<Place>, StoreFault> {
+        // Before the look: what is changed after it moves the generation on.
+        let generation = store.generation(topics::package(name));
+        let key = format!("{name}\0{file}");
+        if let Some((known, place)) = self.places.borrow().get(&*key)
+            && *known == generation
+        {
+            return Ok(Some(*place));
+        }
+        let place = store.read(|view| sql::find(view, name, file))?;
+        // Those of upstreams come and go without a word.
+        if let Some(place) = place.filter(|place| !place.is_upstreams) {
+            let mut places = self.places.borrow_mut();
+            if places.len() >= TARBALL_PLACES_KEPT_MAX {
+                places.clear();
+            }
+            places.insert(key.into(), (generation, place));
+        }
+        Ok(place)
+    }
+
     /// The content of a file, if it is here.
     pub fn find(&self, digest: &Sha512Digest) -> Option<Bytes> {
         let mut shelf = self.shelf.borrow_mut();

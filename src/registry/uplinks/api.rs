@@ -13,7 +13,7 @@ pub async fn clear(context: &Context, exchange: &mut Exchange<'_>) -> Result<(),
         let (name, value) = pair?;
         match &*name {
             "package" => {
-                let read = PackageName::parse(&value);
+                let read = PackageName::parse_old(&value);
                 let fault = |fault| Problem::new(400, format!("`{value}` is no package: {fault}"));
                 package = Some(read.map_err(fault)?);
             }

@@ -28,11 +28,7 @@ pub struct Cleared {
 /// Counts what is kept, at the start.
 pub async fn count(context: Rc<Context>) {
     let house = &context.house;
-    match house
-        .registry
-        .read_heavy(|view| sql::kept_bytes(view))
-        .await
-    {
+    match house.registry.read_heavy(sql::kept_bytes).await {
         Ok(bytes) => house.uplinks.cached_bytes.store(bytes, Ordering::Relaxed),
         Err(fault) => {
             tracing::warn!(target: "registry", %fault, "what is kept of upstreams is not counted");
@@ -88,7 +84,7 @@ pub async fn clear(
 async fn evict(context: &Rc<Context>) -> Result<(), StoreFault> {
     let house = &context.house;
     uses::write(context).await;
-    let bytes = house.registry.read_heavy(|view| sql::kept_bytes(view));
+    let bytes = house.registry.read_heavy(sql::kept_bytes);
     house
         .uplinks
         .cached_bytes

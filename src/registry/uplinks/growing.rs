@@ -138,9 +138,17 @@ impl Fetching {
         self.fetch.tell(|state| state.written = written);
     }
 
-    /// It is whole and what was promised, or it is not to be had.
-    pub fn end(&self, end: Result<(), Missing>) {
-        self.fetch.tell(|state| state.end = Some(end));
+    /// It is whole, so many bytes, and what was promised.
+    pub(super) fn complete(&self, written: u64) {
+        self.fetch.tell(|state| {
+            state.written = written;
+            state.end = Some(Ok(()));
+        });
+    }
+
+    /// It is not to be had.
+    pub(super) fn fail(&self, missing: Missing) {
+        self.fetch.tell(|state| state.end = Some(Err(missing)));
     }
 
     /// Whether anybody still wants it.

@@ -1,7 +1,7 @@
 //! Packages of other registries: fetched once, checked, kept, and asked about again.
 //!
-//! - `rules`: which upstream a name comes from, what is fresh, what is shown; without I/O; `policy`:
-//!   those of the settings; `promise`: whether a tarball is what a document says;
+//! - `rules`: which upstream a name comes from, what is fresh, what is shown; without I/O;
+//!   `policy`: those of the settings; `promise`: whether a tarball is what a document says;
 //! - `uplink`: the upstreams, and how each is asked; `flights`, `growing`: one fetch of a kind at a
 //!   time; `misses`: what upstreams do not have; `missing`: why something is not to be had;
 //! - `fetch`, `decode`, `ingest`: documents; `tarball`: tarballs; `pass`: what is passed on;

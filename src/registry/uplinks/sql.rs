@@ -114,7 +114,7 @@ fn documents(row: &Row<'_>) -> Result<Kept<Item>, SqlFault> {
 
 fn name(row: &Row<'_>, column: usize) -> Result<PackageName, SqlFault> {
     let unreadable = |_| SqlFault::Other("`name` holds what nothing here writes".to_owned());
-    PackageName::parse(row.text(column)?).map_err(unreadable)
+    PackageName::parse_old(row.text(column)?).map_err(unreadable)
 }
 
 fn bytes_of(parts: &str) -> Result<i64, SqlFault> {

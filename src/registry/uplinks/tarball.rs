@@ -16,8 +16,11 @@ use super::tally::Outcome;
 use super::uplink::Uplink;
 use crate::context::{self, Context};
 use crate::http::{Exchange, Problem};
-use crate::limits::{UPSTREAM_PIECE_BYTES, UPSTREAM_TARBALL_BYTES_MAX, UPSTREAM_TARBALLS_MAX};
+use crate::limits::{
+    UPSTREAM_PIECE_BYTES, UPSTREAM_RESUMES_MAX, UPSTREAM_TARBALL_BYTES_MAX, UPSTREAM_TARBALLS_MAX,
+};
 use crate::outgoing::Body;
+use crate::outgoing::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE};
 use crate::registry::blobs::{Hashed, Spool, sweep};
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{PackageRow, VersionRow};
@@ -137,13 +140,13 @@ fn follow(
     };
     // Dropped, a fetch that does not begin tells whoever came to follow it.
     if context.settings.borrow().registry.offline {
-        fetching.end(Err(Missing::Offline));
+        fetching.fail(Missing::Offline);
         return Err(Missing::Offline);
     }
     let promise = Promise::of(version.integrity.as_deref(), version.shasum.as_deref());
     let (Some(url), Some(promise)) = (version.upstream_url.clone(), promise) else {
         let cause = "its document promises no digest that could be checked";
-        fetching.end(Err(Missing::unsound(cause)));
+        fetching.fail(Missing::unsound(cause));
         return Err(Missing::unsound(cause));
     };
     let job = Job {
@@ -161,10 +164,21 @@ fn follow(
             tracing::warn!(
                 target: "registry", %upstream, %name, %version, ?missing, "a tarball is not kept"
             );
-            fetching.end(Err(missing));
+            fetching.fail(missing);
         }
     });
     Ok(follower)
+}
+
+/// A tarball as it comes.
+struct Coming {
+    body: Body,
+    /// How long the whole is to be.
+    announced: Option<u64>,
+    /// By which the upstream tells it from another one.
+    etag: Option<HeaderValue>,
+    /// How often the rest was asked for.
+    resumed: u32,
 }
 
 /// The fetch of one tarball.
@@ -179,7 +193,9 @@ struct Job {
 impl Job {
     async fn run(&self, context: &Rc<Context>, fetching: &Fetching) -> Result<(), Missing> {
         let now_ms = context.house.steady_ms();
-        let asked = self.uplink.ask_url(&context.outgoing, &self.url, now_ms);
+        let asked = self
+            .uplink
+            .ask_url(&context.outgoing, &self.url, &[], now_ms);
         let response = asked.await?;
         if response.status != 200 {
             return Err(self.uplink.refusal(response.status));
@@ -196,9 +212,14 @@ impl Job {
         });
         let (spool, file) = begun.await?;
         fetching.begin(Arc::new(file), announced);
-        let hashed = self
-            .receive(context, fetching, spool, response.body)
-            .await?;
+        let coming = Coming {
+            // A weak one does not tell bytes apart (RFC 9110, section 13.1.5).
+            etag: response.headers.get(ETAG).cloned().filter(is_strong),
+            announced,
+            resumed: 0,
+            body: response.body,
+        };
+        let hashed = self.receive(context, fetching, spool, coming).await?;
         if announced.is_some_and(|bytes| bytes != hashed.bytes) || !self.promise.holds(&hashed) {
             off_shard(move || {
                 drop(hashed);
@@ -208,7 +229,7 @@ impl Job {
             return Err(self.unsound("it is not the tarball that its document promises"));
         }
         self.uplink.tally.count(Outcome::Fetched);
-        fetching.end(Ok(()));
+        fetching.complete(hashed.bytes);
         // Whoever follows has it; that it could not be kept is for the log.
         if let Err(missing) = self.keep(context, hashed).await {
             let name = &self.package.name;
@@ -222,22 +243,27 @@ impl Job {
         &self,
         context: &Context,
         fetching: &Fetching,
-        spool: Spool,
-        mut body: Body,
+        mut spool: Spool,
+        mut coming: Coming,
     ) -> Result<Hashed, Missing> {
-        let announced = body.bytes();
-        let mut spool = spool;
         let mut piece = Vec::with_capacity(UPSTREAM_PIECE_BYTES);
         loop {
-            let came = body.next().await.map_err(|fault| {
-                self.uplink.count_fault(&fault, context.house.steady_ms());
-                self.uplink.missing(&fault)
-            })?;
-            let is_end = came.is_none();
-            if let Some(came) = came {
-                self.uplink.tally.add_bytes(came.len() as u64);
-                piece.extend_from_slice(&came);
-            }
+            let is_end = match coming.body.next().await {
+                Ok(Some(came)) => {
+                    self.uplink.tally.add_bytes(came.len() as u64);
+                    piece.extend_from_slice(&came);
+                    false
+                }
+                Ok(None) => true,
+                Err(fault) => {
+                    self.uplink.count_fault(&fault, context.house.steady_ms());
+                    let bytes = spool.bytes() + piece.len() as u64;
+                    if self.resume(context, &mut coming, bytes).await {
+                        continue;
+                    }
+                    return Err(give_up(spool, self.uplink.missing(&fault)).await);
+                }
+            };
             if piece.len() < UPSTREAM_PIECE_BYTES && !is_end {
                 continue;
             }
@@ -247,19 +273,53 @@ impl Job {
                 Ok((spool, piece))
             })
             .await?;
+            // The end is told with the verdict, so that a short one can still be refused.
             if is_end {
-                fetching.grow(spool.bytes());
                 return Ok(spool.finish());
             }
             if spool.bytes() > UPSTREAM_TARBALL_BYTES_MAX {
-                return Err(self.unsound("it is longer than a tarball may be"));
+                let missing = self.unsound("it is longer than a tarball may be");
+                return Err(give_up(spool, missing).await);
             }
             fetching.grow(spool.bytes());
-            let is_half_done = announced.is_some_and(|bytes| spool.bytes() >= bytes / 2);
+            let half = coming.announced.map(|bytes| bytes / 2);
+            let is_half_done = half.is_some_and(|half| spool.bytes() >= half);
             if !fetching.is_followed() && !is_half_done {
-                return Err(Missing::unreachable("nobody waits for it any more"));
+                let missing = Missing::unreachable("nobody waits for it any more");
+                return Err(give_up(spool, missing).await);
             }
         }
+    }
+
+    /// Asks for the rest of a tarball that was cut off (RFC 9110, section 14); whether it comes.
+    /// That it is the rest of the same one, the digest of the whole says.
+    async fn resume(&self, context: &Context, coming: &mut Coming, bytes: u64) -> bool {
+        let Some(announced) = coming.announced.filter(|all| (1..*all).contains(&bytes)) else {
+            return false;
+        };
+        if coming.resumed >= UPSTREAM_RESUMES_MAX {
+            return false;
+        }
+        coming.resumed += 1;
+        let range = HeaderValue::from_str(&format!("bytes={bytes}-"));
+        let mut headers = vec![(RANGE, range.expect("a number is plain"))];
+        headers.extend(coming.etag.clone().map(|etag| (IF_RANGE, etag)));
+        let now_ms = context.house.steady_ms();
+        let asked = self
+            .uplink
+            .ask_url(&context.outgoing, &self.url, &headers, now_ms);
+        let Ok(response) = asked.await else {
+            return false;
+        };
+        let wanted = format!("bytes {bytes}-{}/{announced}", announced - 1);
+        let is_rest = response.header(&CONTENT_RANGE) == Some(&*wanted);
+        if response.status != 206 || !is_rest {
+            return false;
+        }
+        let (name, upstream) = (&self.package.name, &self.uplink.shown);
+        tracing::info!(target: "registry", %name, %upstream, bytes, "the rest of a tarball comes");
+        coming.body = response.body;
+        true
     }
 
     async fn keep(&self, context: &Context, hashed: Hashed) -> Result<(), Missing> {
@@ -313,6 +373,21 @@ fn name_it(
     sql::set_blob(tx, package, version, Some(blob))?;
     tx.touch(topics::package(name));
     Ok(true)
+}
+
+/// Drops a spool where its file may be removed; gives the reason back.
+async fn give_up(spool: Spool, missing: Missing) -> Missing {
+    let dropped = off_shard(move || {
+        drop(spool);
+        Ok(())
+    });
+    // Where no thread is free it went with the job that was refused.
+    let _dropped_or_refused = dropped.await;
+    missing
+}
+
+fn is_strong(etag: &HeaderValue) -> bool {
+    etag.as_bytes().starts_with(b"\"")
 }
 
 /// Does what touches the disk on a thread that may wait.

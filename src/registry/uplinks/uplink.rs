@@ -181,6 +181,11 @@ impl Uplink {
         })
     }
 
+    /// Where it is, and how it is spoken to.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// The path of a package's document.
     pub fn path_of(&self, name: &PackageName) -> String {
         self.path_below(&format!("/{}", rules::segment_of(name)))
@@ -224,6 +229,7 @@ impl Uplink {
         &self,
         outgoing: &Outgoing,
         url: &str,
+        headers: &[(HeaderName, HeaderValue)],
         now_ms: u64,
     ) -> Result<Response, Missing> {
         let url = Url::parse(url).map_err(|fault| {
@@ -235,7 +241,11 @@ impl Uplink {
             let reach = Reach::Public;
             target = Target::of_url(&url, target.tls.clone(), reach, target.timeout);
         }
-        let request = Request::get(url.path.clone());
+        let request = headers
+            .iter()
+            .fold(Request::get(url.path.clone()), |request, (name, value)| {
+                request.header(name.clone(), value.clone())
+            });
         self.ask_at(outgoing, &target, request, now_ms).await
     }
 
@@ -288,16 +298,11 @@ impl Uplink {
 
     /// What a fault means for who asked.
     pub fn missing(&self, fault: &OutgoingFault) -> Missing {
-        match Missing::of_fault(fault) {
-            Missing::Unreachable {
-                retry_after_s,
-                cause,
-            } => Missing::Unreachable {
-                retry_after_s,
-                cause: format!("{}: {cause}", self.shown),
-            },
-            other => other,
+        let mut missing = Missing::of_fault(fault);
+        if let Missing::Unreachable { cause, .. } = &mut missing {
+            *cause = format!("{}: {cause}", self.shown);
         }
+        missing
     }
 
     /// What a status other than those that were wanted means for who asked; it is counted.

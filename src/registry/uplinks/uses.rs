@@ -1,4 +1,5 @@
-//! When what is kept of upstreams was last asked for: collected by each shard, written now and then.
+//! When what is kept of upstreams was last asked for: collected by each shard, written now and
+//! then.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,0 +1,16 @@
+//! Advisories: what is known to be wrong with versions of packages.
+//!
+//! - `rules`: what clients ask, in npm's two forms, and the report of the older one; `osv`: a
+//!   folder of files that answers without an upstream; `recent`: answers of upstreams, for a short
+//!   while;
+//! - `api`: the endpoints; what is hosted here is never part of a question to an upstream.
+//!
+//! Of the older form, which tells a whole tree, an upstream is asked in the newer one, which tells
+//! names and versions alone: the tree stays here, and npm's own registry retires that form.
+
+pub mod api;
+pub mod osv;
+mod recent;
+mod rules;
+
+pub use recent::Recent;

@@ -1,0 +1,289 @@
+//! What clients ask of advisories, in npm's two forms, and the report of the older one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nodejs_semver::{Range, Version};
+use serde_json::{Map, Value, json};
+
+use super::super::name::PackageName;
+
+/// Names of packages, and the versions of each that are installed.
+pub(super) type Question = BTreeMap<PackageName, BTreeSet<String>>;
+/// Advisories by the name of the package, as npm's newer form has them.
+pub(super) type Answer = Map<String, Value>;
+
+/// What the older form asks: a tree of what is installed.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// What of it is asked for.
+    pub(super) question: Question,
+    /// Where each version is, and what it is there for.
+    places: BTreeMap<(PackageName, String), Place>,
+    dependencies: u64,
+    development: u64,
+    optional: u64,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    paths: Vec<String>,
+    is_development: bool,
+    is_optional: bool,
+}
+
+/// Reads the newer form: `{"name": ["version", …]}`. What is no name is known to nobody.
+pub(super) fn question(body: &[u8]) -> Result<Question, String> {
+    let told: BTreeMap<String, BTreeSet<String>> =
+        serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
+    let named = told.into_iter().filter_map(|(name, versions)| {
+        let name = PackageName::parse(&name).ok()?;
+        Some((name, versions))
+    });
+    Ok(named.collect())
+}
+
+/// Reads the older form.
+pub(super) fn tree(body: &[u8]) -> Result<Tree, String> {
+    let told: Value = serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
+    if !told.is_object() {
+        return Err("it is no object".to_owned());
+    }
+    let mut tree = Tree::default();
+    tree.walk(&told, "");
+    Ok(tree)
+}
+
+impl Tree {
+    fn walk(&mut self, node: &Value, path: &str) {
+        let Some(children) = node["dependencies"].as_object() else {
+            return;
+        };
+        for (name, child) in children {
+            let path = match path {
+                "" => name.clone(),
+                path => format!("{path}>{name}"),
+            };
+            if let (Ok(name), Some(version)) = (PackageName::parse(name), child["version"].as_str())
+            {
+                self.add(name, version, &path, child);
+            }
+            self.walk(child, &path);
+        }
+    }
+
+    fn add(&mut self, name: PackageName, version: &str, path: &str, child: &Value) {
+        let is = |flag: &str| child[flag].as_bool() == Some(true);
+        self.dependencies += 1;
+        self.development += u64::from(is("dev"));
+        self.optional += u64::from(is("optional"));
+        let versions = self.question.entry(name.clone()).or_default();
+        versions.insert(version.to_owned());
+        let place = self.places.entry((name, version.to_owned())).or_default();
+        if place.paths.len() < PATHS_TOLD_MAX {
+            place.paths.push(path.to_owned());
+        }
+        place.is_development = is("dev");
+        place.is_optional = is("optional");
+    }
+
+    /// The report of the older form, made of an answer in the newer one.
+    pub(super) fn report(&self, answer: &Answer) -> Value {
+        let mut counts: BTreeMap<&str, u64> = SEVERITIES.iter().map(|name| (*name, 0)).collect();
+        let mut advisories = Map::new();
+        for (name, found) in answer {
+            let Ok(package) = PackageName::parse(name) else {
+                continue;
+            };
+            for advisory in found.as_array().into_iter().flatten() {
+                let findings = self.findings(&package, advisory);
+                if findings.is_empty() {
+                    continue;
+                }
+                let severity = advisory["severity"].as_str().unwrap_or("high");
+                if let Some(count) = counts.get_mut(severity) {
+                    let paths = findings.iter().filter_map(|one| one["paths"].as_array());
+                    *count += paths.map(|paths| paths.len() as u64).sum::<u64>();
+                }
+                advisories.insert(key_of(advisory), told(name, advisory, findings));
+            }
+        }
+        json!({
+            "actions": [],
+            "advisories": advisories,
+            "muted": [],
+            "metadata": {
+                "vulnerabilities": counts,
+                "dependencies": self.dependencies - self.development,
+                "devDependencies": self.development,
+                "optionalDependencies": self.optional,
+                "totalDependencies": self.dependencies,
+            },
+        })
+    }
+
+    fn findings(&self, package: &PackageName, advisory: &Value) -> Vec<Value> {
+        let range = advisory["vulnerable_versions"].as_str().unwrap_or("*");
+        let versions = self.question.get(package).into_iter().flatten();
+        let affected = versions.filter(|version| is_in(range, version));
+        affected
+            .filter_map(|version| {
+                let place = self.places.get(&(package.clone(), version.clone()))?;
+                Some(json!({
+                    "version": version,
+                    "paths": place.paths,
+                    "dev": place.is_development,
+                    "optional": place.is_optional,
+                    "bundled": false,
+                }))
+            })
+            .collect()
+    }
+}
+
+/// An advisory in the form of the report.
+fn told(name: &str, advisory: &Value, findings: Vec<Value>) -> Value {
+    let range = advisory["vulnerable_versions"].as_str().unwrap_or("*");
+    let patched = patched_versions(range);
+    let recommendation = match &*patched {
+        NEVER => "None".to_owned(),
+        patched => format!("Upgrade to version {patched}"),
+    };
+    json!({
+        "findings": findings,
+        "id": advisory["id"],
+        "module_name": name,
+        "title": advisory["title"],
+        "severity": advisory["severity"],
+        "url": advisory["url"],
+        "vulnerable_versions": range,
+        "patched_versions": patched,
+        "recommendation": recommendation,
+        "cwe": advisory["cwe"],
+        "cvss": advisory["cvss"],
+        "cves": advisory["cves"].as_array().cloned().unwrap_or_default(),
+        "github_advisory_id": ghsa_of(advisory),
+        "overview": advisory["title"],
+        "references": advisory["url"],
+        "access": "public",
+    })
+}
+
+/// Whether a version is in a range, one before a release as the release is: a release that is
+/// vulnerable had the fault before it came out.
+pub(super) fn is_in(range: &str, version: &str) -> bool {
+    let (Ok(range), Ok(version)) = (Range::parse(range), Version::parse(version)) else {
+        return false;
+    };
+    if range.satisfies(&version) {
+        return true;
+    }
+    let release = format!(
+        "{}.{}.{}",
+        version.major(),
+        version.minor(),
+        version.patch()
+    );
+    let release = Version::parse(release)
+        .ok()
+        .filter(|_| !version.pre_release().is_empty());
+    release.is_some_and(|release| range.satisfies(&release))
+}
+
+/// What comes after the last range that is vulnerable; [`NEVER`] where that has no end.
+fn patched_versions(range: &str) -> String {
+    let last = range.rsplit("||").next().unwrap_or_default();
+    let mut parts = last.split_whitespace().peekable();
+    while let Some(part) = parts.next() {
+        let (sign, rest) = match part {
+            "<" | "<=" => (part, parts.peek().copied().unwrap_or_default()),
+            part => match part.strip_prefix("<=") {
+                Some(rest) => ("<=", rest),
+                None => ("<", part.strip_prefix('<').unwrap_or_default()),
+            },
+        };
+        match (sign, rest) {
+            (_, "") => {}
+            ("<=", rest) => return format!(">{rest}"),
+            (_, rest) => return format!(">={rest}"),
+        }
+    }
+    NEVER.to_owned()
+}
+
+fn key_of(advisory: &Value) -> String {
+    let id = &advisory["id"];
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
+}
+
+fn ghsa_of(advisory: &Value) -> Option<&str> {
+    let url = advisory["url"].as_str()?;
+    let id = url.rsplit('/').next()?;
+    id.starts_with("GHSA-").then_some(id)
+}
+
+const SEVERITIES: [&str; 5] = ["info", "low", "moderate", "high", "critical"];
+/// npm's way to say that no version is good.
+const NEVER: &str = "<0.0.0";
+/// Paths told of one version.
+const PATHS_TOLD_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_a_range() {
+        for (range, patched) in [
+            ("<1.2.3", ">=1.2.3"),
+            (">=1.0.0 <1.2.3", ">=1.2.3"),
+            (">= 1.0.0, < 1.2.3", ">=1.2.3"),
+            ("<1.0.0 || >=2.0.0 <=2.1.0", ">2.1.0"),
+            ("*", NEVER),
+            (">=1.0.0", NEVER),
+            ("", NEVER),
+        ] {
+            assert_eq!(patched_versions(range), patched, "{range}");
+        }
+    }
+
+    #[test]
+    fn a_version_before_a_release_counts_as_the_release() {
+        assert!(is_in("<1.2.3", "1.2.2") && !is_in("<1.2.3", "1.2.3"));
+        assert!(is_in("<=1.2.3", "1.2.3-rc.1") && is_in("*", "1.0.0-a"));
+        assert!(!is_in("x y z", "1.0.0") && !is_in("*", "one"));
+    }
+
+    #[test]
+    fn a_tree_is_a_question_and_its_report() {
+        let body = json!({
+            "dependencies": {
+                ".": { "version": "0.0.0", "dependencies": {
+                    "a": { "version": "1.0.0", "dependencies": {
+                        "b": { "version": "2.0.0", "dev": true },
+                    } },
+                } },
+                "b": { "version": "3.0.0" },
+            },
+        });
+        let tree = tree(body.to_string().as_bytes()).unwrap();
+        let asked: Vec<String> = tree.question.keys().map(ToString::to_string).collect();
+        assert_eq!(asked, ["a", "b"]);
+        let advisory = json!({
+            "id": 7, "title": "bad", "severity": "high", "vulnerable_versions": "<3.0.0",
+            "url": "https://github.com/advisories/GHSA-x",
+        });
+        let mut answer = Answer::new();
+        answer.insert("b".to_owned(), json!([advisory]));
+        let report = tree.report(&answer);
+        let told = &report["advisories"]["7"];
+        assert_eq!(told["findings"][0]["paths"], json!([".>a>b"]));
+        assert_eq!(told["findings"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            (&told["patched_versions"], &told["github_advisory_id"]),
+            (&json!(">=3.0.0"), &json!("GHSA-x"))
+        );
+        assert_eq!(report["metadata"]["vulnerabilities"]["high"], 1);
+        assert_eq!(report["metadata"]["totalDependencies"], 3);
+        assert!(super::tree(b"[]").is_err() && super::question(b"{\"a\":1}").is_err());
+    }
+}

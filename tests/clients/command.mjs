@@ -1,0 +1,39 @@
+// Commands as a user runs them, each in a folder of its own.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** A folder that is gone after the test, with these files in it. */
+export function folder(t, files = {}) {
+  const path = mkdtempSync(join(tmpdir(), "thirteen-clients-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  for (const [name, content] of Object.entries(files)) {
+    const { text, mode = 0o644 } = typeof content === "string" ? { text: content } : content;
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    writeFileSync(join(path, name), text, { mode });
+  }
+  return path;
+}
+
+// Clients keep logs and caches there, which are not to stand in the folders that are compared.
+const HOME = mkdtempSync(join(tmpdir(), "thirteen-home-"));
+process.on("exit", () => rmSync(HOME, { recursive: true, force: true }));
+
+/** Runs a command without blocking the registry, which is in this process. */
+export async function run(command, args, cwd, env = {}) {
+  const child = spawn(command, args, {
+    cwd,
+    env: { PATH: process.env.PATH, HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  const [code] = await once(child, "close");
+  return { code, stdout, stderr };
+}
+
