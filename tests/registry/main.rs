@@ -18,6 +18,7 @@ mod publish;
 mod search;
 mod shelf;
 mod tags;
+mod takeovers;
 mod tarballs;
 mod tokens;
 mod upstream_weight;
