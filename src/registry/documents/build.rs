@@ -154,7 +154,8 @@ impl Writer<'_> {
         short.close();
     }
 
-    /// What the tarball is called here: as the source calls it, where that is a name of its own.
+    /// What the tarball is called here: as the source calls it, where that is a name of its own;
+    /// otherwise as it is usual, where no other version goes by that.
     fn file_of(&mut self, version: &Version<'_>, dist: &Fields<'_>) -> String {
         let own = match version.row {
             Some(row) => Some(row.file.clone()),
@@ -163,10 +164,15 @@ impl Writer<'_> {
                 .and_then(|url| file_of_url(&url).map(str::to_owned)),
         };
         let usual = || self.name.tarball(&version.version);
-        let file = match own {
-            Some(file) if !self.files.contains(&file) => file,
-            _ => usual(),
-        };
+        let stem = format!("{}-{}", self.name.base(), version.version);
+        // Another version may go by the usual name of this one.
+        let others = (2..).map(|number| format!("{stem}.{number}.tgz"));
+        let mut names = own
+            .into_iter()
+            .chain(std::iter::once_with(usual))
+            .chain(others);
+        let file = names.find(|file| !self.files.contains(file));
+        let file = file.expect("there are more names than versions");
         self.files.insert(file.clone());
         file
     }

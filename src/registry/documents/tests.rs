@@ -180,6 +180,26 @@ fn versions_that_were_taken_away_can_be_kept() {
 }
 
 #[test]
+fn every_tarball_has_a_name_of_its_own() {
+    let dist = |file: &str| json!({ "dist": { "tarball": format!("https://up.example/{file}") } });
+    let document = json!({ "name": "@a/b", "versions": {
+        "1.0.0": dist("b-2.0.0.tgz"),
+        "2.0.0": dist("b-2.0.0.tgz"),
+        "2.0.0-x": dist("b-2.0.0.2.tgz"),
+        "3.0.0": dist("b-2.0.0.tgz"),
+    }});
+    let made = built(&document, &Everything);
+    let files: Vec<&str> = made.versions.iter().map(|line| &*line.file).collect();
+    let expected = [
+        "b-2.0.0.tgz",
+        "b-2.0.0.2.tgz",
+        "b-2.0.0-x.tgz",
+        "b-3.0.0.tgz",
+    ];
+    assert_eq!(files, expected);
+}
+
+#[test]
 fn what_is_no_document_is_refused() {
     let name = PackageName::parse("@a/b").unwrap();
     for text in ["", "[]", "{", "{}x", r#"{"name":1}"#, r#"{"versions":[]}"#] {

@@ -145,6 +145,16 @@ pub fn put_version(tx: &mut Tx<'_>, package: Id, row: &VersionRow) -> Result<(),
     tx.run(PUT_VERSION, &args).map(|_| ())
 }
 
+/// Takes a tarball's name from the other version of the package that has it, which is none that is
+/// served by it then.
+///
+/// # Errors
+/// What the store says.
+pub fn free_file(tx: &mut Tx<'_>, package: Id, file: &str, version: &str) -> Result<(), SqlFault> {
+    let args: [&dyn ToValue; 3] = [&package.text(), &file, &version];
+    tx.run(FREE_FILE, &args).map(|_| ())
+}
+
 /// Puts a version into another state.
 ///
 /// # Errors
@@ -430,6 +440,10 @@ const PUT_VERSION: &str = "\
     shasum = excluded.shasum, upstream_url = excluded.upstream_url, digest = excluded.digest, \
     bytes = excluded.bytes, published_at = excluded.published_at, seen_at = excluded.seen_at, \
     used_at = excluded.used_at, publisher = excluded.publisher";
+// No segment of a URL begins with a slash, and no other version has this one's number.
+const FREE_FILE: &str = "\
+    UPDATE versions SET file = '/' || version \
+    WHERE package_id = ?1 AND file = ?2 AND version <> ?3";
 const SET_STATE: &str = "\
     UPDATE versions SET state = ?3 WHERE package_id = ?1 AND version = ?2";
 const SET_BLOB: &str = "\
@@ -481,6 +495,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("packages::VERSION", VERSION),
     ("packages::VERSION_OF_FILE", VERSION_OF_FILE),
     ("packages::PUT_VERSION", PUT_VERSION),
+    ("packages::FREE_FILE", FREE_FILE),
     ("packages::SET_STATE", SET_STATE),
     ("packages::SET_BLOB", SET_BLOB),
     ("packages::MARK_VERSION_USED", MARK_VERSION_USED),
