@@ -182,9 +182,10 @@ pub const UPSTREAM_TARBALLS_MAX: usize = 256;
 pub const UPSTREAM_DOCUMENTS_MAX: usize = 128;
 /// Documents that are asked about in the background at once; others stay stale a little longer.
 pub const UPSTREAM_REFRESHES_MAX: usize = 16;
-/// How long an upstream's 404 is believed.
+/// How long an upstream's 404 is believed, and a document that cannot be used; how long a package
+/// is not asked about in the background after that was in vain.
 pub const UPSTREAM_MISS_MS: u64 = 30_000;
-/// Names that upstreams do not have and that are remembered.
+/// Names that upstreams do not have, or nothing usable under, and that are remembered.
 pub const UPSTREAM_MISSES_MAX: usize = 16_384;
 /// When to come again for what an upstream did not answer.
 pub const UPSTREAM_RETRY_SECONDS: u32 = 10;

@@ -21,6 +21,7 @@ mod tags;
 mod takeovers;
 mod tarballs;
 mod tokens;
+mod upstream_turns;
 mod upstream_weight;
 mod upstreams;
 mod weight;

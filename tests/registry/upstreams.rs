@@ -17,11 +17,11 @@ use super::support::server::{Server, run};
 use super::support::upstream::{Act, Upstream, tarball_path};
 
 /// A server with one upstream of all names, which is asked each time.
-fn start(upstream: &Upstream, more: &[(&str, &str)]) -> Server {
+pub(crate) fn start(upstream: &Upstream, more: &[(&str, &str)]) -> Server {
     start_with(&[upstream.setting()], more)
 }
 
-fn start_with(upstreams: &[Value], more: &[(&str, &str)]) -> Server {
+pub(crate) fn start_with(upstreams: &[Value], more: &[(&str, &str)]) -> Server {
     let upstreams = json!(upstreams).to_string();
     let mut environment = vec![
         ("UPSTREAMS", &*upstreams),
@@ -34,7 +34,7 @@ fn start_with(upstreams: &[Value], more: &[(&str, &str)]) -> Server {
 }
 
 /// The document of a package as it is once its upstream was asked again.
-fn fresh(server: &Server, upstream: &Upstream, path: &str) -> Value {
+pub(crate) fn fresh(server: &Server, upstream: &Upstream, path: &str) -> Value {
     let asked = upstream.asked(path).len();
     assert_eq!(fetch(server.registry(), path).status, 200);
     upstream.await_asked(path, asked + 1);
@@ -57,7 +57,7 @@ fn cache(data: &Path, arguments: &[&str]) -> Value {
 }
 
 /// The kept tarballs, once there are so many.
-fn await_tarballs(server: &Server, count: usize) -> Vec<Value> {
+pub(crate) fn await_tarballs(server: &Server, count: usize) -> Vec<Value> {
     await_that(|| {
         let listed = cache(&server.data(), &["list"]);
         let listed = listed.as_array().unwrap().iter();
@@ -70,7 +70,7 @@ fn await_tarballs(server: &Server, count: usize) -> Vec<Value> {
 }
 
 /// Looks until there is something; each look takes a process or a request.
-fn await_that<T>(look: impl Fn() -> Option<T>) -> T {
+pub(crate) fn await_that<T>(look: impl Fn() -> Option<T>) -> T {
     for _ in 0..500 {
         if let Some(found) = look() {
             return found;
@@ -87,6 +87,13 @@ fn metric(server: &Server, name: &str) -> f64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
+/// Lets go of why `a` was not to be had, and of nothing else.
+pub(crate) fn clear(server: &Server) {
+    let path = "/-/thirteen/cache?package=a&version=0.0.0";
+    let reply = send(server.registry(), "DELETE", path, &[], b"");
+    assert_eq!(reply.status, 200);
+}
+
 /// Asks for something that is cut off; what came of it.
 fn fetch_cut(address: SocketAddr, path: &str) -> Vec<u8> {
     let mut connection = Connection::open(address);
@@ -98,7 +105,7 @@ fn fetch_cut(address: SocketAddr, path: &str) -> Vec<u8> {
 }
 
 /// Sends a request whose reply is not read yet.
-fn ask(connection: &mut Connection, path: &str) {
+pub(crate) fn ask(connection: &mut Connection, path: &str) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     connection.send(request.as_bytes()).unwrap();
 }
@@ -517,15 +524,19 @@ fn what_is_no_document_is_refused_and_the_one_before_is_served() {
     assert_eq!(fetch(server.registry(), "/a").status, 200);
     let other = json!({ "name": "b", "versions": {} }).to_string();
     for body in ["<html>", "[]", "{\"name\":", &other] {
+        clear(&server);
         upstream.script("/a", [Act::reply(200, body)]);
         let document = fetch(server.registry(), "/a?write=true").json();
         assert_eq!(document["dist-tags"]["latest"], "1.0.0", "{body}");
-        upstream.script("/new", [Act::reply(200, body)]);
-        assert_eq!(fetch(server.registry(), "/new").status, 502, "{body}");
+    }
+    for (number, body) in ["<html>", "[]", "{\"name\":", &other].iter().enumerate() {
+        let path = format!("/new{number}");
+        upstream.script(&path, [Act::reply(200, *body)]);
+        assert_eq!(fetch(server.registry(), &path).status, 502, "{body}");
     }
     let coded = Act::reply(200, "{}").header("Content-Encoding", "zstd");
-    upstream.script("/new", [coded]);
-    assert_eq!(fetch(server.registry(), "/new").status, 502);
+    upstream.script("/coded", [coded]);
+    assert_eq!(fetch(server.registry(), "/coded").status, 502);
     server.await_log("a document is refused");
 }
 

@@ -63,6 +63,7 @@ pub async fn clear(
 ) -> Result<Cleared, StoreFault> {
     let house = &context.house;
     house.uplinks.misses.forget(name.as_ref());
+    house.uplinks.pauses.forget(name.as_ref());
     let listed = house
         .registry
         .read_heavy(move |view| sql::list(view, name.as_ref()));

@@ -112,9 +112,13 @@ pub async fn bring(
 }
 
 /// Asks the upstream of a package in the background whether there is a newer document, unless it is
-/// being asked or too many are.
+/// being asked, too many are, or it was asked in vain a moment ago.
 pub fn revalidate(context: &Context, name: &PackageName) {
-    let uplinks = &context.house.uplinks;
+    let house = &context.house;
+    let uplinks = &house.uplinks;
+    if uplinks.pauses.find(name, house.steady_ms()).is_some() {
+        return;
+    }
     if uplinks.refreshing.load(Ordering::Relaxed) < UPSTREAM_REFRESHES_MAX {
         begin(context, name, None);
     }
@@ -155,6 +159,9 @@ fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Resul
             && is_background
         {
             tracing::debug!(target: "registry", %name, ?missing, "a package stays as it is");
+            let house = &context.house;
+            let missing = missing.clone();
+            house.uplinks.pauses.note(&name, missing, house.steady_ms());
         }
         landing.land(&outcome);
         drop(counted);
@@ -198,8 +205,11 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
             Err(Missing::Offline)
         };
     }
-    if !is_there && house.uplinks.misses.holds(name, house.steady_ms()) {
-        return Err(Missing::NotFound);
+    match house.uplinks.misses.find(name, house.steady_ms()) {
+        // One that came back since is looked at as ever.
+        Some(Missing::NotFound) if is_there => {}
+        Some(missing) => return Err(missing),
+        None => {}
     }
     let reusable = known.as_ref().filter(|row| {
         let is_due = row.rebuild_at.is_some_and(|at| at <= now_ms());
@@ -211,8 +221,16 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
         .await?;
     match response.status {
         200 => {
-            let fetched = read(context, &uplink, response).await?;
-            ingest::ingest(context, &uplink, name, fetched).await
+            let taken = match read(context, &uplink, response).await {
+                Ok(fetched) => ingest::ingest(context, &uplink, name, fetched).await,
+                Err(missing) => Err(missing),
+            };
+            // It is as long, and as wrong, for everybody who asks.
+            if let Err(missing @ Missing::Unsound { .. }) = &taken {
+                let now_ms = house.steady_ms();
+                house.uplinks.misses.note(name, missing.clone(), now_ms);
+            }
+            taken
         }
         304 if is_there => {
             uplink.tally.count(Outcome::Unchanged);
@@ -220,11 +238,13 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
         }
         status => {
             let missing = uplink.refusal(status);
-            if missing == Missing::NotFound {
-                house.uplinks.misses.note(name, house.steady_ms());
-                if is_there {
-                    return ingest::forget(context, &uplink, name).await;
-                }
+            // What it does not let us have, it does not let the next one have either.
+            if matches!(status, 400..500) {
+                let now_ms = house.steady_ms();
+                house.uplinks.misses.note(name, missing.clone(), now_ms);
+            }
+            if missing == Missing::NotFound && is_there {
+                return ingest::forget(context, &uplink, name).await;
             }
             Err(missing)
         }

@@ -9,7 +9,8 @@ use super::missing::Missing;
 use crate::id::Id;
 use crate::shard::{self, Reply};
 
-/// Which tarball: a package, and the name of the file.
+/// Which tarball: a package and a version. The name of the file may be another's by the next look
+/// at the document.
 pub(super) type Key = (Id, String);
 
 /// The tarballs that are being fetched in the process. The lock is held for a look into a map.
@@ -235,5 +236,32 @@ impl State {
             total,
             is_whole,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::uplink::Uplinks;
+    use super::*;
+    use crate::settings::Settings;
+    use crate::tls::TlsClient;
+
+    #[test]
+    fn who_comes_after_a_fetch_was_given_up_begins_another() {
+        let tls = TlsClient::new(None).unwrap();
+        let uplinks = Arc::new(Uplinks::new(&Settings::default(), &tls).unwrap());
+        let follow = || Growing::follow(&uplinks, (Id::of(0, [1; 10]), "1.0.0".to_owned()), 9);
+        let (follower, first) = follow().unwrap();
+        let first = first.unwrap();
+        assert!(!first.end_unfollowed());
+        drop(follower);
+        assert!(first.end_unfollowed());
+        // The first one still runs, and its end is not that of the second.
+        let (_follower, second) = follow().unwrap();
+        assert!(second.is_some());
+        drop(first);
+        let (_other, third) = follow().unwrap();
+        assert!(third.is_none());
+        assert!(!second.unwrap().end_unfollowed());
     }
 }

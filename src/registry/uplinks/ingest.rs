@@ -125,8 +125,16 @@ pub(super) async fn ingest(
         kept,
     };
     let written = house.registry.write(move |tx| change.commit(tx)).await?;
-    let left = written.map_err(|fault| Missing::Store(fault.into()))?;
+    let left = written.map_err(|fault| match fault {
+        // What a document says breaks no rule of ours unless it makes no sense.
+        SqlFault::Constraint { detail, .. } => {
+            tracing::error!(target: "registry", %name, detail, "a document breaks a rule");
+            Missing::unsound("its versions contradict one another")
+        }
+        fault => Missing::Store(fault.into()),
+    })?;
     house.uplinks.misses.forget(Some(name));
+    house.uplinks.pauses.forget(Some(name));
     house.uplinks.add_cached(bytes);
     eviction::hold(context);
     sweep::discard(&house.registry, &house.blobs, &left.digests).await;
@@ -331,12 +339,15 @@ impl Work {
                 state: VersionState::Held,
                 ..row.clone()
             });
-        let listed = built
-            .versions
-            .iter()
-            .filter(|line| listed.contains(&line.version));
-        let rows = listed.map(|line| {
+        let rows = built.versions.iter().map(|line| {
             let known = self.known.versions.get(&line.version);
+            // One that is kept is as it was, but that another may have its file's name by now.
+            if let Some(known) = known.filter(|_| !listed.contains(&line.version)) {
+                return VersionRow {
+                    file: line.file.clone(),
+                    ..known.clone()
+                };
+            }
             VersionRow {
                 version: line.version.clone(),
                 file: line.file.clone(),
@@ -356,7 +367,8 @@ impl Work {
                 publisher: None,
             }
         });
-        rows.chain(held)
+        // What is shown gets its name from what is not, if need be.
+        held.chain(rows)
             .filter(|row| self.known.versions.get(&row.version) != Some(row))
             .collect()
     }
@@ -517,6 +529,7 @@ impl Change {
                 }
                 row.used_at = known.used_at;
             }
+            sql::free_file(tx, package, &row.file, &row.version)?;
             sql::put_version(tx, package, &row)?;
         }
         for version in &self.gone {

@@ -1,40 +1,47 @@
-//! Names that an upstream does not have, for a short while.
+//! Names that an upstream does not have, or has nothing usable under, for a short while.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::missing::Missing;
 use crate::limits::{UPSTREAM_MISS_MS, UPSTREAM_MISSES_MAX};
 use crate::registry::name::PackageName;
 
-/// What upstreams answered 404 for. Only they put names in: that nobody answered is no miss.
+/// Why names were not to be had a moment ago.
 #[derive(Default)]
 pub struct Misses {
-    until_ms: Mutex<HashMap<PackageName, u64>>,
+    names: Mutex<HashMap<PackageName, Miss>>,
+}
+
+struct Miss {
+    missing: Missing,
+    until_ms: u64,
 }
 
 impl Misses {
-    /// Notes that the upstream of a name does not have it.
-    pub fn note(&self, name: &PackageName, now_ms: u64) {
+    /// Notes why a name is not to be had.
+    pub fn note(&self, name: &PackageName, missing: Missing, now_ms: u64) {
         let mut names = self.lock();
         if names.len() >= UPSTREAM_MISSES_MAX {
-            names.retain(|_, until_ms| *until_ms > now_ms);
+            names.retain(|_, miss| miss.until_ms > now_ms);
         }
         // Names that nobody has cost whoever makes them up a request each, not us memory.
         if names.len() < UPSTREAM_MISSES_MAX {
-            names.insert(name.clone(), now_ms + UPSTREAM_MISS_MS);
+            let until_ms = now_ms + UPSTREAM_MISS_MS;
+            names.insert(name.clone(), Miss { missing, until_ms });
         }
     }
 
-    /// Whether a name was not there a moment ago.
-    pub fn holds(&self, name: &PackageName, now_ms: u64) -> bool {
+    /// Why a name was not to be had a moment ago.
+    pub fn find(&self, name: &PackageName, now_ms: u64) -> Option<Missing> {
         let mut names = self.lock();
         match names.get(name) {
-            Some(until_ms) if *until_ms > now_ms => true,
+            Some(miss) if miss.until_ms > now_ms => Some(miss.missing.clone()),
             Some(_) => {
                 names.remove(name);
-                false
+                None
             }
-            None => false,
+            None => None,
         }
     }
 
@@ -46,9 +53,9 @@ impl Misses {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PackageName, u64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PackageName, Miss>> {
         // A map stays whole whatever panics beside it.
-        self.until_ms.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,27 +70,27 @@ mod tests {
     #[test]
     fn a_miss_is_believed_for_a_while() {
         let misses = Misses::default();
-        assert!(!misses.holds(&name("a"), 0));
-        misses.note(&name("a"), 0);
-        assert!(misses.holds(&name("a"), UPSTREAM_MISS_MS - 1));
-        assert!(!misses.holds(&name("b"), 0));
-        assert!(!misses.holds(&name("a"), UPSTREAM_MISS_MS));
-        misses.note(&name("a"), 0);
-        misses.note(&name("b"), 0);
+        assert!(misses.find(&name("a"), 0).is_none());
+        misses.note(&name("a"), Missing::NotFound, 0);
+        assert!(misses.find(&name("a"), UPSTREAM_MISS_MS - 1).is_some());
+        assert!(misses.find(&name("b"), 0).is_none());
+        assert!(misses.find(&name("a"), UPSTREAM_MISS_MS).is_none());
+        misses.note(&name("a"), Missing::NotFound, 0);
+        misses.note(&name("b"), Missing::NotFound, 0);
         misses.forget(Some(&name("a")));
-        assert!(!misses.holds(&name("a"), 0) && misses.holds(&name("b"), 0));
+        assert!(misses.find(&name("a"), 0).is_none() && misses.find(&name("b"), 0).is_some());
         misses.forget(None);
-        assert!(!misses.holds(&name("b"), 0));
+        assert!(misses.find(&name("b"), 0).is_none());
     }
 
     #[test]
     fn made_up_names_take_no_more_room_than_there_is() {
         let misses = Misses::default();
         for number in 0..UPSTREAM_MISSES_MAX + 10 {
-            misses.note(&name(&format!("n{number}")), 0);
+            misses.note(&name(&format!("n{number}")), Missing::NotFound, 0);
         }
         assert_eq!(misses.lock().len(), UPSTREAM_MISSES_MAX);
-        misses.note(&name("later"), UPSTREAM_MISS_MS);
+        misses.note(&name("later"), Missing::NotFound, UPSTREAM_MISS_MS);
         assert_eq!(misses.lock().len(), 1);
     }
 }

@@ -131,7 +131,7 @@ fn follow(
     let uplink = house.uplinks.of_name(&package.name);
     let uplink = uplink.filter(|uplink| Some(uplink.hash) == package.upstream);
     let uplink = uplink.ok_or(Missing::NotFound)?;
-    let key = (package.id, version.file.clone());
+    let key = (package.id, version.version.clone());
     let followed = Growing::follow(&house.uplinks, key, UPSTREAM_TARBALLS_MAX);
     let (follower, fetching) =
         followed.ok_or_else(|| Missing::unreachable("too many tarballs are fetched"))?;

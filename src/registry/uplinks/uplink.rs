@@ -48,8 +48,10 @@ pub struct Uplinks {
     pub documents: Flights<PackageName, Result<(), Missing>>,
     /// Tarballs that are being fetched.
     pub tarballs: Growing,
-    /// Names that upstreams do not have.
+    /// Names that upstreams do not have, or have nothing usable under.
     pub misses: Misses,
+    /// Names that upstreams were asked about in the background in vain.
+    pub pauses: Misses,
     /// Documents that are asked about in the background.
     pub refreshing: AtomicUsize,
     /// Bytes that are kept of upstreams; below 0 until they were counted.
@@ -91,6 +93,7 @@ impl Uplinks {
             documents: Flights::new(),
             tarballs: Growing::default(),
             misses: Misses::default(),
+            pauses: Misses::default(),
             refreshing: AtomicUsize::new(0),
             cached_bytes: AtomicI64::new(-1),
             evicted: AtomicU64::new(0),
