@@ -131,7 +131,9 @@ pub(super) async fn ingest(
             tracing::error!(target: "registry", %name, detail, "a document breaks a rule");
             Missing::unsound("its versions contradict one another")
         }
-        fault => Missing::Store(fault.into()),
+        fault @ (SqlFault::Busy | SqlFault::Full | SqlFault::Io | SqlFault::Other(_)) => {
+            Missing::Store(fault.into())
+        }
     })?;
     house.uplinks.misses.forget(Some(name));
     house.uplinks.pauses.forget(Some(name));

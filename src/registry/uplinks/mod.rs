@@ -3,7 +3,8 @@
 //! - `rules`: which upstream a name comes from, what is fresh, what is shown; without I/O;
 //!   `policy`: those of the settings; `promise`: whether a tarball is what a document says;
 //! - `uplink`: the upstreams, and how each is asked; `flights`, `growing`: one fetch of a kind at a
-//!   time; `misses`: what upstreams do not have or has to wait; `missing`: why something is not to be had;
+//!   time; `misses`: what upstreams do not have, or nothing usable under; `missing`: why something
+//!   is not to be had;
 //! - `fetch`, `decode`, `ingest`: documents; `tarball`: tarballs; `pass`: what is passed on;
 //! - `uses`, `eviction`, `sql`: what is kept, and what goes; `tally`: what is counted.
 
