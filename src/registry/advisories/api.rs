@@ -97,7 +97,7 @@ pub async fn attestations(
     let none = || Problem::new(404, format!("No attestations found for '{told}'."));
     let at = told.rfind('@').filter(|at| *at > 0).ok_or_else(none)?;
     let (name, version) = (&told[..at], &told[at + 1..]);
-    let name = PackageName::parse(name).map_err(|_| none())?;
+    let name = PackageName::parse_old(name).map_err(|_| none())?;
     let is_version = nodejs_semver::Version::parse(version).is_ok();
     visitor.may_read(context, &name)?;
     match uplinks::origin_of(context, &name)? {

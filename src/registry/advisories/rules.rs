@@ -36,7 +36,7 @@ pub(super) fn question(body: &[u8]) -> Result<Question, String> {
     let told: BTreeMap<String, BTreeSet<String>> =
         serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
     let named = told.into_iter().filter_map(|(name, versions)| {
-        let name = PackageName::parse(&name).ok()?;
+        let name = PackageName::parse_old(&name).ok()?;
         Some((name, versions))
     });
     Ok(named.collect())
@@ -63,7 +63,8 @@ impl Tree {
                 "" => name.clone(),
                 path => format!("{path}>{name}"),
             };
-            if let (Ok(name), Some(version)) = (PackageName::parse(name), child["version"].as_str())
+            if let (Ok(name), Some(version)) =
+                (PackageName::parse_old(name), child["version"].as_str())
             {
                 self.add(name, version, &path, child);
             }
@@ -91,7 +92,7 @@ impl Tree {
         let mut counts: BTreeMap<&str, u64> = SEVERITIES.iter().map(|name| (*name, 0)).collect();
         let mut advisories = Map::new();
         for (name, found) in answer {
-            let Ok(package) = PackageName::parse(name) else {
+            let Ok(package) = PackageName::parse_old(name) else {
                 continue;
             };
             for advisory in found.as_array().into_iter().flatten() {

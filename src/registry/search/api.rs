@@ -168,7 +168,7 @@ fn others(
     };
     for object in found {
         let name = object["package"]["name"].as_str().unwrap_or_default();
-        let Ok(name) = PackageName::parse(name) else {
+        let Ok(name) = PackageName::parse_old(name) else {
             continue;
         };
         let package = access::package(view, name.as_str())?;
