@@ -29,11 +29,9 @@ test("@verdaccio/e2e-cli", async (t) => {
   t.after(shelf.end);
   const upstreams = [
     { url: shelf.url, hash: 0 },
-    {
-      url: `http://localhost:${uplinkPort}`,
-      hash: 1,
-      patterns: ["e2e-uplink-*", "nul.*", "@e2e-uplink/*"],
-    },
+    // Two, since what the one scenario makes of its packages' upstream opens the breaker.
+    { url: `http://localhost:${uplinkPort}`, hash: 1, patterns: ["e2e-uplink-*"] },
+    { url: `http://localhost:${uplinkPort}`, hash: 2, patterns: ["nul.*", "@e2e-uplink/*"] },
   ].map((upstream) => ({ ...upstream, allowPrivate: true, timeoutMs: 3000 }));
   const env = { ...SETTINGS, UPSTREAMS: JSON.stringify(upstreams) };
   const server = await startServer(t, { env });
@@ -53,7 +51,7 @@ test("@verdaccio/e2e-cli", async (t) => {
       const text = stdout.replace(/\x1b\[\d+m/g, "");
       for (const line of text.split("\n").filter((line) => /passed|SKIP/.test(line)))
         t.diagnostic(line.trim());
-      assert.equal(code, 0, `${text.slice(-6000)}${stderr.slice(-2000)}`);
+      assert.equal(code, 0, text + stderr);
     });
   }
 });

@@ -262,9 +262,16 @@ fn head_describes_and_what_is_not_there_is_404() {
         let length = plain.body.len().to_string();
         assert_eq!(described.header("content-length"), Some(&*length));
     }
-    for name in ["b", "@a/a", "favicon.ico"] {
+    for (name, status) in [
+        ("b", 404),
+        ("@a/a", 404),
+        ("favicon.ico", 404),
+        ("_a", 400),
+        ("@a", 400),
+        ("a%40b", 400),
+    ] {
         let missing = get(&server, name, &[]);
-        assert_eq!(missing.status, 404, "{name}");
+        assert_eq!(missing.status, status, "{name}");
         assert!(missing.json()["error"].is_string());
     }
 }

@@ -17,7 +17,7 @@ use crate::http::{
 };
 use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX, UPSTREAM_PATIENCE};
 use crate::registry::access::Visitor;
-use crate::registry::name::PackageName;
+use crate::registry::name::{NameFault, PackageName};
 use crate::registry::uplinks::{self, Missing, Standing};
 use crate::telemetry::process::unix_ms;
 use crate::telemetry::{self, Counter};
@@ -199,6 +199,14 @@ pub async fn found(
             load::find(context, name, base)?.ok_or_else(|| not_found(name))
         }
         (Err(Missing::NotFound), _) => Err(not_found(name)),
+        // npm looks whether the version is taken: of what is hosted here it is not, and after a 503
+        // npm would ask for 70 s. An install is never told this.
+        (Err(Missing::Unreachable { cause, .. }), None) if is_before_publish(request) => {
+            let detail = format!(
+                "'{name}' is not hosted here, and the upstream registry cannot be asked: {cause}."
+            );
+            Err(Problem::new(404, detail).code("not_hosted"))
+        }
         (Err(missing @ Missing::Blocked), _) | (Err(missing), None) => Err(missing.into()),
         // What is here is served while its upstream fails, however old it is.
         (Err(_), Some(known)) => {
@@ -206,6 +214,11 @@ pub async fn found(
             Ok(known)
         }
     }
+}
+
+/// Whether npm asks on its way to a publish.
+fn is_before_publish(request: &Request<'_>) -> bool {
+    request.header("npm-command") == Some(b"publish")
 }
 
 /// Counts that documents of an upstream were served as they are here.
@@ -223,7 +236,7 @@ fn count(context: &Context, loaded: &Loaded, age_s: Option<u64>) {
 /// The package that a request is for.
 ///
 /// # Errors
-/// 404 where it can be the name of none.
+/// 400 where it can be the name of none, as npm has it; 404 where only packages do not have it.
 pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
     let text = match request.head().path() {
         b"/health" => "health".into(),
@@ -231,8 +244,13 @@ pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
         b"/readyz" => "readyz".into(),
         _ => request.parameter("package")?,
     };
-    PackageName::parse_old(&text)
-        .map_err(|fault| Problem::new(404, format!("'{text}' is no package: {fault}.")))
+    PackageName::parse_old(&text).map_err(|fault| {
+        let status = match fault {
+            NameFault::Reserved => 404,
+            NameFault::Empty | NameFault::Long | NameFault::Start | NameFault::Character => 400,
+        };
+        Problem::new(status, format!("'{text}' is no package: {fault}.")).code("invalid_name")
+    })
 }
 
 /// npm's wording.

@@ -299,6 +299,13 @@ pub enum Star {
     Taken,
 }
 
+impl Star {
+    /// Of whether it is there afterwards.
+    pub fn of(is_given: bool) -> Star {
+        if is_given { Star::Given } else { Star::Taken }
+    }
+}
+
 fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
     PackageRow {
         id: Id::fresh(),
