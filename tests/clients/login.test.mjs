@@ -68,7 +68,7 @@ test("npm signs up and in, in the terminal", async (t) => {
   const other = visitor();
   const wrong = [/[pP]assword:/, "another password"];
   const refused = await other.say("npm", ["login", "--auth-type=legacy"], [NAME("joe"), wrong], 1);
-  assert.match(refused, /name or the password/);
+  assert.match(refused, /E401/);
   const taken = [NAME("joe"), wrong, EMAIL("joe")];
   assert.match(await other.say("npm", ["adduser", "--auth-type=legacy"], taken, 1), /taken/);
 });
@@ -105,13 +105,12 @@ test("yarn berry signs in in the terminal, and out", async (t) => {
 test("yarn 1 signs in for each change", async (t) => {
   const { url, visitor } = await world(t);
   const one = visitor({ name: "yarn-lib", version: "1.0.0" });
-  await visitor().say("npm", ["adduser", "--auth-type=legacy"], [NAME("bob"), SECRET, EMAIL("bob")]);
   await one.say("yarn 1", ["login"], [[/username/, "joe"], EMAIL("joe")]);
   await one.say("yarn 1", ["publish", "--new-version", "1.0.0"], [SECRET]);
   assert.match(await one.say("yarn 1", ["owner", "list", "yarn-lib"]), /joe/);
-  await one.say("yarn 1", ["owner", "add", "bob", "yarn-lib"], [SECRET]);
-  assert.match(await one.say("yarn 1", ["owner", "list", "yarn-lib"]), /bob/);
-  await one.say("yarn 1", ["owner", "remove", "bob", "yarn-lib"], [SECRET]);
+  // It reads the short form, which names neither owners nor a revision, so it would make bob the only
+  // owner: it fails, here as with npm's registry, and joe keeps the package.
+  await one.say("yarn 1", ["owner", "add", "joe", "yarn-lib"], [SECRET], 1);
   await one.say("yarn 1", ["tag", "add", "yarn-lib@1.0.0", "stable"], [SECRET]);
   const { maintainers, "dist-tags": tags } = await (await fetch(`${url}/yarn-lib`)).json();
   assert.deepEqual(maintainers.map(({ name }) => name), ["joe"]);
