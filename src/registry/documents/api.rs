@@ -46,20 +46,19 @@ pub fn read_at_once(
         return Ok(Promptness::Waits);
     }
     let part = part_of(request, form_of(request.values("accept")));
-    let is_known = is_unchanged(&loaded, part, request);
+    let known = unchanged(&loaded, part, request);
     let body = match loaded.part(part) {
         Some(body) if body.len() <= DOCUMENT_PROMPT_BYTES_MAX => body,
-        Some(_) | None if is_known => Bytes::new(),
+        Some(_) | None if known.is_some() => Bytes::new(),
         Some(_) | None => return Ok(Promptness::Waits),
     };
     if visitor.is_somebody() {
         reply.keep_private();
     }
     count(context, &loaded, None);
-    if is_known {
-        head(&loaded, part, 304, visitor.is_somebody(), reply).empty();
-    } else {
-        head(&loaded, part, 200, visitor.is_somebody(), reply).coded(&body);
+    match known {
+        Some(known) => head(&loaded, known, 304, visitor.is_somebody(), reply).empty(),
+        None => head(&loaded, part, 200, visitor.is_somebody(), reply).coded(&body),
     }
     Ok(Promptness::Answered)
 }
@@ -81,9 +80,9 @@ pub async fn read(
     let part = part_of(&request, form);
     for _ in 0..DOCUMENT_TRIES_MAX {
         let loaded = found(context, &request, &name).await?;
-        if is_unchanged(&loaded, part, &request) {
+        if let Some(known) = unchanged(&loaded, part, &request) {
             let mut reply = exchange.reply();
-            head(&loaded, part, 304, visitor.is_somebody(), &mut reply).empty();
+            head(&loaded, known, 304, visitor.is_somebody(), &mut reply).empty();
             return Ok(Sent);
         }
         if let Some(body) = load::part(context, &loaded, part).await? {
@@ -306,22 +305,27 @@ fn age_of(loaded: &Loaded) -> u64 {
     unix_ms().saturating_sub(checked_at) / 1000
 }
 
-/// Whether the client has it: by `If-None-Match`, and only without one by `If-Modified-Since`
-/// (RFC 9110, section 13.2.2).
-fn is_unchanged(loaded: &Loaded, part: Part, request: &Request<'_>) -> bool {
+/// What the client has of it, if anything: by `If-None-Match`, and only without one by
+/// `If-Modified-Since` (RFC 9110, section 13.2.2). What it keeps may be in another coding than it
+/// would get now; the 304 tells which it is.
+fn unchanged(loaded: &Loaded, part: Part, request: &Request<'_>) -> Option<Part> {
     if !matches!(request.method(), Method::Get | Method::Head) {
-        return false;
+        return None;
     }
     if request.header("if-none-match").is_some() {
-        let etag = loaded.etag(part);
-        return conditions(request, "if-none-match").any(|condition| match condition {
-            TagCondition::Whatever => true,
-            TagCondition::Tag(EntityTag { quoted, .. }) => quoted == etag.as_bytes(),
-        });
+        let is_known = |part: &Part| {
+            let etag = loaded.etag(*part);
+            conditions(request, "if-none-match").any(|condition| match condition {
+                TagCondition::Whatever => true,
+                TagCondition::Tag(EntityTag { quoted, .. }) => quoted == etag.as_bytes(),
+            })
+        };
+        return [part].into_iter().chain(part.codings()).find(is_known);
     }
     let since = request.header("if-modified-since").and_then(http_seconds);
     let now_s = unix_ms() / 1000;
-    since.is_some_and(|since| loaded.modified_s <= since && loaded.modified_s < now_s)
+    let is_since = |since: u64| loaded.modified_s <= since && loaded.modified_s < now_s;
+    since.is_some_and(is_since).then_some(part)
 }
 
 /// The Unix time of a date in a header (RFC 9110, section 5.6.7).

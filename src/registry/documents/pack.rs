@@ -44,6 +44,20 @@ impl Part {
         Part::AbbreviatedBrotli,
     ];
 
+    /// Its form in every coding.
+    pub fn codings(self) -> [Part; 3] {
+        match self {
+            Part::Full | Part::FullGzip | Part::FullBrotli => {
+                [Part::Full, Part::FullGzip, Part::FullBrotli]
+            }
+            Part::Abbreviated | Part::AbbreviatedGzip | Part::AbbreviatedBrotli => [
+                Part::Abbreviated,
+                Part::AbbreviatedGzip,
+                Part::AbbreviatedBrotli,
+            ],
+        }
+    }
+
     /// Where the part begins in the blob, and how long it is.
     pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
         let start = parts[..self as usize].iter().sum();
