@@ -53,6 +53,8 @@ pub const ADVISORIES_FRESH: Duration = Duration::from_secs(60);
 pub const ADVISORIES_KEPT_MAX: usize = 64;
 /// The longest OSV file that is read.
 pub const OSV_FILE_BYTES_MAX: u64 = 4 << 20;
+/// How long the dashboard's configuration counts as the same while only the uptime moves on.
+pub const DASHBOARD_CONFIG_FRESH: Duration = Duration::from_secs(60);
 /// Tokens that an account of the registry may have.
 pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
 

@@ -19,6 +19,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     login::sql::STATEMENTS,
+    super::listing::sql::STATEMENTS,
     super::search::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
 ];

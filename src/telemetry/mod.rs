@@ -17,12 +17,14 @@ pub mod profile;
 pub mod snapshot;
 pub mod stores;
 pub mod trace_id;
+mod names;
 mod upstreams;
 
 pub use clock::{Clock, ClockSource};
 pub use counter::{Counter, Fault};
 pub use durations::Durations;
-pub use local::{Local, RingCounters, RouteLabel, UNMATCHED};
+pub use local::{Local, OutgoingGauges, RingCounters, RouteLabel, UNMATCHED};
+pub use names::NamesLine;
 pub use operation::{Measured, Operation, Target, Verdict};
 pub use process::{ProcessUsage, Started};
 pub use snapshot::{OperationRecord, RouteRecord, ShardLine, Snapshot, Totals};
