@@ -62,7 +62,9 @@ pub async fn change_config(
     let request = exchange.request();
     let policy = context.settings.borrow().state.write;
     let caller = context.caller_as(&request, Principal::Staff);
-    let writer = caller.writer(policy).expect("staff may write under every policy");
+    let writer = caller
+        .writer(policy)
+        .expect("staff may write under every policy");
     let changed = context.state.change(change, Expected::Any, writer).await;
     let changed = FieldChanged {
         updated: field.name().to_owned(),

@@ -114,10 +114,7 @@ mod tests {
     #[test]
     fn tags_hold_for_a_while_and_for_nothing_else() {
         let fresh = DASHBOARD_CONFIG_FRESH.as_secs();
-        let at = |uptime| Overview {
-            uptime,
-            ..OVERVIEW
-        };
+        let at = |uptime| Overview { uptime, ..OVERVIEW };
         let tag = OVERVIEW.etag();
         assert_eq!(tag, "\"01a1b2c3d40000000702185000-11-3e8\"");
         for (uptime, is_known) in [

@@ -11,13 +11,13 @@ pub mod local;
 pub mod logs;
 pub mod measure;
 pub mod metrics;
+mod names;
 pub mod operation;
 pub mod process;
 pub mod profile;
 pub mod snapshot;
 pub mod stores;
 pub mod trace_id;
-mod names;
 mod upstreams;
 
 pub use clock::{Clock, ClockSource};

@@ -36,11 +36,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// What the store says.
-pub fn list(
-    view: &View<'_>,
-    visitor: &Visitor,
-    wanted: &Wanted,
-) -> Result<Vec<Listed>, SqlFault> {
+pub fn list(view: &View<'_>, visitor: &Visitor, wanted: &Wanted) -> Result<Vec<Listed>, SqlFault> {
     let (mut found, mut skipped) = (Vec::new(), 0);
     walk(view, visitor, &wanted.text, &wanted.after, |listed| {
         if skipped < wanted.skip {

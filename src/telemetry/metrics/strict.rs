@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use thirteen_kernels::config::ConfigState;
 
 use super::super::{
-    Clock, Counter, Fault, Local, NamesLine, Operation, OutgoingGauges, ProcessUsage, RingCounters, RouteLabel, Started,
-    StoreLine, StoreRecord, Totals, UNMATCHED, UpstreamLine, UpstreamsLine,
+    Clock, Counter, Fault, Local, NamesLine, Operation, OutgoingGauges, ProcessUsage, RingCounters,
+    RouteLabel, Started, StoreLine, StoreRecord, Totals, UNMATCHED, UpstreamLine, UpstreamsLine,
 };
 use super::{Format, Page};
 
