@@ -37,6 +37,11 @@ mod tests {
             "audit_logs",
             "the whole chain is what is checked",
         ),
+        (
+            "listing::COUNT",
+            "packages",
+            "all of them are counted, once after a change, off the shards",
+        ),
         ("search::ALL", "package_cards", "from its end, so many rows"),
         (
             "uplinks::OLDEST_TARBALLS",

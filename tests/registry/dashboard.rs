@@ -163,7 +163,7 @@ fn every_fault_of_a_change_is_told() {
     };
     assert_eq!(told(json!({})), ["/field", "/value"]);
     let all = json!({ "field": "colour", "value": [], "more": 1 });
-    assert_eq!(told(all), ["/field", "/value", "/more"]);
+    assert_eq!(told(all), ["/field", "/more", "/value"]);
     for value in [
         json!(0),
         json!(256),
@@ -371,7 +371,10 @@ fn metrics_are_those_of_the_ops_door_and_tell_of_names() {
     let upstream = Upstream::start();
     upstream.publish("is-odd", "3.0.1");
     let mut setting = upstream.setting();
-    setting["host"] = json!("registry.test");
+    setting["url"] = json!(format!(
+        "http://registry.test:{}",
+        upstream.address().port()
+    ));
     let setting = json!([setting]).to_string();
     let hosts = format!("registry.test={}", upstream.address().ip());
     let server = server(&[("UPSTREAMS", &setting), ("THIRTEEN_OUTGOING_HOSTS", &hosts)]);
