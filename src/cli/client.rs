@@ -179,7 +179,8 @@ impl Client {
         Ok(())
     }
 
-    /// The configuration that the registry door tells of; `None` of a registry that is none of ours.
+    /// The configuration that the registry door tells of; `None` of one that is none of
+    /// ours.
     pub(super) fn config_of_registry(&self) -> Result<Option<ConfigState>, Failure> {
         let url = self.url(Door::Registry, "/_dashboard/api/config");
         let answer = self.agent.get(&url).call();

@@ -34,7 +34,7 @@ struct Document {
 
 impl Overview {
     pub(super) fn body(&self) -> Vec<u8> {
-        let value = |field: Field| u64::from(self.state.value(field));
+        let value = |field: Field| self.state.value(field);
         let feature =
             |feature: Feature| (feature.name().to_owned(), self.state.has(feature).into());
         let document = Document {
@@ -95,7 +95,7 @@ mod tests {
         let body: Value = serde_json::from_slice(&OVERVIEW.body()).unwrap();
         let names = [
             ("configVersion", 1),
-            ("registryHash", 0xa1b2_c3d4),
+            ("registryHash", 0xa1b2_c3d4_u64),
             ("featureFlags", 7),
             ("terminalMode", 2),
             ("rows", 24),
@@ -104,7 +104,7 @@ mod tests {
             ("packages", 17),
         ];
         for (name, value) in names {
-            assert_eq!(body[name], value as u64, "{name}");
+            assert_eq!(body[name], value, "{name}");
         }
         let features = body["features"].as_object().unwrap();
         let on = features.values().filter(|is_on| **is_on == true).count();

@@ -20,7 +20,7 @@ crate::shape! {
 }
 
 crate::shape! {
-    /// That a field was changed.
+    /// A field with the value that it has got.
     pub struct FieldChanged writes {
         /// The field.
         pub updated: String,
