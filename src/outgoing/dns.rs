@@ -251,6 +251,8 @@ enum Begun {
     Waits,
     /// Its look-up was under way.
     Joined,
+    /// Its look-up has just ended.
+    Known,
     /// There are too many.
     Refused,
 }
@@ -266,6 +268,15 @@ impl Table {
             waiting.extend(waits);
             return Begun::Joined;
         }
+        // A look-up may have ended since the one who asks looked.
+        let fresh = name.known.as_ref().filter(|known| known.until > now);
+        let waits = match (waits, fresh) {
+            (Some(reply), Some(known)) => {
+                reply.send(known.found.clone());
+                return Begun::Known;
+            }
+            (waits, _) => waits,
+        };
         if self.queue.len() >= DNS_LOOKUPS_WAITING_MAX {
             if let Some(reply) = waits {
                 reply.send(Err(NameFault::Busy));
@@ -374,6 +385,7 @@ impl View {
         let begun = self.names.begin(host, Some(reply), now);
         bump(match begun {
             Begun::Joined => &self.tally.inflight,
+            Begun::Known => &self.tally.hits,
             Begun::Runs | Begun::Waits | Begun::Refused => &self.tally.misses,
         });
         answer.await.unwrap_or(Err(NameFault::Busy))

@@ -44,6 +44,11 @@ mod tests {
         ),
         ("search::ALL", "package_cards", "from its end, so many rows"),
         (
+            "search::MATCHING",
+            "fitting",
+            "what the index found, so many rows",
+        ),
+        (
             "uplinks::OLDEST_TARBALLS",
             "versions USING INDEX versions_by_use",
             OLDEST_KEPT,
@@ -52,16 +57,6 @@ mod tests {
             "uplinks::OLDEST_DOCUMENTS",
             "packages USING INDEX packages_by_use",
             OLDEST_KEPT,
-        ),
-        (
-            "blobs::EACH_NAMED",
-            "versions USING INDEX versions_by_digest",
-            "every file is looked for",
-        ),
-        (
-            "blobs::EACH_NAMED",
-            "packages USING COVERING INDEX packages_by_document",
-            "every file is looked for",
         ),
     ];
 

@@ -42,11 +42,12 @@ pub(crate) fn ask(
     send(door.address(), method, target, &headers, body.as_bytes())
 }
 
-/// A server without rates, with further settings as environment variables.
+/// A server without rates and without upstreams, with further settings as environment variables.
 pub(crate) fn unhurried(environment: &[(&str, &str)]) -> Server {
     let mut all = vec![
         ("THIRTEEN_RATE_PUBLISHES_PER_MINUTE", "0"),
         ("THIRTEEN_RATE_REGISTRY_READS_PER_MINUTE", "0"),
+        ("UPSTREAM_FALLBACK", ""),
     ];
     all.extend(environment);
     server(&all)

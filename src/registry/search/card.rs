@@ -118,9 +118,9 @@ fn quality_of(package: &Hosted<'_>, manifest: &Manifest, keywords: &[String]) ->
 
 /// `Name <address> (url)`, or an object with a name.
 fn author_of(author: &Value) -> Option<String> {
-    let name = match author {
-        Value::String(text) => text.split(['<', '(']).next().unwrap_or_default(),
-        other => other["name"].as_str().unwrap_or_default(),
+    let name = match author.as_str() {
+        Some(text) => text.split(['<', '(']).next().unwrap_or_default(),
+        None => author["name"].as_str().unwrap_or_default(),
     };
     let name = name.trim();
     (!name.is_empty()).then(|| cut(name))
