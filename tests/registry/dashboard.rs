@@ -532,3 +532,33 @@ fn install_takes_the_configuration_of_our_server() {
     assert!(stdout.contains("  X-Bun-Terminal-Cols: 132\n"), "{stdout}");
     assert!(stdout.contains("  X-Bun-Proxy-Token: "), "{stdout}");
 }
+
+#[test]
+fn publish_sends_the_token_too() {
+    let upstream = Upstream::start();
+    let dump = "0x01a1b2c3d40000000702185000";
+    let told = Act::reply(200, "{}").header("X-Bun-Config-Dump", dump);
+    upstream.script(CONFIG, [told]);
+    upstream.script("/thing", [Act::reply(201, "{}")]);
+    let (package, data) = (Folder::new(), Folder::new());
+    let manifest = json!({ "name": "thing", "version": "1.0.0" }).to_string();
+    std::fs::write(package.path().join("package.json"), manifest).unwrap();
+    let data = data.path().to_str().unwrap();
+    assert!(
+        run(&["proxy", "token", "--data", data], &[])
+            .status
+            .success()
+    );
+    let place = package.path().to_str().unwrap();
+    let url = upstream.url();
+    let command = [
+        "publish", place, "--token", "npm_x", "--server", &url, "--data", data,
+    ];
+    let done = run(&command, &[]);
+    assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+    let asked = upstream.asked("/thing");
+    let header = |name| asked[0].header(name).unwrap_or_default().to_owned();
+    assert_eq!(header("x-bun-proxy-token").split('.').count(), 3);
+    assert_eq!(header("x-bun-config-dump"), dump);
+    assert_eq!(header("authorization"), "Bearer npm_x");
+}
