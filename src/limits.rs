@@ -53,6 +53,8 @@ pub const ADVISORIES_FRESH: Duration = Duration::from_secs(60);
 pub const ADVISORIES_KEPT_MAX: usize = 64;
 /// The longest OSV file that is read.
 pub const OSV_FILE_BYTES_MAX: u64 = 4 << 20;
+/// How long the dashboard's configuration counts as the same while only the uptime moves on.
+pub const DASHBOARD_CONFIG_FRESH: Duration = Duration::from_secs(60);
 /// Tokens that an account of the registry may have.
 pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
 
@@ -90,6 +92,9 @@ pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
 /// The longest document of a package that is compressed with the effort of what is kept; of a
 /// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
+/// The shortest document that is: of a shorter one a publish would spend more on that than readers
+/// save, who get it in a few packets either way.
+pub const DOCUMENT_PACKED_WELL_BYTES_MIN: usize = 16 << 10;
 /// Owners of a package.
 pub const OWNERS_MAX: usize = 100;
 /// Changes of one package that wait for their turn.

@@ -4,7 +4,7 @@ use std::io;
 
 use super::build::Built;
 use crate::http::{Coding, Effort, compress};
-use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
+use crate::limits::{DOCUMENT_PACKED_WELL_BYTES_MAX, DOCUMENT_PACKED_WELL_BYTES_MIN};
 
 /// The documents of a package in all their forms and encodings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,8 @@ pub fn pack(full: &[u8], abbreviated: &[u8]) -> io::Result<Packed> {
     let mut parts = [0; 6];
     let mut lengths = parts.iter_mut();
     for form in [full, abbreviated] {
-        let effort = if form.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {
+        let worth = DOCUMENT_PACKED_WELL_BYTES_MIN..=DOCUMENT_PACKED_WELL_BYTES_MAX;
+        let effort = if worth.contains(&form.len()) {
             Effort::Kept
         } else {
             Effort::Usual

@@ -507,6 +507,7 @@ impl Change {
             tell(tx, action, &self.row.name, &self.upstream, versions)?;
         }
         tx.touch(topics::package(&self.row.name));
+        tx.touch(topics::packages());
         Ok(left)
     }
 }
