@@ -108,8 +108,8 @@ test("yarn 1 signs in for each change", async (t) => {
   await one.say("yarn 1", ["login"], [[/username/, "joe"], EMAIL("joe")]);
   await one.say("yarn 1", ["publish", "--new-version", "1.0.0"], [SECRET]);
   assert.match(await one.say("yarn 1", ["owner", "list", "yarn-lib"]), /joe/);
-  // It reads the short form, which names neither owners nor a revision, so it would make bob the only
-  // owner: it fails, here as with npm's registry, and joe keeps the package.
+  // It reads the short form, which names neither owners nor a revision, so who is added would be
+  // the only owner: it is refused, and joe keeps the package.
   await one.say("yarn 1", ["owner", "add", "joe", "yarn-lib"], [SECRET], 1);
   await one.say("yarn 1", ["tag", "add", "yarn-lib@1.0.0", "stable"], [SECRET]);
   const { maintainers, "dist-tags": tags } = await (await fetch(`${url}/yarn-lib`)).json();

@@ -7,8 +7,8 @@ import { gzipSync } from "node:zlib";
 
 /**
  * Serves packages, each `{ name, version, ...manifest, files?, tag? }`; `files` maps paths to text,
- * or to `{ text, mode }`. Resolves to its URL and a way to end it. `otherwise` answers a request for
- * something else; without it that is 404.
+ * or to `{ text, mode }`. Resolves to its URL and a way to end it. `otherwise` answers a request
+ * for something else; without it that is 404.
  */
 export async function serveShelf(packages, otherwise = null) {
   const packuments = new Map();

@@ -15,7 +15,7 @@ import { YARN_PLUGINS } from "./yarn-plugins.mjs";
 const MODULES = join(import.meta.dirname, "node_modules");
 const SUITE = join(MODULES, "@verdaccio/e2e-cli/bin/e2e-cli.js");
 
-// How the suite names each, and where it is; and how many of its tests are for it, of all scenarios.
+// How the suite names each, and where it is; and how many of its tests are for it.
 const MANAGERS = {
   npm: { pm: "npm", tests: 17 },
   pnpm: { pm: `pnpm=${join(MODULES, "@pnpm/exe.linux-x64/pnpm")}`, tests: 10 },

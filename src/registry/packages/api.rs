@@ -148,9 +148,8 @@ fn moves_star_alone(
             return Ok(false);
         };
         let own = writer.name();
-        let is_own = |one: &String| *one == own;
         let stored = sql::stargazers(view, row.id)?;
-        Ok(stars.iter().any(is_own) != stored.iter().any(is_own))
+        Ok(Star::of(stars, own) != Star::of(&stored, own))
     };
     Ok(context.house.registry.read(moves)?)
 }
@@ -173,7 +172,7 @@ async fn edit(
         }
         let deprecated = document.deprecate(draft);
         if let ((Some(account), name), Some(stars)) = (own, &document.stargazers) {
-            let star = Star::of(stars.contains(&name));
+            let star = Star::of(stars, &name);
             draft.star(account, &name, star);
         }
         let (action, unpublished) = match &revision {
@@ -264,8 +263,7 @@ async fn star(
         return Err(Problem::new(403, detail));
     };
     let own = writer.name().to_owned();
-    let mut stars = document.stargazers.iter().flatten();
-    let star = Star::of(stars.any(|one| *one == own));
+    let star = Star::of(document.stargazers.as_deref().unwrap_or_default(), &own);
     let row = context.house.registry.read(|view| sql::read(view, name))?;
     let row = row.ok_or_else(|| not_found(name))?;
     if row.upstream.is_some() {

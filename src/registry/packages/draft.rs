@@ -300,9 +300,12 @@ pub enum Star {
 }
 
 impl Star {
-    /// Of whether it is there afterwards.
-    pub fn of(is_given: bool) -> Star {
-        if is_given { Star::Given } else { Star::Taken }
+    /// What a list of those who star a package says for one.
+    pub fn of(stargazers: &[String], name: &str) -> Star {
+        match stargazers.iter().any(|one| one == name) {
+            true => Star::Given,
+            false => Star::Taken,
+        }
     }
 }
 
