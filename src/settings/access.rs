@@ -86,6 +86,14 @@ impl Access {
 }
 
 impl OpenScopes {
+    /// Whether this scope is listed by its name.
+    pub fn names(&self, scope: Option<&str>) -> bool {
+        match (self, scope) {
+            (OpenScopes::Listed(listed), Some(scope)) => listed.iter().any(|one| one == scope),
+            (OpenScopes::Listed(_), None) | (OpenScopes::All, _) => false,
+        }
+    }
+
     /// Whether accounts may create packages in a scope, or without one.
     pub fn holds(&self, scope: Option<&str>) -> bool {
         match self {

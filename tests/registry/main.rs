@@ -19,6 +19,7 @@ mod publish;
 mod search;
 mod shelf;
 mod tags;
+mod takeovers;
 mod tarballs;
 mod tokens;
 mod upstream_weight;

@@ -273,7 +273,8 @@ impl Writer {
 
     /// Whether a version may be published under this name: 403 where others own the package, or
     /// where nobody but staff makes packages in its scope. What is kept of an upstream's package
-    /// makes nobody its owner.
+    /// makes nobody its owner; whether its name is free is for [`Writer::may_take_over`] and
+    /// whoever asks the upstream.
     ///
     /// # Errors
     /// Why not.
@@ -290,6 +291,13 @@ impl Writer {
                 named_for_new(settings.names, name)
             }
         }
+    }
+
+    /// Whether a package may be made under a name that an upstream has: by staff everywhere, by
+    /// accounts in scopes that the settings name as the operator's own.
+    pub fn may_take_over(&self, name: &PackageName) -> bool {
+        let settings = &self.visitor.settings.access;
+        rules::may_take_over(settings, self.visitor.caller.standing(), name)
     }
 
     /// Whether the package of a name may be changed: 404 where none is hosted here, or where it is

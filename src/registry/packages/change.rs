@@ -48,7 +48,8 @@ pub struct Told {
 /// Adds a version to its package, which is made where there is none.
 ///
 /// # Errors
-/// 409 where the version was published before, 403 where others own the package.
+/// 409 where the version was published before, 403 where others own the package or an upstream
+/// came to have its name.
 pub async fn publish(context: &Context, publication: Publication) -> Result<Changed, Problem> {
     let Publication {
         name,
@@ -85,6 +86,7 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         action: "package.published",
         detail: json!({ "version": row.version, "integrity": row.integrity }),
     };
+    let claim = publisher.claim;
     let addition = Addition {
         row,
         tags,
@@ -99,7 +101,9 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         Ok(told)
     };
     let files = vec![tarball];
-    run(context, &name, Missing::IsMade, files, |_| Ok(()), edit).await
+    let named = name.clone();
+    let check = move |view: &View<'_>| claim.check(view, &named);
+    run(context, &name, Missing::IsMade, files, check, edit).await
 }
 
 /// A version that is added.

@@ -4,18 +4,20 @@ use serde::Serialize;
 
 use super::announce::announce;
 use super::checks::{Checked, Tarball};
+use super::claim::Claim;
 use super::document::{Attached, Document};
 use super::fault::PublishFault;
-use super::intake::{busy, receive};
+use super::intake::{Attachment, busy, receive};
 use super::publication::{Publication, Publisher};
 use crate::context::Context;
 use crate::http::{Answer, Content, Exchange, Problem, Reply, Request, Signature, Streamed};
 use crate::json::Schemas;
 use crate::registry::access::Writer;
 use crate::registry::archive::Inspected;
-use crate::registry::blobs::{Hashed, Spool};
+use crate::registry::blobs::Hashed;
 use crate::registry::name::PackageName;
 use crate::registry::packages::{self, change};
+use crate::registry::uplinks;
 use crate::shard;
 
 /// What a changed package answers, as CouchDB did: 201.
@@ -39,15 +41,17 @@ pub async fn put(
 ) -> Result<Put, Problem> {
     let name = name_of(&exchange.request())?;
     let house = &context.house;
-    let admit = || {
+    let came_back = uplinks::refuse_loop(context, &exchange.request()).is_err();
+    let admit = async || {
         house
             .registry
-            .read(|view| Ok(writer.may_publish(view, &name)))?
+            .read(|view| Ok(writer.may_publish(view, &name)))??;
+        Claim::make(context, &writer, &name, came_back).await
     };
     let received = receive(exchange, &house.blobs, admit).await?;
     let rev = match received.tarball {
-        Some((file, spool)) => {
-            let publication = checked(name.clone(), &writer, received.document, file, spool);
+        Some(attachment) => {
+            let publication = checked(name.clone(), &writer, received.document, attachment);
             let publication = publication.await?;
             let version = publication.version.clone();
             let changed = change::publish(context, publication).await?;
@@ -94,9 +98,13 @@ async fn checked(
     name: PackageName,
     writer: &Writer,
     body: Vec<u8>,
-    file: String,
-    spool: Spool,
+    attachment: Attachment<Claim>,
 ) -> Result<Publication, Problem> {
+    let Attachment {
+        name: file,
+        spool,
+        admitted: claim,
+    } = attachment;
     let known = name.clone();
     let begun = shard::offload(move || {
         let document = Document::parse(&body, &known, Some(&file))?;
@@ -117,6 +125,7 @@ async fn checked(
         account: writer.account(),
         name: writer.name().to_owned(),
         actor: writer.actor(),
+        claim,
     };
     Ok(publication(name, document, tarball, inspected, publisher))
 }
