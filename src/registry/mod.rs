@@ -18,6 +18,7 @@ pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
+pub mod budget;
 pub mod documents;
 pub mod login;
 pub mod name;
