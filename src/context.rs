@@ -135,6 +135,8 @@ pub struct House {
     pub publish_budget: Budget,
     /// Advisories of a folder.
     pub osv: crate::registry::advisories::osv::Osv,
+    /// What questions for advisories may take.
+    pub audits: crate::registry::advisories::Audits,
     /// Passwords that are hashed at once.
     pub hashes: Arc<Permits>,
     /// The secret of the keys that rates are counted by.

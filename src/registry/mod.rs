@@ -19,6 +19,7 @@ pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
+pub mod budget;
 pub mod documents;
 pub mod listing;
 pub mod login;
