@@ -246,7 +246,7 @@ fn people() -> Vec<Route<Context>> {
         post("/-/npm/v1/user", accounts::api::change_profile).rate(Publish),
         get("/-/npm/v1/tokens", tokens::api::list).rate(Registry),
         post("/-/npm/v1/tokens", tokens::api::create).rate(Publish),
-        delete("/-/npm/v1/tokens/token/:key", tokens::api::revoke).rate(Publish),
+        delete("/-/npm/v1/tokens/token/:token", tokens::api::revoke).rate(Publish),
         get("/-/package/:@package/visibility", access::api::visibility).rate(Registry),
         post("/-/package/:@package/visibility", access::api::set_access).rate(Publish),
         get("/-/package/:@package/access", access::api::access).rate(Registry),
