@@ -74,6 +74,7 @@ impl<A: Application> Caller<'_, A> {
             Err(problem) => reply.problem(&problem),
             Ok(route) => {
                 let row = server.doors[self.door].route(route);
+                reply.routed(row.path);
                 let request = Request::new(*head, &parameters, self.peer, &asked.trace);
                 match begin((server, self.door), row, &request, &mut reply) {
                     Begun::Answered => {}

@@ -274,11 +274,13 @@ impl<A: Application> Conversation<A> {
         let policy = server.application.policy(self.door);
         let asked = Asked::again(head, &policy, pending.trace);
         self.stream.set_deadline(None);
+        let mut frame = frame_of(&head, self.input.bytes().len(), server.is_draining());
+        frame.route = row.path;
         let mut exchange = Exchange {
             request: Request::new(head, &pending.parameters, self.peer, &asked.trace),
             asked: &asked,
             body: Body::new(head.body(), row.body_bytes_max, greeting_of(&head)),
-            frame: frame_of(&head, self.input.bytes().len(), server.is_draining()),
+            frame,
             wire: Wire {
                 stream: &self.stream,
                 input: &mut self.input,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use thirteen_kernels::http::{Connection, Version};
 
 use crate::limits::{COMPRESSED_BYTES_MIN, COMPRESSED_HERE_BYTES_MAX};
+use crate::telemetry::logs::without_secrets;
 
 use super::asked::Asked;
 use super::coding::Coding;
@@ -29,6 +30,8 @@ pub(super) struct Frame {
     pub(super) start: usize,
     pub(super) stage: Stage,
     pub(super) status: u16,
+    /// The route's template, by which secrets in the path are known; empty without a route.
+    pub(super) route: &'static str,
     pub(super) version: Version,
     pub(super) connection: Connection,
     pub(super) content: Content,
@@ -85,6 +88,7 @@ impl Frame {
             start: 0,
             stage: Stage::Nothing,
             status: 0,
+            route: "",
             version,
             connection,
             content,
@@ -137,6 +141,11 @@ impl<'o> Reply<'o> {
             asked,
             date,
         }
+    }
+
+    /// Notes the template of the request's route.
+    pub(super) fn routed(&mut self, route: &'static str) {
+        self.frame.route = route;
     }
 
     /// The output, for replies that are no HTTP any more.
@@ -371,7 +380,7 @@ impl<'o> Reply<'o> {
     pub(super) fn problem(&mut self, problem: &Problem) {
         let occurrence = self.asked.occurrence();
         if problem.status == 500 {
-            log_internal(problem, &occurrence);
+            log_internal(problem, self.frame.route, &occurrence);
         }
         self.out.truncate(self.frame.start);
         self.frame.etag_end = 0;
@@ -482,8 +491,8 @@ impl Prepared {
 }
 
 /// Tells the operator what the client is not told.
-fn log_internal(problem: &Problem, occurrence: &Occurrence<'_>) {
-    let path = String::from_utf8_lossy(occurrence.path.unwrap_or_default());
+fn log_internal(problem: &Problem, route: &str, occurrence: &Occurrence<'_>) {
+    let path = without_secrets(route, occurrence.path.unwrap_or_default());
     let cause = &problem.detail;
     match occurrence.trace {
         Some(trace) => tracing::error!(target: "http", %path, ?trace, %cause, "internal error"),

@@ -17,6 +17,8 @@ pub struct Access {
     pub open_scopes: OpenScopes,
     /// Whether clients may make accounts.
     pub signup: Signup,
+    /// Under which names packages may be created.
+    pub names: Names,
     /// A folder of OSV files that audits are answered from; empty for none.
     pub osv_folder: String,
 }
@@ -41,6 +43,16 @@ pub enum Signup {
     Closed,
 }
 
+/// Under which names packages may be created (`registry.names`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Names {
+    /// Those that npm gives.
+    #[default]
+    New,
+    /// Those that npm ever gave: with capitals too, or beginning with `-`, or `_` after a scope.
+    Old,
+}
+
 /// Where accounts may create packages (`registry.open_scopes`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum OpenScopes {
@@ -59,6 +71,10 @@ impl Choice for Anonymous {
 impl Choice for Signup {
     const NAMED: &'static [(&'static str, Signup)] =
         &[("open", Signup::Open), ("closed", Signup::Closed)];
+}
+
+impl Choice for Names {
+    const NAMED: &'static [(&'static str, Names)] = &[("new", Names::New), ("old", Names::Old)];
 }
 
 impl Access {

@@ -82,6 +82,8 @@ fn own_routes() -> Vec<Route<Workbench>> {
         Route::new(Get, "/stored", stored),
         Route::new(Get, "/panic/waiting", panic_later),
         Route::new(Get, "/panic/streaming", panic_amid),
+        get("/failing/at-once/:token", fail),
+        Route::new(Get, "/failing/later/:token", fail_later),
         Route::live("/socket", SOCKET),
     ]
 }
@@ -252,6 +254,15 @@ async fn stored(_: &Workbench, exchange: &mut Exchange<'_>) -> Done {
         .stored(200, "application/octet-stream", body)
         .send(exchange)
         .await
+}
+
+fn fail(_: &Workbench, _: &Request<'_>, _: &mut Reply<'_>) -> Done {
+    Err(Problem::new(500, "as asked"))
+}
+
+async fn fail_later(_: &Workbench, _: &mut Exchange<'_>) -> Done {
+    thirteen::shard::yield_now().await;
+    Err(Problem::new(500, "as asked"))
 }
 
 async fn panic_later(_: &Workbench, exchange: &mut Exchange<'_>) -> Done {

@@ -20,6 +20,7 @@ mod in_process;
 mod observation;
 mod reload;
 mod routes;
+mod secrets;
 mod shelf;
 mod sockets;
 #[path = "../support/mod.rs"]

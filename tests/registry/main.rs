@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod advisories;
 mod changes;
+mod dashboard;
 mod documents;
 mod login;
 mod packing;

@@ -66,6 +66,38 @@ fn a_token_is_made_listed_and_revoked() {
 }
 
 #[test]
+fn no_line_of_the_log_holds_a_secret() {
+    let server = server(&[("THIRTEEN_LOG_ACCESS", "full")]);
+    let alice = account(&server, "alice");
+    let shown = alice.strip_prefix("Bearer ").unwrap();
+    let logins = ask(&server, "POST", "/-/v1/login", "", Some(&json!({}))).json();
+    let secret_of = |name: &str| {
+        let url = logins[name].as_str().unwrap();
+        url.rsplit('/').next().unwrap().to_owned()
+    };
+    let (page, done) = (secret_of("loginUrl"), secret_of("doneUrl"));
+    for (method, target, status) in [
+        ("GET", format!("/-/v1/login/page/{page}"), 200),
+        ("GET", format!("/-/v1/done/{done}"), 202),
+        ("GET", format!("/-/v1/done/{done}/more"), 404),
+        ("POST", format!("/-/v1/done/{done}"), 405),
+        ("DELETE", format!("/-/npm/v1/tokens/token/{shown}/"), 404),
+        ("DELETE", format!("/-/npm/v1/tokens/token/{shown}"), 204),
+        ("DELETE", format!("/-/user/token/{shown}"), 200),
+        ("GET", "/-/ping?last".to_owned(), 200),
+    ] {
+        let reply = ask(&server, method, &target, &alice, None);
+        assert_eq!(reply.status, status, "{method} {target} {}", reply.text());
+    }
+    server.await_log("/-/ping");
+    let log = server.log();
+    for secret in [shown, &page, &done] {
+        assert!(!log.contains(secret), "{log}");
+    }
+    assert_eq!(log.matches("[hidden]").count(), 7, "{log}");
+}
+
+#[test]
 fn a_token_takes_the_password_and_bounds_that_are_ones() {
     let server = server(&[]);
     let alice = account(&server, "alice");

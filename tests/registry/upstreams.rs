@@ -713,7 +713,7 @@ fn offline_asks_nobody_and_serves_what_is_here() {
         let reply = fetch(server.registry(), path);
         assert_eq!(
             (reply.status, &reply.json()["reason"]),
-            (503, &json!("offline"))
+            (404, &json!("offline"))
         );
     }
     assert_eq!(upstream.all_asked().len(), asked);
@@ -872,8 +872,14 @@ fn a_version_that_appears_is_in_quarantine() {
 #[test]
 fn other_rules_after_a_restart_hold_for_what_is_here() {
     let upstream = Upstream::start();
-    upstream.publish("a", "1.0.0");
-    upstream.publish("a", "2.0.0");
+    let archive = Archive::of_package("a", "1.0.0").gzip();
+    for (version, at) in [
+        ("1.0.0", "2020-01-01T00:00:00.000Z"),
+        ("2.0.0", "2021-01-01T00:00:00.000Z"),
+    ] {
+        let dist = json!({ "integrity": integrity_of(&archive) });
+        upstream.publish_at("a", version, archive.clone(), dist, at);
+    }
     let mut server = start(&upstream, &[("THIRTEEN_REGISTRY_FRESH_MS", "300000")]);
     assert_eq!(
         fetch(server.registry(), "/a").json()["dist-tags"]["latest"],
@@ -885,4 +891,9 @@ fn other_rules_after_a_restart_hold_for_what_is_here() {
     server.restart_with(&["--config", file.to_str().unwrap()]);
     let document = fetch(server.registry(), "/a?write=true").json();
     assert_eq!(document["dist-tags"]["latest"], "1.0.0");
+    // The upstream's document is as old as it was; ours is another.
+    let since = [("If-Modified-Since", "Sat, 02 Jan 2021 00:00:00 GMT")];
+    let reply = send(server.registry(), "GET", "/a", &since, b"");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), document);
 }

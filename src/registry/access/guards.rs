@@ -15,7 +15,7 @@ use crate::auth::principal::Admin;
 use crate::context::Context;
 use crate::http::{Access, Admission, Guard, Problem, Request};
 use crate::id::Id;
-use crate::settings::{Anonymous, Settings};
+use crate::settings::{Anonymous, Names, Settings};
 use crate::store::{SqlFault, StoreFault, View};
 
 /// Everyone who reaches the door; a credential that is not good is refused all the same.
@@ -287,7 +287,8 @@ impl Writer {
             Some(_) | None => {
                 let settings = &self.visitor.settings.access;
                 let standing = self.visitor.caller.standing();
-                barred(rules::may_create(settings, standing, name), name)
+                barred(rules::may_create(settings, standing, name), name)?;
+                named_for_new(settings.names, name)
             }
         }
     }
@@ -334,6 +335,17 @@ fn refused(reading: Reading, name: &PackageName) -> Result<(), Problem> {
         Reading::Allowed => Ok(()),
         Reading::SignIn => Err(unauthenticated()),
         Reading::Hidden => Err(not_found(name)),
+    }
+}
+
+/// Whether a package may be made under a name that packages have from before.
+fn named_for_new(names: Names, name: &PackageName) -> Result<(), Problem> {
+    match (names, name.strictness()) {
+        (Names::Old, _) | (Names::New, None) => Ok(()),
+        (Names::New, Some(fault)) => {
+            let detail = format!("`{name}` is no name of a package: {fault}.");
+            Err(Problem::new(400, detail).code("invalid_name"))
+        }
     }
 }
 

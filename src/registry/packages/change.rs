@@ -312,6 +312,7 @@ fn write(
     };
     audit::append(tx, &entry)?;
     tx.touch(topics::package(&draft.package.name));
+    tx.touch(topics::packages());
     Ok(kept)
 }
 

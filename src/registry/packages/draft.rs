@@ -298,6 +298,16 @@ pub enum Star {
     Taken,
 }
 
+impl Star {
+    /// What a list of those who star a package says for one.
+    pub fn of(stargazers: &[String], name: &str) -> Star {
+        match stargazers.iter().any(|one| one == name) {
+            true => Star::Given,
+            false => Star::Taken,
+        }
+    }
+}
+
 fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
     PackageRow {
         id: Id::fresh(),

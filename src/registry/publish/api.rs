@@ -87,7 +87,7 @@ pub async fn put(
 /// 400 where it is no name.
 pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
     let name = request.parameter("package")?;
-    PackageName::parse(&name).map_err(|fault| {
+    PackageName::parse_old(&name).map_err(|fault| {
         let problem = Problem::new(400, format!("`{name}` is no name of a package: {fault}."));
         problem.code("invalid_name")
     })

@@ -92,7 +92,7 @@ pub async fn create(
     Ok(Sent)
 }
 
-/// `DELETE /-/npm/v1/tokens/token/:key`: of the caller's own, by its key or by itself.
+/// `DELETE /-/npm/v1/tokens/token/:token`: of the caller's own, by its key or by itself.
 pub async fn revoke(
     context: &Context,
     writer: Writer,
@@ -100,7 +100,7 @@ pub async fn revoke(
 ) -> Result<NoContent, Problem> {
     let not_found = || Problem::new(404, "You have no such token.");
     let account = writer.account().ok_or_else(not_found)?;
-    let hash = hash_in(&exchange.request().parameter("key")?).ok_or_else(not_found)?;
+    let hash = hash_in(&exchange.request().parameter("token")?).ok_or_else(not_found)?;
     let revoke = move |tx: &mut Tx<'_>| -> Result<bool, SqlFault> {
         let Some(id) = sql::revoke(tx, account, &hash)? else {
             return Ok(false);

@@ -291,7 +291,7 @@ impl Work {
         Ok(Made {
             versions: self.changed(&built, &listed, &blocked),
             gone: self.gone(&built, &listed, &blocked),
-            modified_at: built.modified_ms.unwrap_or(self.now_ms),
+            modified_at: modified_at(self.known.package.as_ref(), &file.sha512, self.now_ms),
             tags: tags_of(built),
             parts: packed.parts,
             file,
@@ -403,6 +403,20 @@ impl Work {
             }
             None => self.now_ms,
         }
+    }
+}
+
+/// When our document became what it is. It changes by our rules as well, which the upstream knows
+/// nothing of, so its own time counts for nothing here.
+fn modified_at(before: Option<&PackageRow>, digest: &Sha512Digest, now_ms: i64) -> i64 {
+    let Some(package) = before else {
+        return now_ms;
+    };
+    match &package.document {
+        Some(document) if document.digest == digest.0 => package.modified_at,
+        // `Last-Modified` has seconds, which move on even where the clock was put back.
+        _ if now_ms <= package.modified_at => (package.modified_at / 1000 + 1) * 1000,
+        _ => now_ms,
     }
 }
 
@@ -550,6 +564,7 @@ impl Change {
             tell(tx, action, &self.row.name, &self.upstream, versions)?;
         }
         tx.touch(topics::package(&self.row.name));
+        tx.touch(topics::packages());
         Ok(left)
     }
 }
@@ -592,3 +607,40 @@ fn tell(
 
 /// Versions that one line tells of by name.
 const VERSIONS_TOLD_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_is_another_is_a_later_one() {
+        let mut package = PackageRow {
+            id: Id::fresh(),
+            name: PackageName::parse("a").unwrap(),
+            upstream: Some(1),
+            access: Visibility::Public,
+            revision: 1,
+            fields: None,
+            created_at: 0,
+            modified_at: 5_500,
+            document: Some(DocumentRow {
+                digest: [1; 64],
+                base: String::new(),
+                parts: [0; 6],
+            }),
+            etag: None,
+            last_modified: None,
+            checked_at: None,
+            rebuild_at: None,
+            used_at: None,
+        };
+        let (same, other) = (Sha512Digest([1; 64]), Sha512Digest([2; 64]));
+        assert_eq!(modified_at(None, &same, 9_000), 9_000);
+        assert_eq!(modified_at(Some(&package), &same, 9_000), 5_500);
+        assert_eq!(modified_at(Some(&package), &other, 9_000), 9_000);
+        // The clock was put back.
+        assert_eq!(modified_at(Some(&package), &other, 5_000), 6_000);
+        package.document = None;
+        assert_eq!(modified_at(Some(&package), &same, 9_000), 9_000);
+    }
+}

@@ -116,25 +116,38 @@ const SAMPLING_INTERVAL: u32 = 100;
 /// Parameters of templates that are secrets themselves.
 const SECRET_PARAMETERS: [&str; 5] = [":token", ":secret", ":signature", ":code", ":password"];
 
-/// The path with the segments hidden that stand where the template names a secret.
-fn without_secrets<'p>(route: &str, path: &'p [u8]) -> Cow<'p, str> {
+/// The path with the segments hidden that stand where the template names a secret. Where no
+/// template is known, as of a URL with a slash too many, those that could be one.
+pub fn without_secrets<'p>(route: &str, path: &'p [u8]) -> Cow<'p, str> {
     let path = String::from_utf8_lossy(path);
-    if !SECRET_PARAMETERS
+    let is_known = route.starts_with('/');
+    let has_secrets = SECRET_PARAMETERS
         .iter()
-        .any(|parameter| route.contains(parameter))
-    {
+        .any(|parameter| route.contains(parameter));
+    if is_known && !has_secrets {
         return path;
     }
     let templates = route.split('/').map(Some).chain(std::iter::repeat(None));
-    let segments = path
-        .split('/')
-        .zip(templates)
-        .map(|(segment, template)| match template {
-            Some(template) if SECRET_PARAMETERS.contains(&template) => "[hidden]",
-            Some(_) | None => segment,
-        });
-    Cow::Owned(segments.collect::<Vec<_>>().join("/"))
+    let segments = path.split('/').zip(templates);
+    let shown = segments.map(|(segment, template)| {
+        let is_secret = match template {
+            Some(template) if is_known => SECRET_PARAMETERS.contains(&template),
+            Some(_) | None => !is_known && could_be_secret(segment),
+        };
+        if is_secret { "[hidden]" } else { segment }
+    });
+    Cow::Owned(shown.collect::<Vec<_>>().join("/"))
 }
+
+/// Whether a segment is as long as the shortest secret, and holds nothing that none has. What is
+/// escaped counts: any character can be.
+fn could_be_secret(segment: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte);
+    segment.len() >= SECRET_CHARACTERS_MIN && segment.bytes().all(is_plain)
+}
+
+/// As an access token of a registry has them; the secrets of logins have more.
+const SECRET_CHARACTERS_MIN: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -216,6 +229,16 @@ mod tests {
             ("/reset/:code", "/reset/123/more", "/reset/[hidden]/more"),
             ("/api/items/:id", "/api/items/7", "/api/items/7"),
             ("unmatched", "/anything", "/anything"),
+            (
+                "",
+                "/-/done/npm_0123456789abcdef0123456789abcdef0123/",
+                "/-/done/[hidden]/",
+            ),
+            (
+                "/:@package",
+                "/a-name-of-forty-characters-is-no-secret-at-all",
+                "/a-name-of-forty-characters-is-no-secret-at-all",
+            ),
         ] {
             assert_eq!(without_secrets(route, path.as_bytes()), expected);
         }

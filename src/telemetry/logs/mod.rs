@@ -11,7 +11,7 @@ mod line;
 mod subscriber;
 mod writer;
 
-pub use access::{AccessEntry, AccessLines, AccessPolicy};
+pub use access::{AccessEntry, AccessLines, AccessPolicy, without_secrets};
 pub use filter::{Filter, FilterFault};
 pub use subscriber::Logs;
 pub use writer::{Sink, Stalled};
