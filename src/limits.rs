@@ -198,6 +198,8 @@ pub const UPSTREAM_TARBALLS_MAX: usize = 256;
 pub const UPSTREAM_DOCUMENTS_MAX: usize = 128;
 /// Documents that are asked about in the background at once; others stay stale a little longer.
 pub const UPSTREAM_REFRESHES_MAX: usize = 16;
+/// The longest `Via` that goes to an upstream: some forty servers.
+pub const VIA_BYTES_MAX: usize = 2 << 10;
 /// How long an upstream's 404 is believed.
 pub const UPSTREAM_MISS_MS: u64 = 30_000;
 /// Names that upstreams do not have and that are remembered.

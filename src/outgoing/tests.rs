@@ -459,7 +459,7 @@ fn redirects_are_followed_without_credentials() {
                 Request::get(path).header(header::AUTHORIZATION, secret)
             };
             let response = outgoing
-                .follow(&target, &secret("/relative"))
+                .follow(&target, &target.tls, &secret("/relative"))
                 .await
                 .unwrap();
             let head = text_of(response).await;
@@ -468,18 +468,45 @@ fn redirects_are_followed_without_credentials() {
                 "{head}"
             );
             let fault = outgoing
-                .follow(&target, &secret("/loop"))
+                .follow(&target, &target.tls, &secret("/loop"))
                 .await
                 .err()
                 .unwrap();
             assert!(matches!(fault, OutgoingFault::Protocol(_)), "{fault}");
             // What may be dialled privately is this host alone.
-            let fault = outgoing.follow(&target, &secret("/elsewhere")).await.err();
+            let fault = outgoing
+                .follow(&target, &target.tls, &secret("/elsewhere"))
+                .await
+                .err();
             assert_eq!(fault.unwrap(), OutgoingFault::Refused(Special::Loopback));
             let plain = outgoing.send(&target, &secret("/relative")).await.unwrap();
             assert_eq!(plain.status, 302);
         }
     });
+}
+
+#[test]
+fn a_private_authority_speaks_for_its_own_server_alone() {
+    let (folder, port) = serve_tls();
+    let target = Target {
+        scheme: Scheme::Https,
+        port,
+        tls: TlsClient::only(&folder.join("ca.pem")).unwrap(),
+        ..serve(&[answer_ok]).target()
+    };
+    let house = TlsClient::new(None).unwrap();
+    let own = Url::parse(&format!("https://{}:{port}/a", target.host)).unwrap();
+    let there = target.towards(&own, &house);
+    assert_eq!(there.tls.identity(), target.tls.identity());
+    assert_eq!(there.reach, Reach::Private);
+    for other in [
+        "https://cdn.example/a".to_owned(),
+        format!("http://{}:{port}/a", target.host),
+    ] {
+        let there = target.towards(&Url::parse(&other).unwrap(), &house);
+        assert_eq!(there.tls.identity(), house.identity(), "{other}");
+        assert_eq!(there.reach, Reach::Public, "{other}");
+    }
 }
 
 #[test]
@@ -507,7 +534,9 @@ fn tls_is_spoken_with_who_proves_the_name() {
                 assert_eq!(text_of(response).await, "under TLS");
             }
             assert_eq!(outgoing.kept(), 1);
-            let down = outgoing.follow(&target, &Request::get("/down")).await;
+            let down = outgoing
+                .follow(&target, &target.tls, &Request::get("/down"))
+                .await;
             let fault = down.err().unwrap().to_string();
             assert!(fault.contains("which is not under TLS"), "{fault}");
             for stranger in strangers {

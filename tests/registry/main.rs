@@ -20,6 +20,7 @@ mod shelf;
 mod tags;
 mod tarballs;
 mod tokens;
+mod upstream_loops;
 mod upstream_weight;
 mod upstreams;
 mod weight;

@@ -9,7 +9,7 @@ use super::super::access::Visitor;
 use super::super::access::sql as access;
 use super::super::access::sql::Origin;
 use super::super::name::PackageName;
-use super::super::uplinks::{Question, pass, refuse_loop};
+use super::super::uplinks::{Chain, Question, chain_of, pass};
 use super::rules::{Wish, expression, names_scope, wish};
 use super::sql::{self, Found};
 use crate::context::Context;
@@ -29,13 +29,13 @@ pub async fn find(
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
     let request = exchange.request();
-    refuse_loop(context, &request)?;
+    let chain = chain_of(context, &request)?;
     let pairs: Vec<_> = request.query().collect::<Result<_, _>>()?;
     let wish = wish(pairs);
     let asked = (wish.clone(), visitor.clone());
     let hosted = move |view: &View<'_>| hosted(view, &asked.1, &asked.0);
     let (mut objects, mut total) = context.house.registry.read_heavy(hosted).await?;
-    if let Some(body) = upstream(context, &wish, total, objects.len()).await {
+    if let Some(body) = upstream(context, &chain, &wish, (total, objects.len())).await {
         let room = wish.size - objects.len();
         let others = move |view: &View<'_>| others(view, &visitor, &body, room);
         let (more, count) = context.house.registry.read_heavy(others).await?;
@@ -121,7 +121,12 @@ fn object(score: &Score, found: &Found) -> Value {
 }
 
 /// The answer of the upstream for what is left of the page, if it gives one.
-async fn upstream(context: &Context, wish: &Wish, total: usize, taken: usize) -> Option<Vec<u8>> {
+async fn upstream(
+    context: &Context,
+    chain: &Chain,
+    wish: &Wish,
+    (total, taken): (usize, usize),
+) -> Option<Vec<u8>> {
     let is_private = {
         let settings = context.settings.borrow();
         names_scope(&wish.text, &settings.access.private_scopes)
@@ -140,7 +145,7 @@ async fn upstream(context: &Context, wish: &Wish, total: usize, taken: usize) ->
         weights.quality, weights.popularity, weights.maintenance
     );
     let question = Question { path, body: None };
-    let answer = async { pass(context, uplink, question).await.ok() };
+    let answer = async { pass(context, uplink, chain, question).await.ok() };
     let late = async {
         shard::sleep(SEARCH_PATIENCE).await;
         None

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 
+use super::chain::Chain;
 use super::flights::Full;
 use super::ingest::{self, Fetched};
 use super::missing::Missing;
@@ -85,11 +86,12 @@ pub fn standing(context: &Context, row: &PackageRow) -> Standing {
 pub async fn bring(
     context: &Context,
     name: &PackageName,
+    chain: Chain,
     patience: Duration,
 ) -> Result<(), Missing> {
     context.telemetry.count(Counter::UpstreamDocumentMisses);
     let (answer, reply) = shard::answer();
-    begin(context, name, Some(reply));
+    begin(context, name, chain, Some(reply));
     let fetched = async {
         let given_up = || Missing::unreachable("the fetch was given up");
         answer.await.unwrap_or_else(|_| Err(given_up()))
@@ -103,20 +105,26 @@ pub async fn bring(
 
 /// Asks the upstream of a package in the background whether there is a newer document, unless it is
 /// being asked or too many are.
-pub fn revalidate(context: &Context, name: &PackageName) {
+pub fn revalidate(context: &Context, name: &PackageName, chain: Chain) {
     let uplinks = &context.house.uplinks;
     if uplinks.refreshing.load(Ordering::Relaxed) < UPSTREAM_REFRESHES_MAX {
-        begin(context, name, None);
+        begin(context, name, chain, None);
     }
 }
 
-fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Result<(), Missing>>>) {
+fn begin(
+    context: &Context,
+    name: &PackageName,
+    chain: Chain,
+    reply: Option<shard::Reply<Result<(), Missing>>>,
+) {
     let house = context.house.clone();
     let is_background = reply.is_none();
+    let key = (name.clone(), chain);
     let joined = house
         .uplinks
         .documents
-        .join(name, reply, UPSTREAM_DOCUMENTS_MAX);
+        .join(&key, reply, UPSTREAM_DOCUMENTS_MAX);
     let landing = match joined {
         Ok(Some(landing)) => landing,
         Ok(None) => return,
@@ -127,7 +135,7 @@ fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Resul
             return;
         }
     };
-    let name = name.clone();
+    let (name, chain) = key;
     if is_background {
         house.uplinks.refreshing.fetch_add(1, Ordering::Relaxed);
     }
@@ -140,7 +148,7 @@ fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Resul
             shard::sleep(UPSTREAM_DOCUMENT_PATIENCE).await;
             Err(Missing::unreachable("it took too long"))
         };
-        let outcome = or(fetch(&context, &name), late).await;
+        let outcome = or(fetch(&context, &name, &chain), late).await;
         if let Err(missing) = &outcome
             && is_background
         {
@@ -164,7 +172,7 @@ impl Drop for Refreshing {
     }
 }
 
-async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing> {
+async fn fetch(context: &Rc<Context>, name: &PackageName, chain: &Chain) -> Result<(), Missing> {
     let house = &context.house;
     let row = house.registry.read(|view| sql::read(view, name))?;
     if row.as_ref().is_some_and(|row| row.upstream.is_none()) {
@@ -197,7 +205,7 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
     });
     let request = request_for(&uplink, name, reusable);
     let response = uplink
-        .ask(&context.outgoing, request, house.steady_ms())
+        .ask(&context.outgoing, request, chain, house.steady_ms())
         .await?;
     match response.status {
         200 => {

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::chain::Chain;
 use super::missing::Missing;
 use crate::id::Id;
 use crate::shard::{self, Reply};
 
-/// Which tarball: a package, and the name of the file.
-pub(super) type Key = (Id, String);
+/// Which tarball: a package, the name of the file, and whom those came through who want it.
+pub(super) type Key = (Id, String, Chain);
 
 /// The tarballs that are being fetched in the process. The lock is held for a look into a map.
 #[derive(Default)]

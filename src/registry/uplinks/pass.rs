@@ -1,5 +1,6 @@
 //! What is passed on to an upstream as it is: keys, attestations, searches, advisories.
 
+use super::chain::Chain;
 use super::missing::Missing;
 use super::tally::Outcome;
 use super::uplink::Uplink;
@@ -37,6 +38,7 @@ pub struct Passed {
 pub async fn pass(
     context: &Context,
     uplink: &Uplink,
+    chain: &Chain,
     question: Question,
 ) -> Result<Passed, Missing> {
     if context.settings.borrow().registry.offline {
@@ -54,7 +56,9 @@ pub async fn pass(
         .header(ACCEPT, HeaderValue::from_static("application/json"))
         .header(ACCEPT_ENCODING, codings);
     let now_ms = context.house.steady_ms();
-    let response = uplink.ask(&context.outgoing, request, now_ms).await?;
+    let response = uplink
+        .ask(&context.outgoing, request, chain, now_ms)
+        .await?;
     let text = |name| response.header(name).map(str::to_owned);
     let (coding, content_type) = (text(&CONTENT_ENCODING), text(&CONTENT_TYPE));
     let status = response.status;
