@@ -117,7 +117,14 @@ fn reset(peer: &Peer) {
 }
 
 async fn text_of(response: Response) -> String {
-    String::from_utf8(response.body.collect(1 << 20).await.unwrap()).unwrap()
+    String::from_utf8(
+        response
+            .body
+            .collect(1 << 20, async |_| true)
+            .await
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -234,6 +241,42 @@ fn bodies_come_in_pieces_and_whole() {
     });
 }
 
+#[test]
+fn a_body_asks_for_room_as_it_comes() {
+    const BYTES: usize = 100 << 10;
+    let script: &[Script] = &[|peer| {
+        while read_head(peer).is_some() {
+            let body = "x".repeat(BYTES);
+            say(
+                peer,
+                &format!("HTTP/1.1 200 OK\r\nContent-Length: {BYTES}\r\n\r\n{body}"),
+            );
+        }
+    }];
+    let target = serve(script).target();
+    on_shard(&names(), move |outgoing| {
+        let target = target.clone();
+        async move {
+            for (room, is_enough) in [(BYTES / 2, false), (4 * BYTES, true)] {
+                let (mut left, mut calls) = (room, 0);
+                let take = async |bytes: usize| {
+                    calls += 1;
+                    let is_there = bytes <= left;
+                    left -= if is_there { bytes } else { 0 };
+                    is_there
+                };
+                let response = outgoing.send(&target, &Request::get("/")).await.unwrap();
+                let outcome = response.body.collect(BYTES, take).await;
+                match outcome {
+                    Ok(body) => assert!(is_enough && body.len() == BYTES && left <= room - BYTES),
+                    Err(fault) => assert!(!is_enough && fault == OutgoingFault::Busy),
+                }
+                assert!(calls > 1, "{calls}");
+            }
+        }
+    });
+}
+
 /// Sends one request to a server with this script and gives back how that failed.
 fn fault_of(script: &'static [Script], timeout: Duration) -> OutgoingFault {
     let target = Target {
@@ -246,7 +289,11 @@ fn fault_of(script: &'static [Script], timeout: Duration) -> OutgoingFault {
         async move {
             let sent = outgoing.send(&target, &Request::get("/")).await;
             let outcome = match sent {
-                Ok(response) => response.body.collect(1 << 20).await.map(|_| ()),
+                Ok(response) => response
+                    .body
+                    .collect(1 << 20, async |_| true)
+                    .await
+                    .map(|_| ()),
                 Err(fault) => Err(fault),
             };
             assert_eq!((outgoing.kept(), outgoing.under_way()), (0, 0));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_lite::future::or;
 
 use super::chain::Chain;
+use super::collect;
 use super::flights::Full;
 use super::ingest::{self, Fetched};
 use super::missing::Missing;
@@ -244,23 +245,16 @@ fn request_for(uplink: &Uplink, name: &PackageName, row: Option<&PackageRow>) ->
 /// Reads the whole document; it is decoded later, off the shard.
 async fn read(context: &Context, uplink: &Uplink, response: Response) -> Result<Fetched, Missing> {
     let text = |name| response.header(name).map(str::to_owned);
-    let mut fetched = Fetched {
-        etag: text(&ETAG),
-        last_modified: text(&LAST_MODIFIED),
-        coding: text(&CONTENT_ENCODING),
-        body: Vec::new(),
-    };
-    match response.body.collect(UPSTREAM_DOCUMENT_BYTES_MAX).await {
-        Ok(body) => {
-            uplink.tally.add_bytes(body.len() as u64);
-            fetched.body = body;
-            Ok(fetched)
-        }
-        Err(fault) => {
-            uplink.count_fault(&fault, context.house.steady_ms());
-            Err(uplink.missing(&fault))
-        }
-    }
+    let (etag, last_modified, coding) =
+        (text(&ETAG), text(&LAST_MODIFIED), text(&CONTENT_ENCODING));
+    let bytes_max = UPSTREAM_DOCUMENT_BYTES_MAX;
+    let collected = collect::collect(context, uplink, response.body, bytes_max).await?;
+    Ok(Fetched {
+        etag,
+        last_modified,
+        coding,
+        collected,
+    })
 }
 
 /// Notes that what is here is what the upstream has.

@@ -17,9 +17,11 @@ use super::misses::Misses;
 use super::missing::Missing;
 use super::rules;
 use super::tally::{Outcome, Tally};
+use crate::limits::UPSTREAM_BODIES_BYTES_MAX;
 use crate::outgoing::breaker::{Admission, Breaker, Ended};
 use crate::outgoing::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT, VIA};
 use crate::outgoing::{Outgoing, OutgoingFault, Request, Response, Scheme, Target, Url};
+use crate::registry::budget::Budget;
 use crate::registry::name::PackageName;
 use crate::settings::{Credentials, Settings, Transport, Upstream};
 use crate::telemetry::{UpstreamLine, UpstreamsLine};
@@ -48,6 +50,8 @@ pub struct Uplinks {
     id: String,
     /// Documents that are being fetched.
     pub documents: Flights<(PackageName, Chain), Result<(), Missing>>,
+    /// Memory for bodies that are collected whole.
+    pub bodies: Arc<Budget>,
     /// Tarballs that are being fetched.
     pub tarballs: Growing,
     /// Names that upstreams do not have.
@@ -91,6 +95,7 @@ impl Uplinks {
             list: list.collect::<Result<_, _>>()?,
             id,
             documents: Flights::new(),
+            bodies: Budget::new(UPSTREAM_BODIES_BYTES_MAX),
             tarballs: Growing::default(),
             misses: Misses::default(),
             refreshing: AtomicUsize::new(0),
@@ -184,6 +189,12 @@ impl Uplink {
     /// Where it is, and how it is spoken to.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Whether one of its patterns has a scope as it is, without a star in it.
+    pub fn names_scope(&self, scope: &str) -> bool {
+        let mut scopes = self.patterns.iter().filter_map(|one| one.split_once('/'));
+        scopes.any(|(named, _)| named == scope)
     }
 
     /// The path of a package's document.
