@@ -202,19 +202,20 @@ async fn without_hosted(context: &Context, question: Question) -> Result<Questio
     Ok(context.house.registry.read_heavy(keep).await?)
 }
 
-/// Which upstream is asked for what. Names of private scopes that have no upstream of their own are
-/// asked of none.
+/// Which upstream is asked for what. Names of private scopes are asked of one whose patterns name
+/// their scope, and of no other: `@*/*` is nobody's word that it may hear of them.
 fn by_upstream(context: &Context, question: &Question) -> Vec<(Arc<Uplink>, Question)> {
     let settings = context.settings.borrow();
     let uplinks = &context.house.uplinks;
-    let common = uplinks.default_one();
     let mut groups: Vec<(Arc<Uplink>, Question)> = Vec::new();
     for (name, versions) in question {
         let Some(uplink) = uplinks.of_name(name) else {
             continue;
         };
-        let is_common = common.is_some_and(|common| Arc::ptr_eq(common, uplink));
-        if is_common && settings.access.is_private(name.scope()) {
+        let private = name
+            .scope()
+            .filter(|_| settings.access.is_private(name.scope()));
+        if private.is_some_and(|scope| !uplink.names_scope(scope)) {
             continue;
         }
         let place = groups

@@ -10,7 +10,7 @@ use super::super::access::sql as access;
 use super::super::access::sql::Origin;
 use super::super::name::PackageName;
 use super::super::uplinks::{Chain, Question, chain_of, pass};
-use super::rules::{Wish, expression, names_scope, wish};
+use super::rules::{Wish, expression, named, names_scope, wish};
 use super::sql::{self, Found};
 use crate::context::Context;
 use crate::http::{Exchange, Problem, Sent};
@@ -21,7 +21,8 @@ use crate::telemetry::date::rfc3339_ms;
 use crate::telemetry::process::unix_ms;
 
 /// `GET /-/v1/search`: what is hosted here comes first, then what the upstream finds under other
-/// names. An upstream that does not answer is passed over.
+/// names. An upstream that does not answer is passed over, and is not asked where the text names
+/// what is hosted here.
 pub async fn find(
     context: &Context,
     visitor: Visitor,
@@ -33,9 +34,17 @@ pub async fn find(
     let pairs: Vec<_> = request.query().collect::<Result<_, _>>()?;
     let wish = wish(pairs);
     let asked = (wish.clone(), visitor.clone());
-    let hosted = move |view: &View<'_>| hosted(view, &asked.1, &asked.0);
-    let (mut objects, mut total) = context.house.registry.read_heavy(hosted).await?;
-    if let Some(body) = upstream(context, &chain, &wish, (total, objects.len())).await {
+    let private = context.settings.borrow().access.private_scopes.clone();
+    let hosted = move |view: &View<'_>| {
+        let (objects, total) = hosted(view, &asked.1, &asked.0)?;
+        Ok((objects, total, is_ours(view, &asked.0.text, &private)?))
+    };
+    let (mut objects, mut total, is_ours) = context.house.registry.read_heavy(hosted).await?;
+    let found = match is_ours {
+        true => None,
+        false => upstream(context, &chain, &wish, (total, objects.len())).await,
+    };
+    if let Some(body) = found {
         let room = wish.size - objects.len();
         let others = move |view: &View<'_>| others(view, &visitor, &body, room);
         let (more, count) = context.house.registry.read_heavy(others).await?;
@@ -47,6 +56,23 @@ pub async fn find(
     let reply = json!({ "objects": objects, "total": total, "time": now, "date": now });
     exchange.reply().status(200).json(&reply);
     Ok(Sent)
+}
+
+/// Whether a text names what is hosted here, or a scope of it: no other registry is to learn of it.
+fn is_ours(view: &View<'_>, text: &str, private: &[String]) -> Result<bool, SqlFault> {
+    let (names, scopes) = named(text);
+    for name in names {
+        let package = access::package(view, &name)?;
+        if package.is_some_and(|package| package.origin == Origin::Hosted) {
+            return Ok(true);
+        }
+    }
+    for scope in scopes {
+        if private.contains(&scope) || sql::hosts_scope(view, &scope)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is hosted here, of what the caller may read: those of the page, and how many there are.
