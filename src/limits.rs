@@ -189,6 +189,12 @@ pub const UPSTREAM_DOCUMENT_BYTES_MAX: usize = 64 << 20;
 pub const UPSTREAM_DOCUMENT_PATIENCE: Duration = Duration::from_secs(120);
 /// How long who asks for one waits; it goes on coming afterwards.
 pub const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
+/// Bodies of upstreams that are in memory whole, by all shards together.
+pub const UPSTREAM_BODIES_BYTES_MAX: usize = 256 << 20;
+/// Room that is made for a response's body ahead of what came of it.
+pub const OUTGOING_AHEAD_BYTES: usize = 1 << 20;
+/// How long such a body waits for others to make room; then who asked is answered 503.
+pub const UPSTREAM_ROOM_PATIENCE: Duration = Duration::from_secs(10);
 /// Another answer of an upstream that is passed on.
 pub const UPSTREAM_PASSED_BYTES_MAX: usize = 16 << 20;
 /// The tarball of an upstream.
@@ -203,6 +209,8 @@ pub const UPSTREAM_TARBALLS_MAX: usize = 256;
 pub const UPSTREAM_DOCUMENTS_MAX: usize = 128;
 /// Documents that are asked about in the background at once; others stay stale a little longer.
 pub const UPSTREAM_REFRESHES_MAX: usize = 16;
+/// The longest `Via` that goes to an upstream: some forty servers.
+pub const VIA_BYTES_MAX: usize = 2 << 10;
 /// How long an upstream's 404 is believed, and a document that cannot be used; how long a package
 /// is not asked about in the background after that was in vain.
 pub const UPSTREAM_MISS_MS: u64 = 30_000;

@@ -4,7 +4,7 @@ use hyper::Method;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION, PROXY_AUTHORIZATION};
 
 use crate::limits::OUTGOING_REDIRECTS_MAX;
-use crate::settings::Reach;
+use crate::tls::TlsClient;
 
 use super::client::Outgoing;
 use super::fault::OutgoingFault;
@@ -13,11 +13,13 @@ use super::response::Response;
 
 impl Outgoing {
     /// As [`Outgoing::send`], and follows redirects of a `GET`. Each hop's addresses are held
-    /// against the guard; another host is a public one and gets no credentials; what began under
-    /// TLS goes on under TLS.
+    /// against the guard; another host is a public one, gets no credentials, and proves itself by
+    /// `elsewhere`, not by what the first one is trusted for; what began under TLS goes on under
+    /// TLS.
     pub async fn follow(
         &self,
         target: &Target,
+        elsewhere: &TlsClient,
         request: &Request,
     ) -> Result<Response, OutgoingFault> {
         let (mut target, mut request) = (target.clone(), request.clone());
@@ -38,13 +40,10 @@ impl Outgoing {
             if (target.scheme, next.scheme) == (Scheme::Https, Scheme::Http) {
                 return Err(refused("which is not under TLS"));
             }
-            let stays = (&*next.host, next.port) == (&*target.host, target.port)
-                && next.scheme == target.scheme;
-            if !stays {
+            if !target.is_of(&next) {
                 without_credentials(&mut request.headers);
-                let reach = Reach::Public;
-                target = Target::of_url(&next, target.tls.clone(), reach, target.timeout);
             }
+            target = target.towards(&next, elsewhere);
             request.path = next.path;
         }
         Err(OutgoingFault::Protocol("it redirects too often".to_owned()))

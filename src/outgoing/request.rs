@@ -83,6 +83,21 @@ impl Target {
         }
     }
 
+    /// Whether a URL is of the same server.
+    pub fn is_of(&self, url: &Url) -> bool {
+        (&url.host, url.port, url.scheme) == (&self.host, self.port, self.scheme)
+    }
+
+    /// Where a URL leads that this server named: to itself, or to another one. That is a public
+    /// one, and proves itself by `elsewhere`: whom this one proves itself to may be a private
+    /// authority, which is not to speak for others.
+    pub fn towards(&self, url: &Url, elsewhere: &TlsClient) -> Target {
+        match self.is_of(url) {
+            true => self.clone(),
+            false => Target::of_url(url, elsewhere.clone(), Reach::Public, self.timeout),
+        }
+    }
+
     /// The host as `Host` has it.
     pub fn authority(&self) -> String {
         authority(&self.host, self.port, self.scheme)

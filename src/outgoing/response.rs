@@ -14,6 +14,7 @@ use super::connection::{Connection, fault_of};
 use super::dial::within;
 use super::fault::{Awaited, OutgoingFault};
 use super::pool::{Key, Pool};
+use crate::limits::OUTGOING_AHEAD_BYTES;
 
 /// What another server answered.
 pub struct Response {
@@ -99,16 +100,31 @@ impl Body {
         }
     }
 
-    /// The whole body; [`OutgoingFault::TooLong`] where it has more bytes than that.
-    pub async fn collect(mut self, bytes_max: usize) -> Result<Vec<u8>, OutgoingFault> {
-        let announced = self.bytes().unwrap_or(0);
-        if announced > bytes_max as u64 {
+    /// The whole body; [`OutgoingFault::TooLong`] where it has more bytes than that. Memory is
+    /// asked for as bytes come, never by what the head announces, and [`OutgoingFault::Busy`]
+    /// where there is no room for so many more.
+    pub async fn collect(
+        mut self,
+        bytes_max: usize,
+        mut room: impl AsyncFnMut(usize) -> bool,
+    ) -> Result<Vec<u8>, OutgoingFault> {
+        if self.bytes().is_some_and(|bytes| bytes > bytes_max as u64) {
             return Err(OutgoingFault::TooLong);
         }
-        let mut whole = Vec::with_capacity(announced as usize);
+        let mut whole = Vec::new();
+        let mut taken = 0;
         while let Some(piece) = self.next().await? {
-            if whole.len() + piece.len() > bytes_max {
+            let bytes = whole.len() + piece.len();
+            if bytes > bytes_max {
                 return Err(OutgoingFault::TooLong);
+            }
+            if bytes > taken {
+                let more = more_room(taken, bytes);
+                if !room(more).await {
+                    return Err(OutgoingFault::Busy);
+                }
+                taken += more;
+                whole.reserve_exact(taken - whole.len());
             }
             whole.extend_from_slice(&piece);
         }
@@ -125,5 +141,27 @@ impl Body {
             seat.pool.keep(&seat.key, seat.connection);
             drop(seat.place);
         }
+    }
+}
+
+/// How much more room is made for so many bytes: as much as there is, but no more than a little
+/// ahead of what came.
+fn more_room(taken: usize, bytes: usize) -> usize {
+    let ahead = taken.clamp(FIRST_BYTES, OUTGOING_AHEAD_BYTES);
+    (bytes - taken).max(ahead)
+}
+
+const FIRST_BYTES: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_a_little_ahead_of_what_came() {
+        assert_eq!(more_room(0, 10), FIRST_BYTES);
+        assert_eq!(more_room(FIRST_BYTES, FIRST_BYTES + 1), FIRST_BYTES);
+        assert_eq!(more_room(60 << 20, (60 << 20) + 1), OUTGOING_AHEAD_BYTES);
+        assert_eq!(more_room(0, 3 << 20), 3 << 20);
     }
 }

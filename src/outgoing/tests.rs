@@ -117,7 +117,14 @@ fn reset(peer: &Peer) {
 }
 
 async fn text_of(response: Response) -> String {
-    String::from_utf8(response.body.collect(1 << 20).await.unwrap()).unwrap()
+    String::from_utf8(
+        response
+            .body
+            .collect(1 << 20, async |_| true)
+            .await
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -234,6 +241,42 @@ fn bodies_come_in_pieces_and_whole() {
     });
 }
 
+#[test]
+fn a_body_asks_for_room_as_it_comes() {
+    const BYTES: usize = 100 << 10;
+    let script: &[Script] = &[|peer| {
+        while read_head(peer).is_some() {
+            let body = "x".repeat(BYTES);
+            say(
+                peer,
+                &format!("HTTP/1.1 200 OK\r\nContent-Length: {BYTES}\r\n\r\n{body}"),
+            );
+        }
+    }];
+    let target = serve(script).target();
+    on_shard(&names(), move |outgoing| {
+        let target = target.clone();
+        async move {
+            for (room, is_enough) in [(BYTES / 2, false), (4 * BYTES, true)] {
+                let (mut left, mut calls) = (room, 0);
+                let take = async |bytes: usize| {
+                    calls += 1;
+                    let is_there = bytes <= left;
+                    left -= if is_there { bytes } else { 0 };
+                    is_there
+                };
+                let response = outgoing.send(&target, &Request::get("/")).await.unwrap();
+                let outcome = response.body.collect(BYTES, take).await;
+                match outcome {
+                    Ok(body) => assert!(is_enough && body.len() == BYTES && left <= room - BYTES),
+                    Err(fault) => assert!(!is_enough && fault == OutgoingFault::Busy),
+                }
+                assert!(calls > 1, "{calls}");
+            }
+        }
+    });
+}
+
 /// Sends one request to a server with this script and gives back how that failed.
 fn fault_of(script: &'static [Script], timeout: Duration) -> OutgoingFault {
     let target = Target {
@@ -246,7 +289,11 @@ fn fault_of(script: &'static [Script], timeout: Duration) -> OutgoingFault {
         async move {
             let sent = outgoing.send(&target, &Request::get("/")).await;
             let outcome = match sent {
-                Ok(response) => response.body.collect(1 << 20).await.map(|_| ()),
+                Ok(response) => response
+                    .body
+                    .collect(1 << 20, async |_| true)
+                    .await
+                    .map(|_| ()),
                 Err(fault) => Err(fault),
             };
             assert_eq!((outgoing.kept(), outgoing.under_way()), (0, 0));
@@ -459,7 +506,7 @@ fn redirects_are_followed_without_credentials() {
                 Request::get(path).header(header::AUTHORIZATION, secret)
             };
             let response = outgoing
-                .follow(&target, &secret("/relative"))
+                .follow(&target, &target.tls, &secret("/relative"))
                 .await
                 .unwrap();
             let head = text_of(response).await;
@@ -468,18 +515,45 @@ fn redirects_are_followed_without_credentials() {
                 "{head}"
             );
             let fault = outgoing
-                .follow(&target, &secret("/loop"))
+                .follow(&target, &target.tls, &secret("/loop"))
                 .await
                 .err()
                 .unwrap();
             assert!(matches!(fault, OutgoingFault::Protocol(_)), "{fault}");
             // What may be dialled privately is this host alone.
-            let fault = outgoing.follow(&target, &secret("/elsewhere")).await.err();
+            let fault = outgoing
+                .follow(&target, &target.tls, &secret("/elsewhere"))
+                .await
+                .err();
             assert_eq!(fault.unwrap(), OutgoingFault::Refused(Special::Loopback));
             let plain = outgoing.send(&target, &secret("/relative")).await.unwrap();
             assert_eq!(plain.status, 302);
         }
     });
+}
+
+#[test]
+fn a_private_authority_speaks_for_its_own_server_alone() {
+    let (folder, port) = serve_tls();
+    let target = Target {
+        scheme: Scheme::Https,
+        port,
+        tls: TlsClient::only(&folder.join("ca.pem")).unwrap(),
+        ..serve(&[answer_ok]).target()
+    };
+    let house = TlsClient::new(None).unwrap();
+    let own = Url::parse(&format!("https://{}:{port}/a", target.host)).unwrap();
+    let there = target.towards(&own, &house);
+    assert_eq!(there.tls.identity(), target.tls.identity());
+    assert_eq!(there.reach, Reach::Private);
+    for other in [
+        "https://cdn.example/a".to_owned(),
+        format!("http://{}:{port}/a", target.host),
+    ] {
+        let there = target.towards(&Url::parse(&other).unwrap(), &house);
+        assert_eq!(there.tls.identity(), house.identity(), "{other}");
+        assert_eq!(there.reach, Reach::Public, "{other}");
+    }
 }
 
 #[test]
@@ -507,7 +581,9 @@ fn tls_is_spoken_with_who_proves_the_name() {
                 assert_eq!(text_of(response).await, "under TLS");
             }
             assert_eq!(outgoing.kept(), 1);
-            let down = outgoing.follow(&target, &Request::get("/down")).await;
+            let down = outgoing
+                .follow(&target, &target.tls, &Request::get("/down"))
+                .await;
             let fault = down.err().unwrap().to_string();
             assert!(fault.contains("which is not under TLS"), "{fault}");
             for stranger in strangers {

@@ -126,6 +126,41 @@ fn a_question_goes_to_the_upstream_without_what_is_ours() {
 }
 
 #[test]
+fn names_of_private_scopes_are_asked_of_who_names_the_scope() {
+    let (all, stars, own) = (Upstream::start(), Upstream::start(), Upstream::start());
+    let upstreams = [&all, &stars, &own];
+    let patterns = ["*", "@*/*", "@own/*"];
+    let settings: Vec<Value> = upstreams
+        .into_iter()
+        .zip(patterns)
+        .enumerate()
+        .map(|(hash, (upstream, pattern))| {
+            upstream.script(BULK, [Act::reply(200, "{}")]);
+            let mut setting = upstream.setting();
+            setting["hash"] = json!(hash);
+            setting["patterns"] = json!([pattern]);
+            setting
+        })
+        .collect();
+    let settings = json!(settings).to_string();
+    let server = server(&[
+        ("UPSTREAMS", &*settings),
+        ("THIRTEEN_REGISTRY_PRIVATE_SCOPES", "@own,@hidden"),
+    ]);
+    let question = json!({
+        "a": ["1.0.0"], "@b/b": ["1.0.0"], "@own/c": ["1.0.0"], "@hidden/d": ["1.0.0"],
+    });
+    assert_eq!(post(&server, BULK, "", &question).status, 200);
+    let asked = upstreams.map(|upstream| {
+        let asked = upstream.asked(BULK);
+        let body: Value = serde_json::from_slice(&asked[0].body).unwrap();
+        let names = body.as_object().unwrap().keys().cloned();
+        names.collect::<Vec<_>>()
+    });
+    assert_eq!(asked, [["a"], ["@b/b"], ["@own/c"]]);
+}
+
+#[test]
 fn an_upstream_that_fails_is_told_of() {
     let upstream = Upstream::start();
     let server = with_upstream(&upstream);

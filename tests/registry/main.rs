@@ -22,6 +22,7 @@ mod tags;
 mod takeovers;
 mod tarballs;
 mod tokens;
+mod upstream_loops;
 mod upstream_turns;
 mod upstream_weight;
 mod upstreams;

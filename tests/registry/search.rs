@@ -188,6 +188,9 @@ fn the_upstreams_packages_follow_and_never_under_a_name_of_ours() {
     ];
     let server = server(&settings);
     let (alice, _) = shop(&server);
+    // Of a scope that no setting names.
+    let published = publish(&server, &alice, "@mine/secret", "1.0.0", json!({}));
+    assert_eq!(published, 201);
     let weights = "quality=0.65&popularity=0.98&maintenance=0.5";
     let path = format!("/-/v1/search?text=left&size=19&from=0&{weights}");
     let answer = json!({ "objects": [object("left-pad"), object("leftist")], "total": 2 });
@@ -206,6 +209,24 @@ fn the_upstreams_packages_follow_and_never_under_a_name_of_ours() {
         ["@team/pad"]
     );
     assert_eq!(upstream.all_asked().len(), before);
+    for text in [
+        "left-pad",
+        "Left-Pad",
+        "x+left-pad@1.0.0",
+        "%40team%2Fpad",
+        "%40team",
+        "team",
+        "team%2Fx",
+        "keywords:other",
+        "scope:mine",
+        "%40mine%2Fsecret",
+        "mine",
+    ] {
+        assert_eq!(search(&server, &format!("text={text}"), "").status, 200);
+        assert_eq!(upstream.all_asked().len(), before, "{text}");
+    }
+    search(&server, "text=leftist", "");
+    assert_eq!(upstream.all_asked().len(), before + 1);
     upstream.script(&path, [Act::reply(500, "")]);
     assert_eq!(names(&search(&server, "text=left", &alice)), ["left-pad"]);
     upstream.script(&path, [Act::reply(200, "no json")]);

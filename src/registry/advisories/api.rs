@@ -13,7 +13,7 @@ use super::super::access::sql::Origin;
 use super::super::body;
 use super::super::budget::Share;
 use super::super::name::PackageName;
-use super::super::uplinks::{self, Missing, Question as Passing, Uplink, pass, refuse_loop};
+use super::super::uplinks::{self, Chain, Missing, Question as Passing, Uplink, chain_of, pass};
 use super::asked;
 use super::audits::busy;
 use super::osv::Folder;
@@ -42,10 +42,10 @@ pub async fn bulk(
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
-    refuse_loop(context, &exchange.request())?;
+    let chain = chain_of(context, &exchange.request())?;
     let read = read(context, exchange, asked::question, rules::weight_of);
     let (question, mut share) = read.await?;
-    let (answer, source) = answer(context, question, &mut share).await?;
+    let (answer, source) = answer(context, question, &chain, &mut share).await?;
     reply(exchange, &Value::Object(answer), source);
     Ok(Sent)
 }
@@ -57,11 +57,11 @@ pub async fn audit(
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
-    refuse_loop(context, &exchange.request())?;
+    let chain = chain_of(context, &exchange.request())?;
     let read = read(context, exchange, rules::tree, Tree::weight);
     let (tree, mut share) = read.await?;
     let question = tree.question();
-    let (answer, source) = answer(context, question, &mut share).await?;
+    let (answer, source) = answer(context, question, &chain, &mut share).await?;
     let turn = context.house.audits.turn().await?;
     let report = shard::offload(move || {
         let report = tree.report(&answer);
@@ -81,7 +81,7 @@ pub async fn keys(
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
-    refuse_loop(context, &exchange.request())?;
+    let chain = chain_of(context, &exchange.request())?;
     let uplink = context.house.uplinks.default_one();
     let none = || {
         Problem::new(
@@ -92,7 +92,7 @@ pub async fn keys(
     hand_on(
         context,
         exchange,
-        uplink.ok_or_else(none)?,
+        (uplink.ok_or_else(none)?, &chain),
         "/-/npm/v1/keys".to_owned(),
     )
     .await
@@ -105,7 +105,7 @@ pub async fn attestations(
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
     let request = exchange.request();
-    refuse_loop(context, &request)?;
+    let chain = chain_of(context, &request)?;
     let told = request.parameter("package")?.into_owned();
     let none = || Problem::new(404, format!("No attestations found for '{told}'."));
     let at = told.rfind('@').filter(|at| *at > 0).ok_or_else(none)?;
@@ -118,7 +118,7 @@ pub async fn attestations(
             let escaped = name.as_str().replace('/', "%2f");
             let version = version.replace('+', "%2B");
             let path = format!("/-/npm/v1/attestations/{escaped}@{version}");
-            hand_on(context, exchange, &uplink, path).await
+            hand_on(context, exchange, (&uplink, &chain), path).await
         }
         uplinks::Origin::Upstream(_) | uplinks::Origin::Hosted | uplinks::Origin::Nowhere => {
             Err(none())
@@ -164,6 +164,7 @@ fn hold(share: &mut Share, bytes: usize) -> Result<(), Problem> {
 async fn answer(
     context: &Context,
     question: Question,
+    chain: &Chain,
     share: &mut Share,
 ) -> Result<(Answer, Source), Problem> {
     let question = without_hosted(context, question).await?;
@@ -174,7 +175,7 @@ async fn answer(
     }
     let mut answer = Answer::new();
     for (uplink, asked) in groups {
-        match of_upstream(context, &uplink, &asked, share).await {
+        match of_upstream(context, (&uplink, chain), &asked, share).await {
             Ok(found) => answer.extend(found),
             // Where there is a folder an upstream that fails is not waited for.
             Err(_) if !matches!(context.house.osv.folder(), Folder::None) => {
@@ -201,19 +202,20 @@ async fn without_hosted(context: &Context, question: Question) -> Result<Questio
     Ok(context.house.registry.read_heavy(keep).await?)
 }
 
-/// Which upstream is asked for what. Names of private scopes that have no upstream of their own are
-/// asked of none.
+/// Which upstream is asked for what. Names of private scopes are asked of one whose patterns name
+/// their scope, and of no other: `@*/*` is nobody's word that it may hear of them.
 fn by_upstream(context: &Context, question: &Question) -> Vec<(Arc<Uplink>, Question)> {
     let settings = context.settings.borrow();
     let uplinks = &context.house.uplinks;
-    let common = uplinks.default_one();
     let mut groups: Vec<(Arc<Uplink>, Question)> = Vec::new();
     for (name, versions) in question {
         let Some(uplink) = uplinks.of_name(name) else {
             continue;
         };
-        let is_common = common.is_some_and(|common| Arc::ptr_eq(common, uplink));
-        if is_common && settings.access.is_private(name.scope()) {
+        let private = name
+            .scope()
+            .filter(|_| settings.access.is_private(name.scope()));
+        if private.is_some_and(|scope| !uplink.names_scope(scope)) {
             continue;
         }
         let place = groups
@@ -230,7 +232,7 @@ fn by_upstream(context: &Context, question: &Question) -> Vec<(Arc<Uplink>, Ques
 
 async fn of_upstream(
     context: &Context,
-    uplink: &Uplink,
+    (uplink, chain): (&Uplink, &Chain),
     question: &Question,
     share: &mut Share,
 ) -> Result<Answer, Problem> {
@@ -250,7 +252,7 @@ async fn of_upstream(
         path: BULK.to_owned(),
         body: Some(body),
     };
-    let passed = pass(context, uplink, passing).await?;
+    let passed = pass(context, uplink, chain, passing).await?;
     match passed.status {
         200 => {}
         // A registry without advisories knows none.
@@ -306,10 +308,10 @@ async fn of_folder(context: &Context, question: Question) -> Result<(Answer, Sou
 async fn hand_on(
     context: &Context,
     exchange: &mut Exchange<'_>,
-    uplink: &Uplink,
+    (uplink, chain): (&Uplink, &Chain),
     path: String,
 ) -> Result<Sent, Problem> {
-    let passed = pass(context, uplink, Passing { path, body: None }).await;
+    let passed = pass(context, uplink, chain, Passing { path, body: None }).await;
     let passed = passed.map_err(|missing: Missing| Problem::from(missing))?;
     let body = Bytes::from(passed.body);
     let stored = exchange.stored(passed.status, &passed.content_type, body);

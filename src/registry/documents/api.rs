@@ -181,16 +181,16 @@ pub async fn found(
         (Some(known), Some(Standing::Stale { age_s })) => (Some(known), Some(age_s)),
         (Some(_), Some(Standing::Absent) | None) | (None, _) => (None, None),
     };
-    uplinks::refuse_loop(context, request)?;
+    let chain = uplinks::chain_of(context, request)?;
     if let (Some(known), Some(age_s)) = (&known, standing)
         && !wants_to_write(request)?
     {
-        uplinks::revalidate(context, name);
+        uplinks::revalidate(context, name, chain);
         count(context, known, Some(age_s));
         return Ok(known.clone());
     }
     match (
-        uplinks::bring(context, name, UPSTREAM_PATIENCE).await,
+        uplinks::bring(context, name, chain, UPSTREAM_PATIENCE).await,
         known,
     ) {
         (Ok(()), _) => {

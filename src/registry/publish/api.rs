@@ -41,12 +41,12 @@ pub async fn put(
 ) -> Result<Put, Problem> {
     let name = name_of(&exchange.request())?;
     let house = &context.house;
-    let came_back = uplinks::refuse_loop(context, &exchange.request()).is_err();
+    let chain = uplinks::chain_of(context, &exchange.request());
     let admit = async || {
         house
             .registry
             .read(|view| Ok(writer.may_publish(view, &name)))??;
-        Claim::make(context, &writer, &name, came_back).await
+        Claim::make(context, &writer, &name, chain.clone()).await
     };
     let received = receive(exchange, &house.blobs, admit).await?;
     let rev = match received.tarball {

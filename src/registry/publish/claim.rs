@@ -5,7 +5,7 @@ use super::super::access::Writer;
 use super::super::name::PackageName;
 use super::super::packages::rows::PackageRow;
 use super::super::packages::sql;
-use super::super::uplinks::{self, Missing, Origin};
+use super::super::uplinks::{self, Chain, Missing, Origin};
 use crate::context::Context;
 use crate::http::Problem;
 use crate::id::Id;
@@ -27,7 +27,7 @@ pub struct Remains(Id, i64);
 
 impl Claim {
     /// Finds out whether the writer may publish under a name; its upstream is asked where that is
-    /// not known here. `came_back` says that the request has been here before.
+    /// not known here, in the name of those whom the request came through.
     ///
     /// # Errors
     /// 403 where an upstream has the name, 503 where it cannot be asked.
@@ -35,7 +35,7 @@ impl Claim {
         context: &Context,
         writer: &Writer,
         name: &PackageName,
-        came_back: bool,
+        chain: Result<Chain, Problem>,
     ) -> Result<Claim, Problem> {
         if writer.may_take_over(name) {
             return Ok(Claim::Whatever);
@@ -50,10 +50,7 @@ impl Claim {
         if known.as_ref().is_some_and(|row| row.document.is_some()) {
             return Err(taken(name));
         }
-        if came_back {
-            return Err(Missing::Loop.into());
-        }
-        match uplinks::bring(context, name, UPSTREAM_PATIENCE).await {
+        match uplinks::bring(context, name, chain?, UPSTREAM_PATIENCE).await {
             // What was brought may be what somebody else published here meanwhile.
             Ok(()) => match uplinks::origin_of(context, name)? {
                 Origin::Hosted => Ok(Claim::Free(None)),

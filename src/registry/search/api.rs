@@ -9,8 +9,8 @@ use super::super::access::Visitor;
 use super::super::access::sql as access;
 use super::super::access::sql::Origin;
 use super::super::name::PackageName;
-use super::super::uplinks::{Question, pass, refuse_loop};
-use super::rules::{Wish, expression, names_scope, wish};
+use super::super::uplinks::{Chain, Question, chain_of, pass};
+use super::rules::{Wish, expression, named, names_scope, wish};
 use super::sql::{self, Found};
 use crate::context::Context;
 use crate::http::{Exchange, Problem, Sent};
@@ -21,7 +21,8 @@ use crate::telemetry::date::rfc3339_ms;
 use crate::telemetry::process::unix_ms;
 
 /// `GET /-/v1/search`: what is hosted here comes first, then what the upstream finds under other
-/// names. An upstream that does not answer is passed over.
+/// names. An upstream that does not answer is passed over, and is not asked where the text names
+/// what is hosted here.
 pub async fn find(
     context: &Context,
     visitor: Visitor,
@@ -29,16 +30,24 @@ pub async fn find(
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
     let request = exchange.request();
-    refuse_loop(context, &request)?;
+    let chain = chain_of(context, &request)?;
     let pairs: Vec<_> = request.query().collect::<Result<_, _>>()?;
     if !pairs.iter().any(|(name, _)| name == "text") {
         return Err(Problem::new(400, "`text` says what is searched for.").code("text_missing"));
     }
     let wish = wish(pairs);
     let asked = (wish.clone(), visitor.clone());
-    let hosted = move |view: &View<'_>| hosted(view, &asked.1, &asked.0);
-    let (mut objects, mut total) = context.house.registry.read_heavy(hosted).await?;
-    if let Some(body) = upstream(context, &wish, total, objects.len()).await {
+    let private = context.settings.borrow().access.private_scopes.clone();
+    let hosted = move |view: &View<'_>| {
+        let (objects, total) = hosted(view, &asked.1, &asked.0)?;
+        Ok((objects, total, is_ours(view, &asked.0.text, &private)?))
+    };
+    let (mut objects, mut total, is_ours) = context.house.registry.read_heavy(hosted).await?;
+    let found = match is_ours {
+        true => None,
+        false => upstream(context, &chain, &wish, (total, objects.len())).await,
+    };
+    if let Some(body) = found {
         let room = wish.size - objects.len();
         let others = move |view: &View<'_>| others(view, &visitor, &body, room);
         let (more, count) = context.house.registry.read_heavy(others).await?;
@@ -50,6 +59,23 @@ pub async fn find(
     let reply = json!({ "objects": objects, "total": total, "time": now, "date": now });
     exchange.reply().status(200).json(&reply);
     Ok(Sent)
+}
+
+/// Whether a text names what is hosted here, or a scope of it: no other registry is to learn of it.
+fn is_ours(view: &View<'_>, text: &str, private: &[String]) -> Result<bool, SqlFault> {
+    let (names, scopes) = named(text);
+    for name in names {
+        let package = access::package(view, &name)?;
+        if package.is_some_and(|package| package.origin == Origin::Hosted) {
+            return Ok(true);
+        }
+    }
+    for scope in scopes {
+        if private.contains(&scope) || sql::hosts_scope(view, &scope)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is hosted here, of what the caller may read: those of the page, and how many there are.
@@ -124,7 +150,12 @@ fn object(score: &Score, found: &Found) -> Value {
 }
 
 /// The answer of the upstream for what is left of the page, if it gives one.
-async fn upstream(context: &Context, wish: &Wish, total: usize, taken: usize) -> Option<Vec<u8>> {
+async fn upstream(
+    context: &Context,
+    chain: &Chain,
+    wish: &Wish,
+    (total, taken): (usize, usize),
+) -> Option<Vec<u8>> {
     let is_private = {
         let settings = context.settings.borrow();
         names_scope(&wish.text, &settings.access.private_scopes)
@@ -143,7 +174,7 @@ async fn upstream(context: &Context, wish: &Wish, total: usize, taken: usize) ->
         weights.quality, weights.popularity, weights.maintenance
     );
     let question = Question { path, body: None };
-    let answer = async { pass(context, uplink, question).await.ok() };
+    let answer = async { pass(context, uplink, chain, question).await.ok() };
     let late = async {
         shard::sleep(SEARCH_PATIENCE).await;
         None

@@ -108,6 +108,31 @@ pub(super) fn names_scope(text: &str, scopes: &[String]) -> bool {
     scopes.iter().any(names)
 }
 
+/// The names and the scopes that a text may be about, whatever stands around them.
+pub(super) fn named(text: &str) -> (Vec<String>, Vec<String>) {
+    let is_of_name = |character: char| character.is_alphanumeric() || "@/-._~".contains(character);
+    let (mut names, mut scopes) = (Vec::new(), Vec::new());
+    for piece in text.split(|character| !is_of_name(character)) {
+        // A version may follow, and some write a scope without its sign.
+        let bare = piece.trim_start_matches('@');
+        let bare = bare.split('@').next().unwrap_or_default();
+        let bare = bare.trim_matches(['/', '.']);
+        if bare.is_empty() {
+            continue;
+        }
+        for bare in [bare.to_owned(), bare.to_lowercase()] {
+            let scope = bare.split('/').next().unwrap_or_default();
+            scopes.push(format!("@{scope}"));
+            names.extend([format!("@{bare}"), bare]);
+        }
+    }
+    for list in [&mut names, &mut scopes] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    (names, scopes)
+}
+
 /// A word that stands for a condition: nobody types it, and nothing in it is syntax.
 pub(super) fn facet(kind: char, value: &str) -> String {
     let value = value.to_lowercase();
@@ -159,6 +184,23 @@ const WORDS_MAX: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_scopes_are_found_in_a_text() {
+        for (text, name, scope) in [
+            ("Left-Pad", "left-pad", "@left-pad"),
+            ("x @team/own@1.0.0", "@team/own", "@team"),
+            ("scope:team", "team", "@team"),
+            ("\"team/own\",x", "@team/own", "@team"),
+            ("scope:@a,@b", "b", "@b"),
+            ("own.", "own", "@own"),
+        ] {
+            let (names, scopes) = named(text);
+            assert!(names.iter().any(|one| one == name), "{text}: {names:?}");
+            assert!(scopes.iter().any(|one| one == scope), "{text}: {scopes:?}");
+        }
+        assert_eq!(named(" @ / ,"), (Vec::new(), Vec::new()));
+    }
 
     #[test]
     fn words_are_quoted_and_qualifiers_are_facets() {

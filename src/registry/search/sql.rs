@@ -68,6 +68,17 @@ pub fn all(view: &View<'_>) -> Result<Vec<Found>, SqlFault> {
     view.all(ALL, &[&FOUND_MAX], found)
 }
 
+/// Whether something of a scope is hosted here; the scope begins with its `@`.
+///
+/// # Errors
+/// What the store says.
+pub fn hosts_scope(view: &View<'_>, scope: &str) -> Result<bool, SqlFault> {
+    // The character after the slash is a zero.
+    let (from, to) = (format!("{scope}/"), format!("{scope}0"));
+    let found = view.one(HOSTS_SCOPE, &[&from, &to], |row| row.get::<i64>(0))?;
+    Ok(found.is_some())
+}
+
 fn found(row: &Row<'_>) -> Result<Found, SqlFault> {
     let unreadable = |_| SqlFault::Other("packages.name holds what is none".to_owned());
     Ok(Found {
@@ -104,6 +115,9 @@ const ALL: &str = "\
     FROM package_cards CROSS JOIN packages ON packages.id = package_id \
     ORDER BY package_cards.number DESC LIMIT ?1";
 
+const HOSTS_SCOPE: &str = "\
+    SELECT 1 FROM packages WHERE name >= ?1 AND name < ?2 AND upstream IS NULL LIMIT 1";
+
 /// Every statement, for the test of query plans.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("search::REMOVE", REMOVE),
@@ -111,4 +125,5 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("search::ADD_WORDS", ADD_WORDS),
     ("search::MATCHING", MATCHING),
     ("search::ALL", ALL),
+    ("search::HOSTS_SCOPE", HOSTS_SCOPE),
 ];

@@ -35,8 +35,8 @@ pub(super) async fn bring(
     {
         return Ok(None);
     }
-    uplinks::refuse_loop(context, request)?;
-    match uplinks::bring(context, name, UPSTREAM_PATIENCE).await {
+    let chain = uplinks::chain_of(context, request)?;
+    match uplinks::bring(context, name, chain, UPSTREAM_PATIENCE).await {
         Ok(()) => Ok(store.read(|view| sql::find(view, name, file))?),
         Err(Missing::NotFound) => Ok(None),
         Err(missing) => Err(missing.into()),
@@ -84,8 +84,8 @@ pub(super) async fn send(
         }
         headers.push(("ETag", etag));
     }
-    uplinks::refuse_loop(context, &request)?;
-    uplinks::send_tarball(context, exchange, &package, &version, &headers).await
+    let chain = uplinks::chain_of(context, &request)?;
+    uplinks::send_tarball(context, exchange, &package, &version, chain, &headers).await
 }
 
 /// The rows of an upstream's tarball, if it may be served at this moment: its package is of the

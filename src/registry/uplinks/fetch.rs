@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 
+use super::chain::Chain;
+use super::collect;
 use super::flights::Full;
 use super::ingest::{self, Fetched};
 use super::missing::Missing;
@@ -95,11 +97,12 @@ pub fn shows(context: &Context, name: &PackageName, row: &VersionRow) -> bool {
 pub async fn bring(
     context: &Context,
     name: &PackageName,
+    chain: Chain,
     patience: Duration,
 ) -> Result<(), Missing> {
     context.telemetry.count(Counter::UpstreamDocumentMisses);
     let (answer, reply) = shard::answer();
-    begin(context, name, Some(reply));
+    begin(context, name, chain, Some(reply));
     let fetched = async {
         let given_up = || Missing::unreachable("the fetch was given up");
         answer.await.unwrap_or_else(|_| Err(given_up()))
@@ -113,24 +116,30 @@ pub async fn bring(
 
 /// Asks the upstream of a package in the background whether there is a newer document, unless it is
 /// being asked, too many are, or it was asked in vain a moment ago.
-pub fn revalidate(context: &Context, name: &PackageName) {
+pub fn revalidate(context: &Context, name: &PackageName, chain: Chain) {
     let house = &context.house;
     let uplinks = &house.uplinks;
     if uplinks.pauses.find(name, house.steady_ms()).is_some() {
         return;
     }
     if uplinks.refreshing.load(Ordering::Relaxed) < UPSTREAM_REFRESHES_MAX {
-        begin(context, name, None);
+        begin(context, name, chain, None);
     }
 }
 
-fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Result<(), Missing>>>) {
+fn begin(
+    context: &Context,
+    name: &PackageName,
+    chain: Chain,
+    reply: Option<shard::Reply<Result<(), Missing>>>,
+) {
     let house = context.house.clone();
     let is_background = reply.is_none();
+    let key = (name.clone(), chain);
     let joined = house
         .uplinks
         .documents
-        .join(name, reply, UPSTREAM_DOCUMENTS_MAX);
+        .join(&key, reply, UPSTREAM_DOCUMENTS_MAX);
     let landing = match joined {
         Ok(Some(landing)) => landing,
         Ok(None) => return,
@@ -141,7 +150,7 @@ fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Resul
             return;
         }
     };
-    let name = name.clone();
+    let (name, chain) = key;
     if is_background {
         house.uplinks.refreshing.fetch_add(1, Ordering::Relaxed);
     }
@@ -154,7 +163,7 @@ fn begin(context: &Context, name: &PackageName, reply: Option<shard::Reply<Resul
             shard::sleep(UPSTREAM_DOCUMENT_PATIENCE).await;
             Err(Missing::unreachable("it took too long"))
         };
-        let outcome = or(fetch(&context, &name), late).await;
+        let outcome = or(fetch(&context, &name, &chain), late).await;
         if let Err(missing) = &outcome
             && is_background
         {
@@ -181,7 +190,7 @@ impl Drop for Refreshing {
     }
 }
 
-async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing> {
+async fn fetch(context: &Rc<Context>, name: &PackageName, chain: &Chain) -> Result<(), Missing> {
     let house = &context.house;
     let row = house.registry.read(|view| sql::read(view, name))?;
     if row.as_ref().is_some_and(|row| row.upstream.is_none()) {
@@ -217,7 +226,7 @@ async fn fetch(context: &Rc<Context>, name: &PackageName) -> Result<(), Missing>
     });
     let request = request_for(&uplink, name, reusable);
     let response = uplink
-        .ask(&context.outgoing, request, house.steady_ms())
+        .ask(&context.outgoing, request, chain, house.steady_ms())
         .await?;
     match response.status {
         200 => {
@@ -266,23 +275,16 @@ fn request_for(uplink: &Uplink, name: &PackageName, row: Option<&PackageRow>) ->
 /// Reads the whole document; it is decoded later, off the shard.
 async fn read(context: &Context, uplink: &Uplink, response: Response) -> Result<Fetched, Missing> {
     let text = |name| response.header(name).map(str::to_owned);
-    let mut fetched = Fetched {
-        etag: text(&ETAG),
-        last_modified: text(&LAST_MODIFIED),
-        coding: text(&CONTENT_ENCODING),
-        body: Vec::new(),
-    };
-    match response.body.collect(UPSTREAM_DOCUMENT_BYTES_MAX).await {
-        Ok(body) => {
-            uplink.tally.add_bytes(body.len() as u64);
-            fetched.body = body;
-            Ok(fetched)
-        }
-        Err(fault) => {
-            uplink.count_fault(&fault, context.house.steady_ms());
-            Err(uplink.missing(&fault))
-        }
-    }
+    let (etag, last_modified, coding) =
+        (text(&ETAG), text(&LAST_MODIFIED), text(&CONTENT_ENCODING));
+    let bytes_max = UPSTREAM_DOCUMENT_BYTES_MAX;
+    let collected = collect::collect(context, uplink, response.body, bytes_max).await?;
+    Ok(Fetched {
+        etag,
+        last_modified,
+        coding,
+        collected,
+    })
 }
 
 /// Notes that what is here is what the upstream has.

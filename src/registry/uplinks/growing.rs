@@ -5,13 +5,14 @@ use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::chain::Chain;
 use super::missing::Missing;
 use crate::id::Id;
 use crate::shard::{self, Reply};
 
-/// Which tarball: a package and a version. The name of the file may be another's by the next look
-/// at the document.
-pub(super) type Key = (Id, String);
+/// Which tarball: a package, a version, and whom those came through who want it. The name of the
+/// file may be another's by the next look at the document.
+pub(super) type Key = (Id, String, Chain);
 
 /// The tarballs that are being fetched in the process. The lock is held for a look into a map.
 #[derive(Default)]
@@ -250,7 +251,9 @@ mod tests {
     fn who_comes_after_a_fetch_was_given_up_begins_another() {
         let tls = TlsClient::new(None).unwrap();
         let uplinks = Arc::new(Uplinks::new(&Settings::default(), &tls).unwrap());
-        let follow = || Growing::follow(&uplinks, (Id::of(0, [1; 10]), "1.0.0".to_owned()), 9);
+        let chain = Chain::of([], "thirteen-1").unwrap();
+        let key = (Id::of(0, [1; 10]), "1.0.0".to_owned(), chain);
+        let follow = || Growing::follow(&uplinks, key.clone(), 9);
         let (follower, first) = follow().unwrap();
         let first = first.unwrap();
         assert!(!first.end_unfollowed());

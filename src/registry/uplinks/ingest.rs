@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::collect::Collected;
 use super::decode::decode;
 use super::eviction;
 use super::fetch::now_ms;
@@ -42,7 +43,7 @@ pub(super) struct Fetched {
     /// Its `Content-Encoding`.
     pub coding: Option<String>,
     /// In that coding.
-    pub body: Vec<u8>,
+    pub collected: Collected,
 }
 
 /// What is known of a package before.
@@ -263,7 +264,9 @@ impl Work {
     fn make(self, fetched: Fetched) -> Result<Made, Missing> {
         let unsound = |cause: String| Missing::unsound(cause);
         let coding = fetched.coding.as_deref();
-        let text = decode(coding, fetched.body, UPSTREAM_DOCUMENT_BYTES_MAX)
+        // What becomes of the body is its share's too, until all is packed.
+        let Collected { body, share } = fetched.collected;
+        let text = decode(coding, body, UPSTREAM_DOCUMENT_BYTES_MAX)
             .map_err(|fault| unsound(format!("its coding is wrong ({fault:?})")))?;
         let judge = Judge {
             work: &self,
@@ -288,6 +291,7 @@ impl Work {
             .map_err(|error| Missing::Disk(format!("a document is not kept: {error}")))?;
         let (listed, blocked) = (judge.listed.take(), judge.blocked.take());
         let rebuild_at = judge.rebuild_at.get();
+        drop(share);
         Ok(Made {
             versions: self.changed(&built, &listed, &blocked),
             gone: self.gone(&built, &listed, &blocked),

@@ -2,13 +2,16 @@
 //!
 //! - `rules`: which upstream a name comes from, what is fresh, what is shown; without I/O;
 //!   `policy`: those of the settings; `promise`: whether a tarball is what a document says;
-//! - `uplink`: the upstreams, and how each is asked; `flights`, `growing`: one fetch of a kind at a
-//!   time; `misses`: what upstreams do not have, or nothing usable under; `missing`: why something
-//!   is not to be had;
-//! - `fetch`, `decode`, `ingest`: documents; `tarball`: tarballs; `pass`: what is passed on;
+//! - `uplink`: the upstreams, and how each is asked; `chain`: for whose sake; `flights`,
+//!   `growing`: one fetch of a kind at a time; `misses`: what upstreams do not have, or nothing
+//!   usable under; `missing`: why something is not to be had;
+//! - `collect`, `decode`: bodies; `fetch`, `ingest`: documents; `tarball`: tarballs; `pass`: what
+//!   is passed on;
 //! - `uses`, `eviction`, `sql`: what is kept, and what goes; `tally`: what is counted.
 
 pub mod api;
+mod chain;
+mod collect;
 mod decode;
 pub mod eviction;
 mod fetch;
@@ -36,6 +39,7 @@ use crate::store::StoreFault;
 
 use super::name::PackageName;
 
+pub use chain::Chain;
 pub use fetch::{Standing, bring, revalidate, shows, standing};
 pub use missing::Missing;
 pub use pass::{Passed, Question, pass};
@@ -72,13 +76,11 @@ pub fn origin_of(context: &Context, name: &PackageName) -> Result<Origin, StoreF
     })
 }
 
-/// Refuses a request that came through us already, before an upstream is asked for its sake.
+/// What an upstream that is asked for a request's sake hears of whom it came through.
 ///
 /// # Errors
-/// 508.
-pub fn refuse_loop(context: &Context, request: &Request<'_>) -> Result<(), Problem> {
-    if rules::is_loop(request.values("via"), context.house.uplinks.id()) {
-        return Err(Missing::Loop.into());
-    }
-    Ok(())
+/// 508 for one that came through us already, or through too many.
+pub fn chain_of(context: &Context, request: &Request<'_>) -> Result<Chain, Problem> {
+    let chain = Chain::of(request.values("via"), context.house.uplinks.id());
+    Ok(chain?)
 }

@@ -1,14 +1,18 @@
 //! What is passed on to an upstream as it is: keys, attestations, searches, advisories.
 
+use super::chain::Chain;
+use super::collect::{Collected, collect};
+use super::decode::decode;
 use super::missing::Missing;
 use super::tally::Outcome;
 use super::uplink::Uplink;
 use crate::context::Context;
-use crate::limits::UPSTREAM_PASSED_BYTES_MAX;
+use crate::limits::{UPSTREAM_PASSED_BYTES_MAX, UPSTREAM_ROOM_PATIENCE};
 use crate::outgoing::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue,
 };
-use crate::outgoing::{Method, Request};
+use crate::outgoing::{Method, OutgoingFault, Request};
+use crate::registry::budget::Share;
 use crate::shard;
 
 /// A question to an upstream. What the client proved itself by is no part of it.
@@ -20,7 +24,6 @@ pub struct Question {
 }
 
 /// What an upstream answered, whatever the status.
-#[derive(Debug)]
 pub struct Passed {
     /// Its status.
     pub status: u16,
@@ -28,6 +31,8 @@ pub struct Passed {
     pub content_type: String,
     /// Without any coding.
     pub body: Vec<u8>,
+    /// What it holds of the memory for such bodies, while it is held.
+    pub share: Share,
 }
 
 /// Asks an upstream, with what it knows us by and nothing of who asked us.
@@ -37,6 +42,7 @@ pub struct Passed {
 pub async fn pass(
     context: &Context,
     uplink: &Uplink,
+    chain: &Chain,
     question: Question,
 ) -> Result<Passed, Missing> {
     if context.settings.borrow().registry.offline {
@@ -54,7 +60,9 @@ pub async fn pass(
         .header(ACCEPT, HeaderValue::from_static("application/json"))
         .header(ACCEPT_ENCODING, codings);
     let now_ms = context.house.steady_ms();
-    let response = uplink.ask(&context.outgoing, request, now_ms).await?;
+    let response = uplink
+        .ask(&context.outgoing, request, chain, now_ms)
+        .await?;
     let text = |name| response.header(name).map(str::to_owned);
     let (coding, content_type) = (text(&CONTENT_ENCODING), text(&CONTENT_TYPE));
     let status = response.status;
@@ -62,24 +70,25 @@ pub async fn pass(
         return Err(uplink.refusal(status));
     }
     uplink.tally.count(Outcome::of_status(status));
-    let body = response.body.collect(UPSTREAM_PASSED_BYTES_MAX).await;
-    let body = body.map_err(|fault| {
-        uplink.count_fault(&fault, context.house.steady_ms());
-        uplink.missing(&fault)
-    })?;
-    uplink.tally.add_bytes(body.len() as u64);
-    let decoded = shard::offload(move || {
-        super::decode::decode(coding.as_deref(), body, UPSTREAM_PASSED_BYTES_MAX)
-    });
+    let bytes_max = UPSTREAM_PASSED_BYTES_MAX;
+    let collected = collect(context, uplink, response.body, bytes_max).await?;
+    let Collected { body, mut share } = collected;
+    let decoded = shard::offload(move || decode(coding.as_deref(), body, bytes_max));
     let decoded = decoded
         .await
         .map_err(|fault| Missing::unreachable(fault.to_string()))?;
+    let body = decoded.map_err(|fault| {
+        uplink.tally.count(Outcome::Unsound);
+        Missing::unsound(format!("its coding is wrong ({fault:?})"))
+    })?;
+    share.shrink_to(0);
+    if !share.grow_within(body.len(), UPSTREAM_ROOM_PATIENCE).await {
+        return Err(uplink.missing(&OutgoingFault::Busy));
+    }
     Ok(Passed {
         status,
         content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
-        body: decoded.map_err(|fault| {
-            uplink.tally.count(Outcome::Unsound);
-            Missing::unsound(format!("its coding is wrong ({fault:?})"))
-        })?,
+        body,
+        share,
     })
 }

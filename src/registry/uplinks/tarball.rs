@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::chain::Chain;
 use super::eviction;
 use super::growing::{Fetching, Follower, Growing, Seen};
 use super::missing::Missing;
@@ -39,10 +40,11 @@ pub async fn send(
     exchange: &mut Exchange<'_>,
     package: &PackageRow,
     version: &VersionRow,
+    chain: Chain,
     headers: &[(&str, &str)],
 ) -> Result<(), Problem> {
     context.telemetry.count(Counter::UpstreamTarballMisses);
-    let follower = follow(context, package, version)?;
+    let follower = follow(context, package, version, chain)?;
     let first = follower.past(0).await?;
     match first.total {
         Some(bytes) => send_measured(exchange, &follower, first, bytes, headers).await,
@@ -126,12 +128,13 @@ fn follow(
     context: &Context,
     package: &PackageRow,
     version: &VersionRow,
+    chain: Chain,
 ) -> Result<Follower, Missing> {
     let house = &context.house;
     let uplink = house.uplinks.of_name(&package.name);
     let uplink = uplink.filter(|uplink| Some(uplink.hash) == package.upstream);
     let uplink = uplink.ok_or(Missing::NotFound)?;
-    let key = (package.id, version.version.clone());
+    let key = (package.id, version.version.clone(), chain.clone());
     let followed = Growing::follow(&house.uplinks, key, UPSTREAM_TARBALLS_MAX);
     let (follower, fetching) =
         followed.ok_or_else(|| Missing::unreachable("too many tarballs are fetched"))?;
@@ -152,6 +155,7 @@ fn follow(
     let job = Job {
         uplink: uplink.clone(),
         url,
+        chain,
         promise,
         package: package.clone(),
         version: version.version.clone(),
@@ -185,6 +189,7 @@ struct Coming {
 struct Job {
     uplink: Arc<Uplink>,
     url: String,
+    chain: Chain,
     promise: Promise,
     package: PackageRow,
     version: String,
@@ -195,7 +200,7 @@ impl Job {
         let now_ms = context.house.steady_ms();
         let asked = self
             .uplink
-            .ask_url(&context.outgoing, &self.url, &[], now_ms);
+            .ask_url(&context.outgoing, &self.url, &[], &self.chain, now_ms);
         let response = asked.await?;
         if response.status != 200 {
             return Err(self.uplink.refusal(response.status));
@@ -305,9 +310,9 @@ impl Job {
         let mut headers = vec![(RANGE, range.expect("a number is plain"))];
         headers.extend(coming.etag.clone().map(|etag| (IF_RANGE, etag)));
         let now_ms = context.house.steady_ms();
-        let asked = self
-            .uplink
-            .ask_url(&context.outgoing, &self.url, &headers, now_ms);
+        let asked =
+            self.uplink
+                .ask_url(&context.outgoing, &self.url, &headers, &self.chain, now_ms);
         let Ok(response) = asked.await else {
             return false;
         };

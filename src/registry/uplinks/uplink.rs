@@ -10,17 +10,20 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::chain::Chain;
 use super::flights::Flights;
 use super::growing::Growing;
 use super::misses::Misses;
 use super::missing::Missing;
 use super::rules;
 use super::tally::{Outcome, Tally};
+use crate::limits::UPSTREAM_BODIES_BYTES_MAX;
 use crate::outgoing::breaker::{Admission, Breaker, Ended};
 use crate::outgoing::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT, VIA};
 use crate::outgoing::{Outgoing, OutgoingFault, Request, Response, Scheme, Target, Url};
+use crate::registry::budget::Budget;
 use crate::registry::name::PackageName;
-use crate::settings::{Credentials, Reach, Settings, Transport, Upstream};
+use crate::settings::{Credentials, Settings, Transport, Upstream};
 use crate::telemetry::{UpstreamLine, UpstreamsLine};
 use crate::tls::TlsClient;
 
@@ -36,7 +39,8 @@ pub struct Uplink {
     path: String,
     patterns: Vec<String>,
     authorization: Option<HeaderValue>,
-    via: HeaderValue,
+    /// What hosts that are not its own prove themselves to: its `ca_file` speaks for it alone.
+    house_tls: TlsClient,
     breaker: Breaker,
 }
 
@@ -45,7 +49,9 @@ pub struct Uplinks {
     list: Vec<Arc<Uplink>>,
     id: String,
     /// Documents that are being fetched.
-    pub documents: Flights<PackageName, Result<(), Missing>>,
+    pub documents: Flights<(PackageName, Chain), Result<(), Missing>>,
+    /// Memory for bodies that are collected whole.
+    pub bodies: Arc<Budget>,
     /// Tarballs that are being fetched.
     pub tarballs: Growing,
     /// Names that upstreams do not have, or have nothing usable under.
@@ -83,7 +89,7 @@ impl Uplinks {
         let id = format!("thirteen-{:016x}", u64::from_be_bytes(number));
         let upstreams = settings.upstreams();
         let list = upstreams.iter().map(|upstream| {
-            Uplink::new(upstream, settings.proxy.timeout, tls, &id)
+            Uplink::new(upstream, settings.proxy.timeout, tls)
                 .map(Arc::new)
                 .map_err(|cause| SetupFault(format!("upstream {}: {cause}", upstream.address)))
         });
@@ -91,6 +97,7 @@ impl Uplinks {
             list: list.collect::<Result<_, _>>()?,
             id,
             documents: Flights::new(),
+            bodies: Budget::new(UPSTREAM_BODIES_BYTES_MAX),
             tarballs: Growing::default(),
             misses: Misses::default(),
             pauses: Misses::default(),
@@ -152,11 +159,10 @@ impl Uplink {
     fn new(
         upstream: &Upstream,
         timeout: Duration,
-        tls: &TlsClient,
-        id: &str,
+        house_tls: &TlsClient,
     ) -> Result<Uplink, String> {
         let tls = match &upstream.ca_file {
-            None => tls.clone(),
+            None => house_tls.clone(),
             Some(file) => TlsClient::only(file).map_err(|fault| fault.to_string())?,
         };
         let target = Target {
@@ -170,7 +176,6 @@ impl Uplink {
             reach: upstream.reach,
             timeout: upstream.timeout.unwrap_or(timeout),
         };
-        let via = HeaderValue::from_str(&format!("1.1 {id}")).expect("an id is of plain letters");
         Ok(Uplink {
             hash: upstream.hash,
             shown: upstream.address.to_string(),
@@ -179,7 +184,7 @@ impl Uplink {
             path: upstream.path.clone(),
             patterns: upstream.patterns.clone(),
             authorization: authorization(upstream.credentials.as_ref())?,
-            via,
+            house_tls: house_tls.clone(),
             breaker: Breaker::new(),
         })
     }
@@ -187,6 +192,12 @@ impl Uplink {
     /// Where it is, and how it is spoken to.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Whether one of its patterns has a scope as it is, without a star in it.
+    pub fn names_scope(&self, scope: &str) -> bool {
+        let mut scopes = self.patterns.iter().filter_map(|one| one.split_once('/'));
+        scopes.any(|(named, _)| named == scope)
     }
 
     /// The path of a package's document.
@@ -209,7 +220,7 @@ impl Uplink {
         self.breaker.tally(now_ms).open_since_ms.is_some()
     }
 
-    /// Asks it. A request goes with what it knows us by, and says that it came through us.
+    /// Asks it. A request goes with what it knows us by, and says whom it came through.
     ///
     /// # Errors
     /// Why there is no answer; it is counted already.
@@ -217,9 +228,11 @@ impl Uplink {
         &self,
         outgoing: &Outgoing,
         request: Request,
+        chain: &Chain,
         now_ms: u64,
     ) -> Result<Response, Missing> {
         let target = self.target.clone();
+        let request = request.header(VIA, chain.value());
         self.ask_at(outgoing, &target, request, now_ms).await
     }
 
@@ -233,22 +246,20 @@ impl Uplink {
         outgoing: &Outgoing,
         url: &str,
         headers: &[(HeaderName, HeaderValue)],
+        chain: &Chain,
         now_ms: u64,
     ) -> Result<Response, Missing> {
         let url = Url::parse(url).map_err(|fault| {
             self.tally.count(Outcome::Unsound);
             Missing::unsound(format!("the URL of a tarball cannot be used: {fault}"))
         })?;
-        let mut target = self.target.clone();
-        if !self.is_own(&url) {
-            let reach = Reach::Public;
-            target = Target::of_url(&url, target.tls.clone(), reach, target.timeout);
-        }
+        let target = self.target.towards(&url, &self.house_tls);
         let request = headers
             .iter()
             .fold(Request::get(url.path.clone()), |request, (name, value)| {
                 request.header(name.clone(), value.clone())
             });
+        let request = request.header(VIA, chain.value());
         self.ask_at(outgoing, &target, request, now_ms).await
     }
 
@@ -269,13 +280,11 @@ impl Uplink {
         }
         let is_own = (&target.host, target.port, target.scheme)
             == (&self.target.host, self.target.port, self.target.scheme);
-        let mut request = request
-            .header(USER_AGENT, HeaderValue::from_static(AGENT))
-            .header(VIA, self.via.clone());
+        let mut request = request.header(USER_AGENT, HeaderValue::from_static(AGENT));
         if let Some(authorization) = self.authorization.as_ref().filter(|_| is_own) {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        match outgoing.follow(target, &request).await {
+        match outgoing.follow(target, &self.house_tls, &request).await {
             Ok(response) => {
                 let failed = response.status >= 500 && response.status != LOOP;
                 self.record(now_ms, if failed { Ended::Badly } else { Ended::Well });
@@ -332,11 +341,6 @@ impl Uplink {
         } else if was_open && !is_open {
             tracing::info!(target: "registry", %upstream, "an upstream is asked again");
         }
-    }
-
-    fn is_own(&self, url: &Url) -> bool {
-        let own = (&self.target.host, self.target.port, self.target.scheme);
-        (&url.host, url.port, url.scheme) == own
     }
 }
 
