@@ -87,6 +87,10 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
+/// Proxies that a request may have passed, by what they say of its client.
+pub const FORWARDED_HOPS_MAX: usize = 16;
+/// Bytes of `X-Forwarded-For` and `Forwarded` that are read.
+pub const FORWARDED_BYTES_MAX: usize = 2 << 10;
 /// The longest document of a package that is compressed with the effort of what is kept; of a
 /// longer one that takes over a quarter of a second.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;

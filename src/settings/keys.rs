@@ -551,7 +551,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "registry.trusted_proxies",
-        doc: "Networks whose X-Forwarded-Proto and X-Forwarded-Host count on the registry door.",
+        doc: "Proxies (networks) whose X-Forwarded-* count on the registry door.",
         default: "",
         change: Change::Live,
         slot: &Networks(|settings| &mut settings.documents.trusted_proxies),
