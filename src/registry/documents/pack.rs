@@ -44,6 +44,25 @@ impl Part {
         Part::AbbreviatedBrotli,
     ];
 
+    /// The same form without a coding.
+    pub fn plain(self) -> Part {
+        match self {
+            Part::Full | Part::FullGzip | Part::FullBrotli => Part::Full,
+            Part::Abbreviated | Part::AbbreviatedGzip | Part::AbbreviatedBrotli => {
+                Part::Abbreviated
+            }
+        }
+    }
+
+    /// Its coding.
+    pub fn coding(self) -> Option<Coding> {
+        match self {
+            Part::Full | Part::Abbreviated => None,
+            Part::FullGzip | Part::AbbreviatedGzip => Some(Coding::Gzip),
+            Part::FullBrotli | Part::AbbreviatedBrotli => Some(Coding::Brotli),
+        }
+    }
+
     /// Where the part begins in the blob, and how long it is.
     pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
         let start = parts[..self as usize].iter().sum();
