@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::limits::{RATE_LIMIT_MAX, YEAR_MS};
 
-use super::access::{Anonymous, Open, Scopes, Signup};
+use super::access::{Anonymous, Open, ScopedAccess, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
@@ -531,6 +531,14 @@ pub static KEYS: &[Key] = &[
         default: "*",
         change: Change::Live,
         slot: &Open(|settings| &mut settings.access.open_scopes),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.scoped_access",
+        doc: "Who reads a new scoped package whose publish does not say: all, or collaborators.",
+        default: "public",
+        change: Change::Live,
+        slot: &Word::<ScopedAccess>(|settings| &mut settings.access.scoped_access),
         spellings: &[],
     },
     Key {

@@ -155,6 +155,27 @@ fn nobody_reads_without_a_credential_where_that_is_so() {
 }
 
 #[test]
+fn a_new_scoped_package_is_public_unless_the_setting_says_restricted() {
+    let restricting = [("THIRTEEN_REGISTRY_SCOPED_ACCESS", "restricted")];
+    for (environment, expected) in [(&[][..], 200), (&restricting, 404)] {
+        let server = server(environment);
+        let alice = account(&server, "alice");
+        for name in ["@a/b", "plain"] {
+            assert_eq!(publish(&server, &alice, name, "1.0.0"), 201);
+        }
+        assert_eq!(status(&server, "/@a%2fb", ""), expected);
+        assert_eq!(status(&server, "/@a%2fb", &alice), 200);
+        assert_eq!(status(&server, "/plain", ""), 200);
+        // What the package is by now does not change with a publish.
+        let private = json!({ "public": true });
+        let target = "/-/package/@a%2fb/access";
+        assert!(post(&server, target, &alice, &private) < 300);
+        assert_eq!(publish(&server, &alice, "@a/b", "1.0.1"), 201);
+        assert_eq!(status(&server, "/@a%2fb", ""), 200);
+    }
+}
+
+#[test]
 fn packages_are_made_in_open_scopes() {
     let server = server(&[("THIRTEEN_REGISTRY_OPEN_SCOPES", "@open,unscoped")]);
     let alice = account(&server, "alice");
