@@ -1,7 +1,7 @@
 //! What a handler can reach: the shard's own things, and the few that all shards share.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::http::{
 use crate::outgoing::Outgoing;
 use crate::outgoing::dns::Names;
 use crate::proxy;
+use crate::registry::access::client_address;
 use crate::registry::documents::Documents;
 use crate::registry::packages::turns::Turns;
 use crate::registry::uplinks::{PolicyInForce, Uplinks, Uses};
@@ -420,13 +421,17 @@ impl Application for Context {
                 return Err(Problem::new(403, detail));
             }
         }
+        let client = || match door {
+            REGISTRY => client_address(self, request),
+            _ => request.peer().ip(),
+        };
         match route.rate {
             RateClass::Free => Ok(()),
-            RateClass::Write => self.admit_write(request.peer()),
-            RateClass::Auth => self.admit_to(&self.house.auth_budget, request.peer()),
-            RateClass::Api => self.admit_to(&self.house.api_budget, request.peer()),
-            RateClass::Registry => self.admit_client(&self.house.registry_budget, request),
-            RateClass::Publish => self.admit_client(&self.house.publish_budget, request),
+            RateClass::Write => self.admit_write(client()),
+            RateClass::Auth => self.admit_to(&self.house.auth_budget, client()),
+            RateClass::Api => self.admit_to(&self.house.api_budget, client()),
+            RateClass::Registry => self.admit_client(&self.house.registry_budget, request, client),
+            RateClass::Publish => self.admit_client(&self.house.publish_budget, request, client),
         }
     }
 
@@ -474,8 +479,8 @@ impl Application for Context {
 }
 
 impl Context {
-    fn admit_to(&self, budget: &Budget, peer: SocketAddr) -> Result<(), Problem> {
-        let key = self.house.rate_keys.peer(peer.ip());
+    fn admit_to(&self, budget: &Budget, client: IpAddr) -> Result<(), Problem> {
+        let key = self.house.rate_keys.peer(client);
         let now_ms = self.house.steady_ms();
         let admit = || budget.admit(key, now_ms);
         self.telemetry.sample(Operation::RateCheck, admit)
@@ -483,9 +488,14 @@ impl Context {
 
     /// Counts a request of a registry's client by the token that it shows, whoever's that is, so
     /// that clients behind one address do not share a budget.
-    fn admit_client(&self, budget: &Budget, request: &Request<'_>) -> Result<(), Problem> {
+    fn admit_client(
+        &self,
+        budget: &Budget,
+        request: &Request<'_>,
+        client: impl FnOnce() -> IpAddr,
+    ) -> Result<(), Problem> {
         let Some(token) = request.header("authorization") else {
-            return self.admit_to(budget, request.peer());
+            return self.admit_to(budget, client());
         };
         let key = self.house.rate_keys.subject(token);
         let now_ms = self.house.steady_ms();
@@ -493,8 +503,8 @@ impl Context {
         self.telemetry.sample(Operation::RateCheck, admit)
     }
 
-    fn admit_write(&self, peer: SocketAddr) -> Result<(), Problem> {
-        let key = self.house.rate_keys.peer(peer.ip());
+    fn admit_write(&self, client: IpAddr) -> Result<(), Problem> {
+        let key = self.house.rate_keys.peer(client);
         let now_ms = self.house.steady_ms();
         let check = || self.house.writes.check(key, now_ms);
         match self.telemetry.sample(Operation::RateCheck, check) {

@@ -105,12 +105,23 @@ pub const COMPRESSED_ELSEWHERE_BYTES_MIN: usize = 32 << 10;
 pub const COMPRESSED_AGAIN_BYTES_MAX: usize = 32 << 10;
 /// How often a kept reply is sent before it is.
 pub const COMPRESSED_AGAIN_AFTER: u32 = 16;
-/// The longest document of a package that is compressed with the effort of what is kept; of a
-/// longer one that takes over a quarter of a second.
+/// Proxies that a request may have passed, by what they say of its client.
+pub const FORWARDED_HOPS_MAX: usize = 16;
+/// Bytes of `X-Forwarded-For` and `Forwarded` that are read.
+pub const FORWARDED_BYTES_MAX: usize = 2 << 10;
+/// The longest document of a package that is compressed with the effort of what is kept. Nobody has
+/// measured where that effort stops to pay; longer ones are packed with the effort of other replies,
+/// so that a change of a package with thousands of versions does not wait for it.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// The shortest document that is: of a shorter one a publish would spend more on that than readers
 /// save, who get it in a few packets either way.
 pub const DOCUMENT_PACKED_WELL_BYTES_MIN: usize = 16 << 10;
+/// Bases, but for the one that they are stored for, for which a shard keeps a package's documents.
+pub const DOCUMENT_VARIANTS_MAX: usize = 8;
+/// Bytes of documents, as they are without a coding, that a shard has made for other bases at once.
+pub const DOCUMENT_VARIANT_BYTES_MAX: u64 = 64 << 20;
+/// And in a second, from then on.
+pub const DOCUMENT_VARIANT_BYTES_PER_S: u64 = 1 << 20;
 /// Owners of a package.
 pub const OWNERS_MAX: usize = 100;
 /// Changes of one package that wait for their turn.

@@ -207,6 +207,14 @@ fn check(settings: &Settings) -> Result<(), StartFault> {
     }
 }
 
+/// Tells that clients decide what the URLs of tarballs begin with, where others can be clients.
+fn advise_url(settings: &Settings, bound: SocketAddr) {
+    if settings.documents.public_url.is_none() && !bound.ip().is_loopback() {
+        let remedy = "set registry.public_url";
+        tracing::warn!(target: "serve", %bound, remedy, "URLs in documents are of each Host");
+    }
+}
+
 /// The listening sockets of each shard with their doors, and the doors' addresses; that of a door
 /// which stays closed has port 0.
 type Bound = (Vec<Vec<(usize, OwnedFd)>>, [SocketAddr; DOORS.len()]);
@@ -232,6 +240,9 @@ fn bind(settings: &Settings, opened: Opened) -> Result<Bound, StartFault> {
             ))
         })?;
         addresses[door] = bound;
+        if door == REGISTRY {
+            advise_url(settings, bound);
+        }
         for (shard, socket) in of_shards.iter_mut().zip(sockets) {
             shard.push((door, socket));
         }

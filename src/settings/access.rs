@@ -15,6 +15,8 @@ pub struct Access {
     pub private_scopes: Vec<String>,
     /// Where accounts may create packages.
     pub open_scopes: OpenScopes,
+    /// Who reads a scoped package whose first publish does not say.
+    pub scoped_access: ScopedAccess,
     /// Whether clients may make accounts.
     pub signup: Signup,
     /// Under which names packages may be created.
@@ -31,6 +33,16 @@ pub enum Anonymous {
     Read,
     /// Nothing.
     None,
+}
+
+/// Who reads a scoped package whose first publish does not say (`registry.scoped_access`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ScopedAccess {
+    /// Who reads any other.
+    #[default]
+    Public,
+    /// Its collaborators.
+    Restricted,
 }
 
 /// Whether clients may make accounts (`registry.signup`).
@@ -66,6 +78,13 @@ pub enum OpenScopes {
 impl Choice for Anonymous {
     const NAMED: &'static [(&'static str, Anonymous)] =
         &[("read", Anonymous::Read), ("none", Anonymous::None)];
+}
+
+impl Choice for ScopedAccess {
+    const NAMED: &'static [(&'static str, ScopedAccess)] = &[
+        ("public", ScopedAccess::Public),
+        ("restricted", ScopedAccess::Restricted),
+    ];
 }
 
 impl Choice for Signup {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::limits::{RATE_LIMIT_MAX, YEAR_MS};
 
-use super::access::{Anonymous, Names, Open, Scopes, Signup};
+use super::access::{Anonymous, Names, Open, ScopedAccess, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
@@ -534,6 +534,14 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "registry.scoped_access",
+        doc: "Who reads a new scoped package whose publish does not say: all, or collaborators.",
+        default: "public",
+        change: Change::Live,
+        slot: &Word::<ScopedAccess>(|settings| &mut settings.access.scoped_access),
+        spellings: &[],
+    },
+    Key {
         name: "registry.signup",
         doc: "Whether clients may make accounts of the registry (`npm adduser`).",
         default: "open",
@@ -559,7 +567,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "registry.trusted_proxies",
-        doc: "Networks whose X-Forwarded-Proto and X-Forwarded-Host count on the registry door.",
+        doc: "Proxies (networks) whose X-Forwarded-* count on the registry door.",
         default: "",
         change: Change::Live,
         slot: &Networks(|settings| &mut settings.documents.trusted_proxies),

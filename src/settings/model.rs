@@ -116,7 +116,7 @@ pub struct Documents {
     /// The URL at which clients reach the registry door, without a trailing slash; without one, the
     /// host that each request names.
     pub public_url: Option<String>,
-    /// Proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` count.
+    /// Proxies whose word counts: on the client's address, the scheme and the host.
     pub trusted_proxies: Vec<IpNet>,
     /// Bytes of documents that all shards keep in memory.
     pub memory_bytes: usize,

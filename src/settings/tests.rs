@@ -239,6 +239,7 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "registry.anonymous" => ("none", Some("write")),
         "registry.private_scopes" => ("@a,@b", Some("a")),
         "registry.open_scopes" => ("unscoped, @a", Some("*,@a")),
+        "registry.scoped_access" => ("restricted", Some("private")),
         "registry.signup" => ("closed", Some("yes")),
         "registry.names" => ("old", Some("all")),
         "registry.public_url" => ("https://npm.example", Some("npm.example")),

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::people::{self, PASSWORD, account, ask, basic, bearer, server};
+use crate::people::{self, PASSWORD, account, ask, basic, bearer, server, user_body};
+use crate::support::http::send;
 use crate::support::server::Server;
 
 fn publish(server: &Server, credential: &str, name: &str, version: &str) -> u16 {
@@ -154,6 +155,27 @@ fn nobody_reads_without_a_credential_where_that_is_so() {
 }
 
 #[test]
+fn a_new_scoped_package_is_public_unless_the_setting_says_restricted() {
+    let restricting = [("THIRTEEN_REGISTRY_SCOPED_ACCESS", "restricted")];
+    for (environment, expected) in [(&[][..], 200), (&restricting, 404)] {
+        let server = server(environment);
+        let alice = account(&server, "alice");
+        for name in ["@a/b", "plain"] {
+            assert_eq!(publish(&server, &alice, name, "1.0.0"), 201);
+        }
+        assert_eq!(status(&server, "/@a%2fb", ""), expected);
+        assert_eq!(status(&server, "/@a%2fb", &alice), 200);
+        assert_eq!(status(&server, "/plain", ""), 200);
+        // What the package is by now does not change with a publish.
+        let private = json!({ "public": true });
+        let target = "/-/package/@a%2fb/access";
+        assert!(post(&server, target, &alice, &private) < 300);
+        assert_eq!(publish(&server, &alice, "@a/b", "1.0.1"), 201);
+        assert_eq!(status(&server, "/@a%2fb", ""), 200);
+    }
+}
+
+#[test]
 fn packages_are_made_in_open_scopes() {
     let server = server(&[("THIRTEEN_REGISTRY_OPEN_SCOPES", "@open,unscoped")]);
     let alice = account(&server, "alice");
@@ -221,4 +243,57 @@ fn what_is_not_here_is_a_clear_404() {
         let body = reply.json();
         assert_eq!(body["reason"], "not_supported", "{method} {target}");
     }
+}
+
+#[test]
+fn a_trusted_proxy_tells_where_its_clients_are() {
+    let server = server(&[
+        ("THIRTEEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("THIRTEEN_RATE_AUTH_PER_15S", "4"),
+    ]);
+    let from = |client: &str, method: &str, target: &str, credential: &str, body: &str| {
+        let mut headers = vec![
+            ("X-Forwarded-For", client),
+            ("Content-Type", "application/json"),
+        ];
+        if !credential.is_empty() {
+            headers.push(("Authorization", credential));
+        }
+        send(server.registry(), method, target, &headers, body.as_bytes())
+    };
+    let alice = account(&server, "alice");
+    let wanted = json!({ "password": PASSWORD, "cidr_whitelist": ["192.0.2.0/24"] });
+    let made = ask(&server, "POST", "/-/npm/v1/tokens", &alice, Some(&wanted)).json();
+    let token = bearer(made["token"].as_str().unwrap());
+    for (client, status) in [
+        ("192.0.2.7", 200),
+        ("198.51.100.1, 192.0.2.7", 200),
+        ("192.0.2.7, 198.51.100.1", 401),
+        ("192.0.2.7, unknown", 401),
+    ] {
+        let reply = from(client, "GET", "/-/whoami", &token, "");
+        assert_eq!(reply.status, status, "{client}");
+    }
+    let login = from("192.0.2.8", "POST", "/-/v1/login", "", "{}");
+    assert_eq!(login.status, 200, "{}", login.text());
+    let url = login.json()["loginUrl"].as_str().unwrap().to_owned();
+    let (_, secret) = url.rsplit_once('/').unwrap();
+    let page = from(
+        "192.0.2.8",
+        "GET",
+        &format!("/-/v1/login/page/{secret}"),
+        "",
+        "",
+    );
+    assert!(page.text().contains("192.0.2.8"), "{}", page.text());
+    // Tries of one client are not those of another behind the same proxy.
+    let try_from = |client: &str, number: u32| {
+        let name = format!("nobody-{client}-{number}").replace('.', "-");
+        let body = user_body(&name, "a wrong password", None).to_string();
+        let target = format!("/-/user/org.couchdb.user:{name}");
+        from(client, "PUT", &target, "", &body).status
+    };
+    let first: Vec<u16> = (0..5).map(|number| try_from("192.0.2.9", number)).collect();
+    assert_eq!(first, [401, 401, 401, 401, 429]);
+    assert_eq!(try_from("192.0.2.10", 0), 401);
 }

@@ -205,6 +205,62 @@ fn tarballs_are_where_the_client_asks() {
 }
 
 #[test]
+fn documents_for_many_hosts_are_right_and_not_all_compressed() {
+    let server = unhurried(&[]);
+    let anna = account(&server, "anna");
+    for version in ["1.0.0", "1.1.0", "1.2.0", "1.3.0"] {
+        publish(&server, &anna, "a", version);
+    }
+    let get_as = |number: usize, more: &str| {
+        let mut connection = Connection::open(server.registry());
+        let lines = format!("Host: h{number}.example\r\nAccept-Encoding: gzip\r\n{more}");
+        let text = format!("GET /a HTTP/1.1\r\n{lines}\r\n");
+        connection.send(text.as_bytes()).unwrap();
+        connection.reply("GET").unwrap()
+    };
+    let own = get(&server, "a", &[]);
+    // Each of them asks again, so none is idle.
+    for number in (0..8).chain(0..8) {
+        let reply = get_as(number, "");
+        assert_eq!(reply.header("content-encoding"), Some("gzip"), "{number}");
+    }
+    let reply = get_as(8, "");
+    assert_eq!(
+        (reply.status, reply.header("content-encoding")),
+        (200, None)
+    );
+    assert_eq!(reply.header("vary"), Some("Accept, Accept-Encoding"));
+    let text = own
+        .text()
+        .replace(&server.registry().to_string(), "h8.example");
+    assert_eq!(reply.text(), text);
+    let condition = format!("If-None-Match: {}\r\n", reply.header("etag").unwrap());
+    let mut kept = 0;
+    for _ in 0..2 {
+        let again = get_as(8, &condition);
+        assert!(matches!(again.status, 200 | 304), "{}", again.status);
+        kept += u32::from(again.header("content-encoding") == Some("gzip"));
+    }
+    // Since nobody asked for the others, one of them made way.
+    assert!(kept > 0);
+    let own = get(&server, "a", &[("Accept-Encoding", "gzip")]);
+    assert_eq!(own.header("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn a_door_for_others_without_a_url_is_warned_of() {
+    let told = "URLs in documents are of each Host";
+    let anywhere = ["--registry", "0.0.0.0:0"];
+    let server = Server::start_with(&anywhere, &[]);
+    assert!(server.log().contains(told), "{}", server.log());
+    let url = [("THIRTEEN_REGISTRY_PUBLIC_URL", "https://npm.example")];
+    let server = Server::start_with(&anywhere, &url);
+    assert!(!server.log().contains(told), "{}", server.log());
+    let server = Server::start_with(&[], &[]);
+    assert!(!server.log().contains(told), "{}", server.log());
+}
+
+#[test]
 fn a_trusted_proxy_and_a_public_url_are_believed() {
     let server = unhurried(&[("THIRTEEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.0/8")]);
     let anna = account(&server, "anna");

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::super::accounts::{self, rules::AccountName};
 use super::super::tokens::rules::{Access, Networks, Token};
 use super::super::{tokens, topics};
+use super::address::client_address;
 use super::rules::Standing;
 use crate::audit::Actor;
 use crate::auth::passwords::Verified;
@@ -161,7 +162,7 @@ pub(super) fn known(context: &Context, request: &Request<'_>) -> Result<Option<C
             None => return Ok(None),
         },
     };
-    holder.check(request.peer().ip())?;
+    holder.check(client_address(context, request))?;
     Ok(Some(Caller::Account(holder)))
 }
 
@@ -174,7 +175,8 @@ pub(super) async fn caller(context: &Context, request: &Request<'_>) -> Result<C
         return Ok(Caller::Nobody);
     };
     let key = context.registry_access.key_of_password(&pair);
-    let (holder, generation) = checked_at_home(name, pair, request.peer().ip()).await?;
+    let (holder, generation) =
+        checked_at_home(name, pair, client_address(context, request)).await?;
     let memory = &context.registry_access;
     memory.remember(key, holder.clone(), generation);
     Ok(Caller::Account(holder))

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::access::{CHALLENGE, Member, Writer, count_account_try, invalid_token};
+use super::super::access::{
+    CHALLENGE, Member, Writer, client_address, count_account_try, invalid_token,
+};
 use super::super::body::read_json;
 use super::super::tokens::rules::{Access, Networks, Token};
 use super::super::tokens::sql::Wanted;
@@ -102,7 +104,7 @@ pub async fn enter(
         password,
         wish: wish(&exchange.request(), email),
     };
-    let peer = exchange.request().peer().ip();
+    let peer = client_address(context, &exchange.request());
     let admitted = admit(context, applicant).await?;
     let (id, name) = (admitted.id, admitted.name.clone());
     let token = Token::fresh();

@@ -39,7 +39,7 @@ pub fn read_at_once(
     }
     let settings = context.settings.borrow();
     let base = base::of_request(&settings, request)?;
-    let Some(loaded) = load::find(context, &name, base)? else {
+    let Some(loaded) = load::in_memory(context, &name, base) else {
         return Ok(Promptness::Waits);
     };
     if uplinks::standing(context, &loaded.row) != Standing::Current {
@@ -85,9 +85,9 @@ pub async fn read(
             head(&loaded, known, 304, visitor.is_somebody(), &mut reply).empty();
             return Ok(Sent);
         }
-        if let Some(body) = load::part(context, &loaded, part).await? {
+        if let Some((sent, body)) = load::part(context, &loaded, part).await? {
             let mut reply = exchange.reply();
-            head(&loaded, part, 200, visitor.is_somebody(), &mut reply);
+            head(&loaded, sent, 200, visitor.is_somebody(), &mut reply);
             exchange.send(body).await?;
             return Ok(Sent);
         }
@@ -107,7 +107,7 @@ pub async fn read_version(
     let spec = request.parameter("version")?;
     for _ in 0..DOCUMENT_TRIES_MAX {
         let loaded = found(context, &request, &name).await?;
-        let Some(document) = load::part(context, &loaded, Part::Full).await? else {
+        let Some((_, document)) = load::part(context, &loaded, Part::Full).await? else {
             continue;
         };
         let index = load::index(&loaded, &document).await?;

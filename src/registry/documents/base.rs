@@ -1,11 +1,8 @@
 //! What the URLs of a reply begin with: the public URL, else the host that the request names.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
 use crate::context::Context;
 use crate::http::{Problem, Request};
+use crate::registry::access::is_in;
 use crate::settings::Settings;
 
 /// What the URLs of a reply begin with.
@@ -83,11 +80,6 @@ impl Base<'_> {
             Base::Asked { scheme, host } => format!("{scheme}://{}", host.to_ascii_lowercase()),
         }
     }
-}
-
-fn is_in(networks: &[IpNet], peer: IpAddr) -> bool {
-    let peer = peer.to_canonical();
-    networks.iter().any(|network| network.contains(&peer))
 }
 
 /// DNS's bound on a name, and a port.

@@ -14,7 +14,10 @@ use sha2::{Digest, Sha256};
 use super::accept::ABBREVIATED_TYPE;
 use super::index::Index;
 use super::pack::Part;
-use crate::limits::DOCUMENT_ENTRY_BYTES;
+use crate::limits::{
+    DOCUMENT_ENTRY_BYTES, DOCUMENT_VARIANT_BYTES_MAX, DOCUMENT_VARIANT_BYTES_PER_S,
+    DOCUMENT_VARIANTS_MAX,
+};
 use crate::registry::packages::rows::{DocumentRow, PackageRow};
 use crate::shard;
 use crate::telemetry::date::http_date;
@@ -25,6 +28,14 @@ pub struct Documents {
     hand: RefCell<VecDeque<Weak<Loaded>>>,
     bytes: Cell<usize>,
     bytes_max: Cell<usize>,
+    allowance: Allowance,
+}
+
+/// What may be made for other bases than the one that documents are stored for. Whoever asks names
+/// the base, so it is bounded what that costs: bytes that are left, and when that was.
+struct Allowance {
+    bytes: Cell<u64>,
+    at_ms: Cell<u64>,
 }
 
 /// The documents of one package for one base, as far as they were asked for.
@@ -66,6 +77,10 @@ impl Documents {
             hand: RefCell::default(),
             bytes: Cell::new(0),
             bytes_max: Cell::new(bytes_max),
+            allowance: Allowance {
+                bytes: Cell::new(DOCUMENT_VARIANT_BYTES_MAX),
+                at_ms: Cell::new(0),
+            },
         }
     }
 
@@ -87,6 +102,39 @@ impl Documents {
         let found = variants.find(|one| one.generation == generation && is_base(&one.base))?;
         found.is_touched.set(true);
         Some(found.clone())
+    }
+
+    /// Whether documents may be kept: for the base that they are stored for always, and for some
+    /// others. One of them that was not asked for lately makes way.
+    pub fn has_room(&self, loaded: &Loaded, now_ms: u64) -> bool {
+        let mut entries = self.entries.borrow_mut();
+        let Some(variants) = entries.get_mut(loaded.row.name.as_str()) else {
+            return true;
+        };
+        let is_other = |one: &&Rc<Loaded>| one.generation == loaded.generation && one.is_variant();
+        if !loaded.is_variant() || variants.iter().filter(is_other).count() < DOCUMENT_VARIANTS_MAX
+        {
+            return true;
+        }
+        if !self.allowance.take(DOCUMENT_ENTRY_BYTES as u64, now_ms) {
+            return false;
+        }
+        let mut others = variants.iter();
+        let idle = others.position(|one| is_other(&one) && !one.is_touched.replace(false));
+        let Some(idle) = idle else { return false };
+        let gone = variants.remove(idle);
+        self.bytes.set(self.bytes.get() - gone.counted.replace(0));
+        true
+    }
+
+    /// Whether a part may be made and kept; where it may not, its plain form is sent and is not
+    /// kept.
+    pub fn may_make(&self, loaded: &Loaded, part: Part, now_ms: u64) -> bool {
+        if !loaded.is_variant() {
+            return true;
+        }
+        let (_, length) = part.plain().place(&loaded.document.parts);
+        loaded.counted.get() > 0 && self.allowance.take(length, now_ms)
     }
 
     /// Keeps the documents of a package, in place of those of other generations.
@@ -164,6 +212,19 @@ impl Documents {
     }
 }
 
+impl Allowance {
+    /// Takes bytes, as far as there are any: of what is longer than all that may be left, all.
+    fn take(&self, bytes: u64, now_ms: u64) -> bool {
+        let passed_ms = now_ms.saturating_sub(self.at_ms.replace(now_ms));
+        let more = passed_ms.saturating_mul(DOCUMENT_VARIANT_BYTES_PER_S) / 1000;
+        let left = self.bytes.get().saturating_add(more);
+        let left = left.min(DOCUMENT_VARIANT_BYTES_MAX);
+        let rest = left.checked_sub(bytes.min(DOCUMENT_VARIANT_BYTES_MAX));
+        self.bytes.set(rest.unwrap_or(left));
+        rest.is_some()
+    }
+}
+
 impl Loaded {
     /// The documents of a package, of which no part is in memory yet.
     pub fn new(generation: u64, row: PackageRow, document: DocumentRow, base: String) -> Loaded {
@@ -185,6 +246,11 @@ impl Loaded {
             is_touched: Cell::new(false),
             filling: RefCell::default(),
         }
+    }
+
+    /// Whether it is for another base than the one that it is stored for.
+    pub fn is_variant(&self) -> bool {
+        self.document.base != self.base
     }
 
     /// A part, if it is in memory.
@@ -337,6 +403,58 @@ mod tests {
         // A part that comes late belongs to nobody.
         documents.keep(&first, Part::Abbreviated, &Bytes::from_static(b"late"));
         assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES);
+    }
+
+    #[test]
+    fn other_bases_are_bounded_and_do_not_push_out_what_is_used() {
+        let documents = Documents::new(1 << 20);
+        let own = loaded("a", 1, 1, "http://a");
+        assert!(documents.has_room(&own, 0));
+        documents.insert(own);
+        let base = |number: usize| format!("http://{number}");
+        let find = |number: usize| documents.find("a", 1, |other| other == base(number));
+        for number in 0..DOCUMENT_VARIANTS_MAX {
+            let one = loaded("a", 1, 1, &base(number));
+            assert!(documents.has_room(&one, 0));
+            assert!(!documents.may_make(&one, Part::Full, 0), "it is not kept");
+            documents.insert(one.clone());
+            assert!(documents.may_make(&one, Part::Full, 0));
+            assert!(find(number).is_some());
+        }
+        let more = loaded("a", 1, 1, "http://more");
+        assert!(!documents.has_room(&more, 0), "all are used");
+        let used = (1..DOCUMENT_VARIANTS_MAX).all(|number| find(number).is_some());
+        assert!(used && documents.has_room(&more, 0), "one is not");
+        assert!(find(0).is_none() && find(1).is_some());
+        assert!(documents.find("a", 1, |base| base == "http://a").is_some());
+        documents.insert(more.clone());
+        let bytes = documents.bytes();
+        assert_eq!(bytes, (DOCUMENT_VARIANTS_MAX + 1) * DOCUMENT_ENTRY_BYTES);
+        // Without an allowance nobody makes way, and nothing is made.
+        assert!(documents.allowance.take(u64::MAX, 1000));
+        assert!(!documents.has_room(&loaded("a", 1, 1, "http://evil"), 1000));
+        let mut long = loaded("b", 1, 1, "http://b");
+        Rc::get_mut(&mut long).unwrap().document.parts[0] = 1;
+        documents.insert(long.clone());
+        assert!(!documents.may_make(&long, Part::FullGzip, 1000));
+        assert!(documents.may_make(&long, Part::FullGzip, 2000));
+    }
+
+    #[test]
+    fn what_is_made_for_other_bases_is_bounded_in_time() {
+        let allowance = Documents::new(0).allowance;
+        let second = DOCUMENT_VARIANT_BYTES_PER_S;
+        assert!(allowance.take(DOCUMENT_VARIANT_BYTES_MAX - 1, 5000));
+        assert!(!allowance.take(2, 5000) && allowance.take(1, 5000));
+        assert!(!allowance.take(second, 5999));
+        assert!(
+            allowance.take(second, 6001),
+            "what was refused costs nothing"
+        );
+        assert!(!allowance.take(DOCUMENT_VARIANT_BYTES_MAX, 7000));
+        let full_ms = DOCUMENT_VARIANT_BYTES_MAX / second * 1000;
+        assert!(allowance.take(2 * DOCUMENT_VARIANT_BYTES_MAX, 7000 + 2 * full_ms));
+        assert!(!allowance.take(1, 7000 + 2 * full_ms));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::cache::Loaded;
 use super::index::Index;
 use super::pack::Part;
 use crate::context::Context;
-use crate::http::{Coding, Effort, Problem, compress};
+use crate::http::{Effort, Problem, compress};
 use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
 use crate::registry::blobs::{Blobs, Sha512Digest};
 use crate::registry::name::PackageName;
@@ -20,6 +20,13 @@ use crate::registry::packages::rows::{DocumentRow, PackageRow};
 use crate::registry::packages::sql;
 use crate::registry::topics;
 use crate::shard;
+
+/// The documents of a package as they are at this moment, where they are in memory.
+pub fn in_memory(context: &Context, name: &PackageName, base: Base<'_>) -> Option<Rc<Loaded>> {
+    let generation = context.house.registry.generation(topics::package(name));
+    let is_base = |other: &str| base.is(other, context);
+    context.documents.find(name.as_str(), generation, is_base)
+}
 
 /// The documents of a package as they are at this moment; `None` where there are none here.
 pub fn find(
@@ -40,22 +47,30 @@ pub fn find(
         return Ok(None);
     };
     let loaded = Rc::new(Loaded::new(generation, row, document, base.text(context)));
-    documents.insert(loaded.clone());
+    if documents.has_room(&loaded, context.house.steady_ms()) {
+        documents.insert(loaded.clone());
+    }
     Ok(Some(loaded))
 }
 
-/// The bytes of a part; `None` where the documents have been replaced meanwhile.
+/// The bytes of a part, or of the same form without a coding where there have been too many for
+/// other bases; `None` where the documents have been replaced meanwhile.
 pub async fn part(
     context: &Context,
     loaded: &Loaded,
     part: Part,
-) -> Result<Option<Bytes>, Problem> {
+) -> Result<Option<(Part, Bytes)>, Problem> {
     if let Some(bytes) = loaded.part(part) {
-        return Ok(Some(bytes));
+        return Ok(Some((part, bytes)));
     }
     let _filling = loaded.fill().await;
+    let is_kept = loaded.part(part).is_some()
+        || context
+            .documents
+            .may_make(loaded, part, context.house.steady_ms());
+    let part = if is_kept { part } else { part.plain() };
     if let Some(bytes) = loaded.part(part) {
-        return Ok(Some(bytes));
+        return Ok(Some((part, bytes)));
     }
     let (blobs, document) = (context.house.blobs.clone(), loaded.document.clone());
     let base = loaded.base.clone();
@@ -64,8 +79,10 @@ pub async fn part(
     match shard::offload(read).await {
         Ok(Ok(bytes)) => {
             let bytes = Bytes::from(bytes);
-            context.documents.keep(loaded, part, &bytes);
-            Ok(Some(bytes))
+            if is_kept {
+                context.documents.keep(loaded, part, &bytes);
+            }
+            Ok(Some((part, bytes)))
         }
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Ok(Err(error)) => {
@@ -130,16 +147,8 @@ fn read_part(
     if document.base == base {
         return read(part);
     }
-    let (plain, coding) = match part {
-        Part::Full => (Part::Full, None),
-        Part::FullGzip => (Part::Full, Some(Coding::Gzip)),
-        Part::FullBrotli => (Part::Full, Some(Coding::Brotli)),
-        Part::Abbreviated => (Part::Abbreviated, None),
-        Part::AbbreviatedGzip => (Part::Abbreviated, Some(Coding::Gzip)),
-        Part::AbbreviatedBrotli => (Part::Abbreviated, Some(Coding::Brotli)),
-    };
-    let text = rebased(&read(plain)?, name, &document.base, base);
-    let Some(coding) = coding else {
+    let text = rebased(&read(part.plain())?, name, &document.base, base);
+    let Some(coding) = part.coding() else {
         return Ok(text);
     };
     let effort = if text.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {

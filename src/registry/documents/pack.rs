@@ -58,6 +58,20 @@ impl Part {
         }
     }
 
+    /// The same form without a coding.
+    pub fn plain(self) -> Part {
+        self.codings()[0]
+    }
+
+    /// Its coding.
+    pub fn coding(self) -> Option<Coding> {
+        match self {
+            Part::Full | Part::Abbreviated => None,
+            Part::FullGzip | Part::AbbreviatedGzip => Some(Coding::Gzip),
+            Part::FullBrotli | Part::AbbreviatedBrotli => Some(Coding::Brotli),
+        }
+    }
+
     /// Where the part begins in the blob, and how long it is.
     pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
         let start = parts[..self as usize].iter().sum();

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::access::client_address;
 use super::super::accounts::api::{self, Applicant, address, admit, wrong_credentials};
 use super::super::accounts::sql as accounts;
 use super::super::body::parse;
@@ -32,7 +33,7 @@ pub async fn begin(
     };
     let (page, done) = (Secret::fresh(), Secret::fresh());
     let request = exchange.request();
-    let peer = request.peer().ip().to_canonical().to_string();
+    let peer = client_address(context, &request).to_string();
     let begin = move |tx: &mut Tx<'_>| sql::begin(tx, &page.hash(), &done.hash(), &peer);
     let begun = context.house.registry.write(begin).await?;
     begun.map_err(StoreFault::from)?;

@@ -24,6 +24,7 @@ use crate::registry::publish::{Publication, Publisher};
 use crate::registry::search::card::Card;
 use crate::registry::tags::rules::check_tag;
 use crate::registry::{accounts, search, topics};
+use crate::settings::ScopedAccess;
 use crate::shard;
 use crate::store::{SqlFault, StoreFault, Tx, View};
 use crate::telemetry::process::unix_ms;
@@ -87,6 +88,7 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         detail: json!({ "version": row.version, "integrity": row.integrity }),
     };
     let claim = publisher.claim;
+    let access = access.or_else(|| usual_access(context, &name));
     let addition = Addition {
         row,
         tags,
@@ -104,6 +106,15 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
     let named = name.clone();
     let check = move |view: &View<'_>| claim.check(view, &named);
     run(context, &name, Missing::IsMade, files, check, edit).await
+}
+
+/// Who reads a new package whose publish does not say; nothing for what holds without a setting.
+fn usual_access(context: &Context, name: &PackageName) -> Option<Visibility> {
+    name.scope()?;
+    match context.settings.borrow().access.scoped_access {
+        ScopedAccess::Public => None,
+        ScopedAccess::Restricted => Some(Visibility::Restricted),
+    }
 }
 
 /// A version that is added.
