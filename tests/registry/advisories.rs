@@ -64,7 +64,10 @@ fn with_upstream(upstream: &Upstream) -> Server {
 #[test]
 fn a_question_goes_to_the_upstream_without_what_is_ours() {
     let upstream = Upstream::start();
-    let server = with_upstream(&upstream);
+    let setting = json!([upstream.setting()]).to_string();
+    // A scope that is named here is the operator's own: to publish in it asks no upstream.
+    let scopes = ("THIRTEEN_REGISTRY_OPEN_SCOPES", "@team");
+    let server = server(&[("UPSTREAMS", &*setting), scopes]);
     let alice = account(&server, "alice");
     assert_eq!(
         publish(&server, &alice, "@team/own", "1.0.0", json!({})),
