@@ -34,6 +34,14 @@ fn post(server: &Server, target: &str, credential: &str, body: &Value) -> Reply 
     )
 }
 
+/// The most memory that a process has had.
+fn peak_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<u64>().unwrap() << 10
+}
+
 fn advisory() -> Value {
     json!({
         "id": 1179, "url": "https://github.com/advisories/GHSA-vh95-rmgr-6w4m",
@@ -214,6 +222,7 @@ fn a_question_that_no_installation_asks_is_refused_and_takes_no_memory() {
     let idle = format!("{{\"x\":[{}[]]}}", "[],".repeat(2 << 20));
     let many: Vec<String> = (0..70_000).map(|one| format!("\"p{one}\":{{}}")).collect();
     let many = format!("{{\"dependencies\":{{{}}}}}", many.join(","));
+    let before = peak_bytes(server.pid());
     for target in [
         "/-/npm/v1/security/audits/quick",
         "/-/npm/v1/security/audits",
@@ -223,6 +232,17 @@ fn a_question_that_no_installation_asks_is_refused_and_takes_no_memory() {
             assert_eq!(reply.status, status, "{}", reply.text());
         }
     }
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let target = "/-/npm/v1/security/audits";
+            let (address, body) = (server.registry(), idle.as_bytes());
+            let ask = move || send(address, "POST", target, &[], body).status;
+            scope.spawn(move || assert_eq!(ask(), 200));
+        }
+    });
+    // The bodies alone are 50 MiB, and grow by doubling.
+    let took = peak_bytes(server.pid()) - before;
+    assert!(took < 160 << 20, "{took}");
     let versions = "\"1.0.0\",".repeat(70_000);
     let body = format!("{{\"a\":[{versions}\"1.0.0\"]}}");
     let reply = send(server.registry(), "POST", BULK, &[], body.as_bytes());
