@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::common::not_found;
 use super::super::name::PackageName;
 use super::super::packages;
 use super::super::packages::rows::{Permission, Visibility};
@@ -343,11 +344,6 @@ fn barred(writing: Writing, name: &PackageName) -> Result<(), Problem> {
              in this scope."
         )),
     }
-}
-
-/// npm's wording.
-pub(super) fn not_found(name: &PackageName) -> Problem {
-    Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
 /// What stands for staff where a name is shown; no account has it, for its capital.

@@ -10,6 +10,7 @@ use super::super::access::Visitor;
 use super::super::access::sql as access;
 use super::super::access::sql::Origin;
 use super::super::body;
+use super::super::common::busy;
 use super::super::name::PackageName;
 use super::super::uplinks::{self, Missing, Question as Passing, Uplink, pass, refuse_loop};
 use super::osv::Folder;
@@ -56,7 +57,7 @@ pub async fn audit(
     let tree = read(exchange, rules::tree).await?;
     let (answer, source) = answer(context, tree.question.clone()).await?;
     let report = shard::offload(move || tree.report(&answer)).await;
-    let report = report.map_err(|_| busy())?;
+    let report = report.map_err(busy)?;
     reply(exchange, &report, source);
     Ok(Sent)
 }
@@ -127,7 +128,7 @@ async fn read<T: Send + 'static>(
         let plain = body::inflate(coding.as_deref(), body, ADVISORY_PLAIN_BYTES_MAX)?;
         parse(&plain).map_err(|fault| Problem::new(400, format!("The body: {fault}.")))
     };
-    shard::offload(work).await.map_err(|_| busy())?
+    shard::offload(work).await.map_err(busy)?
 }
 
 /// What is known of what is asked.
@@ -226,7 +227,7 @@ async fn of_upstream(
         }
     }
     let parse = move || serde_json::from_slice::<Answer>(&passed.body);
-    let parsed = shard::offload(parse).await.map_err(|_| busy())?;
+    let parsed = shard::offload(parse).await.map_err(busy)?;
     let unread = |_| Problem::new(502, "The upstream's advisories cannot be read.");
     let answer = parsed.map_err(unread)?;
     context.advisories.keep(key, now, &answer);
@@ -240,7 +241,7 @@ async fn of_folder(context: &Context, question: Question) -> Result<(Answer, Sou
         Folder::Reading => None,
         Folder::Read(known) => Some((known.answer(&question), Source::Osv)),
     };
-    let found = shard::offload(look).await.map_err(|_| busy())?;
+    let found = shard::offload(look).await.map_err(busy)?;
     let reading = || {
         let problem = Problem::new(503, "The folder of advisories is being read.");
         problem.header("Retry-After", "1")
@@ -282,10 +283,6 @@ fn reply(exchange: &mut Exchange<'_>, value: &Value, source: Source) {
 
 fn list(versions: &BTreeSet<String>) -> Value {
     versions.iter().map(String::as_str).collect()
-}
-
-fn busy() -> Problem {
-    Problem::new(503, "The server is busy.").header("Retry-After", "1")
 }
 
 const BULK: &str = "/-/npm/v1/security/advisories/bulk";

@@ -17,6 +17,7 @@ use crate::http::{
 };
 use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX, UPSTREAM_PATIENCE};
 use crate::registry::access::Visitor;
+use crate::registry::common::not_found;
 use crate::registry::name::PackageName;
 use crate::registry::uplinks::{self, Missing, Standing};
 use crate::telemetry::process::unix_ms;
@@ -237,11 +238,6 @@ pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
     };
     PackageName::parse_old(&text)
         .map_err(|fault| Problem::new(404, format!("'{text}' is no package: {fault}.")))
-}
-
-/// npm's wording.
-pub fn not_found(name: &PackageName) -> Problem {
-    Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
 /// That a package changed each time while it was being read.

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::http::{Effort, Problem, compress};
 use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
 use crate::registry::blobs::{Blobs, Sha512Digest};
+use crate::registry::common::busy;
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{DocumentRow, PackageRow};
 use crate::registry::packages::sql;
@@ -92,7 +93,7 @@ pub async fn part(
             );
             Err(Problem::new(500, detail))
         }
-        Err(fault) => Err(busy(&fault)),
+        Err(fault) => Err(busy(fault)),
     }
 }
 
@@ -109,17 +110,7 @@ pub async fn index(loaded: &Loaded, document: &Bytes) -> Result<Rc<Index>, Probl
             let detail = format!("the document of {} is damaged: {error}", loaded.row.name);
             Err(Problem::new(500, detail))
         }
-        Err(fault) => Err(busy(&fault)),
-    }
-}
-
-/// That all threads have work.
-pub fn busy(fault: &shard::OffloadFault) -> Problem {
-    match fault {
-        shard::OffloadFault::Full => {
-            Problem::new(503, "The server is busy.").header("Retry-After", "1")
-        }
-        shard::OffloadFault::Panicked => Problem::new(500, fault.to_string()),
+        Err(fault) => Err(busy(fault)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is searched for: words, and npm's qualifiers.
 
+use super::super::common::hex;
+
 /// What a search asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Wish {
@@ -111,7 +113,7 @@ pub(super) fn names_scope(text: &str, scopes: &[String]) -> bool {
 /// A word that stands for a condition: nobody types it, and nothing in it is syntax.
 pub(super) fn facet(kind: char, value: &str) -> String {
     let value = value.to_lowercase();
-    let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(value.as_bytes());
     format!("{kind}x{digits}")
 }
 
