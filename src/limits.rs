@@ -92,8 +92,8 @@ pub const FORWARDED_HOPS_MAX: usize = 16;
 /// Bytes of `X-Forwarded-For` and `Forwarded` that are read.
 pub const FORWARDED_BYTES_MAX: usize = 2 << 10;
 /// The longest document of a package that is compressed with the effort of what is kept. Nobody has
-/// measured where that effort stops to pay; longer ones are packed with the effort of other replies,
-/// so that a change of a package with thousands of versions does not wait for it.
+/// measured where that effort stops to pay; longer ones are packed with the effort of other
+/// replies, so that a change of a package with thousands of versions does not wait for it.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// Bases, but for the one that they are stored for, for which a shard keeps a package's documents.
 pub const DOCUMENT_VARIANTS_MAX: usize = 8;

@@ -7,7 +7,7 @@
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by
 //!   their content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that depends on;
-//!   `body`: what clients send; `common`: what several parts say alike;
+//!   `body`: what clients send; `wording`: what several parts say alike;
 //! - `search`: what is found by words; `advisories`: what is known to be wrong with versions;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
 //!   the list of all statements; `topics`: what a commit tells caches.
@@ -18,7 +18,6 @@ pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
-pub mod common;
 pub mod documents;
 pub mod login;
 pub mod name;
@@ -32,3 +31,4 @@ pub mod tokens;
 pub mod topics;
 pub mod uplinks;
 pub mod version;
+pub mod wording;

@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::super::accounts;
 use super::super::body::read_json;
-use super::super::common::not_found;
 use super::super::documents::api::name_of;
 use super::super::name::PackageName;
 use super::super::packages::change::{self, Missing, Told};
 use super::super::packages::draft::Draft;
 use super::super::packages::rows::{Collaborator, Permission, Visibility};
 use super::super::packages::sql as packages;
+use super::super::wording::not_found;
 use super::rules::{permission_named, visibility_named};
 use super::sql::{self, Origin};
 use super::{Visitor, Writer};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::common::not_found;
 use super::super::name::PackageName;
 use super::super::packages;
 use super::super::packages::rows::{Permission, Visibility};
 use super::super::tokens::rules::Access as TokenAccess;
 use super::super::topics;
+use super::super::wording::not_found;
 use super::credentials::{self, Caller, Holder, unauthenticated};
 use super::rules::{self, Reading, Standing, Writing};
 use super::sql::{self, Origin, Package};

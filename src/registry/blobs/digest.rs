@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::registry::common::hex;
+use crate::registry::wording::hex;
 use crate::store::{FromValue, ToValue, Value};
 
 /// The SHA-512 of a file.

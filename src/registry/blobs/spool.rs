@@ -12,7 +12,7 @@ use sha2::{Digest, Sha512};
 
 use super::digest::Sha512Digest;
 use crate::limits::BLOB_UNSYNCED_BYTES_MAX;
-use crate::registry::common::hex;
+use crate::registry::wording::hex;
 
 /// A file that is being written. Its methods block.
 pub struct Spool {

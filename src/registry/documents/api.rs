@@ -17,9 +17,9 @@ use crate::http::{
 };
 use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX, UPSTREAM_PATIENCE};
 use crate::registry::access::Visitor;
-use crate::registry::common::not_found;
 use crate::registry::name::PackageName;
 use crate::registry::uplinks::{self, Missing, Standing};
+use crate::registry::wording::not_found;
 use crate::telemetry::process::unix_ms;
 use crate::telemetry::{self, Counter};
 

@@ -18,8 +18,8 @@ use crate::limits::{
     DOCUMENT_ENTRY_BYTES, DOCUMENT_VARIANT_BYTES_MAX, DOCUMENT_VARIANT_BYTES_PER_S,
     DOCUMENT_VARIANTS_MAX,
 };
-use crate::registry::common::hex;
 use crate::registry::packages::rows::{DocumentRow, PackageRow};
+use crate::registry::wording::hex;
 use crate::shard;
 use crate::telemetry::date::http_date;
 

@@ -15,11 +15,11 @@ use crate::context::Context;
 use crate::http::{Effort, Problem, compress};
 use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
 use crate::registry::blobs::{Blobs, Sha512Digest};
-use crate::registry::common::busy;
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{DocumentRow, PackageRow};
 use crate::registry::packages::sql;
 use crate::registry::topics;
+use crate::registry::wording::busy;
 use crate::shard;
 
 /// The documents of a package as they are at this moment, where they are in memory.

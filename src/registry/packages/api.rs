@@ -12,9 +12,9 @@ use crate::http::{Exchange, Problem, Sent};
 use crate::limits::OWNERS_MAX;
 use crate::registry::access::Writer;
 use crate::registry::accounts;
-use crate::registry::common::{busy, not_found};
 use crate::registry::documents::api::name_of;
 use crate::registry::name::PackageName;
+use crate::registry::wording::{busy, not_found};
 use crate::shard;
 use crate::store::{SqlFault, Tx, View};
 

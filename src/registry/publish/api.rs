@@ -14,9 +14,9 @@ use crate::json::Schemas;
 use crate::registry::access::Writer;
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::{Hashed, Spool};
-use crate::registry::common::busy;
 use crate::registry::name::PackageName;
 use crate::registry::packages::{self, change};
+use crate::registry::wording::busy;
 use crate::shard;
 
 /// What a changed package answers, as CouchDB did: 201.

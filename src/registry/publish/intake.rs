@@ -9,7 +9,7 @@ use super::decoder::Decoder;
 use crate::http::{Exchange, Problem};
 use crate::limits::PUBLISH_PIECE_BYTES;
 use crate::registry::blobs::{Blobs, Spool};
-use crate::registry::common::busy;
+use crate::registry::wording::busy;
 use crate::shard::{self, OffloadFault};
 
 /// A body that has come.

@@ -1,6 +1,6 @@
 //! What is searched for: words, and npm's qualifiers.
 
-use super::super::common::hex;
+use super::super::wording::hex;
 
 /// What a search asks for.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::auth;
-use crate::registry::common::hex;
+use crate::registry::wording::hex;
 
 /// A token as it is shown to its owner once: `npm_` and 36 letters and digits, 214 bits that
 /// nobody can guess.
