@@ -7,8 +7,8 @@ use thirteen::telemetry::health::{HEALTH_BYTES_MAX, Health, HealthState};
 use thirteen::telemetry::metrics::{Format, Page};
 use thirteen::telemetry::trace_id::{IdSource, TraceParent};
 use thirteen::telemetry::{
-    Clock, Counter, Local, Operation, ProcessUsage, RouteLabel, Snapshot, Started, Totals,
-    UpstreamsLine,
+    Clock, Counter, Local, NamesLine, Operation, ProcessUsage, RouteLabel, Snapshot, Started,
+    Totals, UpstreamsLine,
 };
 use thirteen_kernels::config::ConfigState;
 
@@ -108,6 +108,7 @@ fn pages(criterion: &mut Criterion) {
                     config,
                     log_lines_dropped: 0,
                     stores: &[],
+                    names: NamesLine::default(),
                     upstreams: &UpstreamsLine::default(),
                 };
                 page.write(format, &mut out);

@@ -38,7 +38,7 @@ use crate::store::{Store, Topic};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
-    Counter, Fault, Local, Operation, RingCounters, Snapshot, Started, UNMATCHED,
+    Counter, Fault, Local, Operation, OutgoingGauges, RingCounters, Snapshot, Started, UNMATCHED,
 };
 use crate::tls::TlsClient;
 
@@ -84,6 +84,8 @@ pub struct Context {
     policy: RefCell<Arc<PolicyInForce>>,
     /// Short tarballs that were asked for.
     pub tarballs: crate::registry::tarballs::KeptTarballs,
+    /// What the dashboard counted.
+    pub dashboard: crate::dashboard::Local,
     /// Raised when the server drains.
     pub draining: shard::Flag,
     pub(crate) health: RefCell<CachedHealth>,
@@ -134,6 +136,8 @@ pub struct House {
     pub publish_budget: Budget,
     /// Advisories of a folder.
     pub osv: crate::registry::advisories::osv::Osv,
+    /// What questions for advisories may take.
+    pub audits: crate::registry::advisories::Audits,
     /// Passwords that are hashed at once.
     pub hashes: Arc<Permits>,
     /// The secret of the keys that rates are counted by.
@@ -222,6 +226,7 @@ impl Context {
             uses: Uses::default(),
             policy: RefCell::new(policy),
             tarballs: Default::default(),
+            dashboard: Default::default(),
             draining: shard::Flag::default(),
             health: RefCell::default(),
             ids: RefCell::new(ids),
@@ -292,6 +297,10 @@ impl Context {
             completions_overflowed: counters.overflows,
             buffers_exhausted: counters.starvations,
             accept_pauses: counters.accept_failures,
+        };
+        snapshot.outgoing = OutgoingGauges {
+            connections_kept: self.outgoing.kept() as u64,
+            requests_under_way: self.outgoing.under_way() as u64,
         };
         snapshot
     }

@@ -6,6 +6,7 @@ pub mod backup;
 pub mod cli;
 pub mod commerce;
 pub mod context;
+pub mod dashboard;
 pub mod doors;
 pub mod http;
 pub mod id;

@@ -46,13 +46,31 @@ pub const SEARCH_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest body of a question for advisories, as it is sent.
 pub const ADVISORY_BODY_BYTES_MAX: u64 = 8 << 20;
 /// The longest one without its coding.
-pub const ADVISORY_PLAIN_BYTES_MAX: usize = 32 << 20;
+pub const ADVISORY_PLAIN_BYTES_MAX: usize = 8 << 20;
+/// Packages and versions that one tells of. Ten thousand are a big installation.
+pub const ADVISORY_NAMES_MAX: usize = 64 << 10;
+/// Bytes that all questions hold at once, as they come and read; one more is answered 503.
+pub const ADVISORY_HELD_BYTES_MAX: usize = 96 << 20;
+/// Questions and answers that are taken apart at once, by all shards together.
+pub const ADVISORY_READS_MAX: usize = 2;
+/// How long a question waits for that.
+pub const ADVISORY_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest answer of an upstream.
+pub const ADVISORY_ANSWER_BYTES_MAX: usize = 4 << 20;
+/// What an answer takes when it is taken apart, for each of its bytes.
+pub const ADVISORY_ANSWER_WEIGHT: usize = 8;
+/// Bytes of all paths that a report of the older form tells; others are left out.
+pub const ADVISORY_PATH_BYTES_MAX: usize = 4 << 20;
 /// How long an upstream's advisories are given again.
 pub const ADVISORIES_FRESH: Duration = Duration::from_secs(60);
 /// Answers of upstreams that one shard keeps for as long.
 pub const ADVISORIES_KEPT_MAX: usize = 64;
+/// Bytes of those.
+pub const ADVISORIES_KEPT_BYTES_MAX: usize = 8 << 20;
 /// The longest OSV file that is read.
 pub const OSV_FILE_BYTES_MAX: u64 = 4 << 20;
+/// How long the dashboard's configuration counts as the same while only the uptime moves on.
+pub const DASHBOARD_CONFIG_FRESH: Duration = Duration::from_secs(60);
 /// Tokens that an account of the registry may have.
 pub const ACCOUNT_TOKENS_MAX: u64 = 1000;
 
@@ -95,6 +113,9 @@ pub const FORWARDED_BYTES_MAX: usize = 2 << 10;
 /// measured where that effort stops to pay; longer ones are packed with the effort of other
 /// replies, so that a change of a package with thousands of versions does not wait for it.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
+/// The shortest document that is: of a shorter one a publish would spend more on that than readers
+/// save, who get it in a few packets either way.
+pub const DOCUMENT_PACKED_WELL_BYTES_MIN: usize = 16 << 10;
 /// Bases, but for the one that they are stored for, for which a shard keeps a package's documents.
 pub const DOCUMENT_VARIANTS_MAX: usize = 8;
 /// Bytes of documents, as they are without a coding, that a shard has made for other bases at once.

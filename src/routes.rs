@@ -4,6 +4,7 @@ use crate::commerce::accounts::{addresses, recovery, registration, sign_in, user
 use crate::commerce::catalog::{attributes, bulk, categories, products, search, variants};
 use crate::commerce::inventory;
 use crate::context::Context;
+use crate::dashboard;
 use crate::http::Access::Operator;
 use crate::http::RateClass::{Api, Auth, Publish, Registry, Write};
 use crate::http::{Route, delete, get, post, put};
@@ -176,8 +177,22 @@ fn registry() -> Vec<Route<Context>> {
     ]);
     routes.extend(upstreams());
     routes.extend(people());
+    routes.extend(dashboard());
     routes.extend(proxied());
     routes
+}
+
+#[rustfmt::skip]
+fn dashboard() -> Vec<Route<Context>> {
+    vec![
+        get("/_dashboard/api/config", dashboard::api::read_config).rate(Registry),
+        post("/_dashboard/api/config", dashboard::api::change_config)
+            .rate(Write)
+            .body(CONFIG_BODY_BYTES_MAX),
+        get("/_dashboard/api/env", dashboard::api::read_variables).rate(Registry),
+        get("/_dashboard/api/packages", dashboard::api::list_packages).rate(Registry),
+        get("/_dashboard/api/metrics", dashboard::api::read_metrics).rate(Registry),
+    ]
 }
 
 fn proxied() -> Vec<Route<Context>> {

@@ -179,15 +179,22 @@ impl Client {
         Ok(())
     }
 
-    /// The configuration that the registry door tells of, or, of a registry that is none of ours,
-    /// that of the settings.
-    pub(super) fn config_of_registry(&self, settings: &Settings) -> Result<ConfigState, Failure> {
+    /// The configuration that the registry door tells of; `None` of one that is none of
+    /// ours.
+    pub(super) fn config_of_registry(&self) -> Result<Option<ConfigState>, Failure> {
         let url = self.url(Door::Registry, "/_dashboard/api/config");
         let answer = self.agent.get(&url).call();
         let answer = answer.map_err(|fault| self.unreachable(Door::Registry, &url, &fault))?;
         let dump = answer.headers().get("x-bun-config-dump");
-        let state = dump.and_then(|dump| parse_dump(dump.as_bytes()).ok());
-        Ok(state.unwrap_or_else(|| settings.config.to_state()))
+        let Some(dump) = dump else { return Ok(None) };
+        let state = parse_dump(dump.as_bytes()).map_err(|_| {
+            let shown = String::from_utf8_lossy(dump.as_bytes());
+            Failure::Failed(format!(
+                "{url} sent an X-Bun-Config-Dump that is none: {shown}; check that it is a \
+                 thirteen server of this version"
+            ))
+        })?;
+        Ok(Some(state))
     }
 
     fn url(&self, door: Door, path: &str) -> String {

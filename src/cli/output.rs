@@ -49,6 +49,12 @@ pub(super) fn print(text: &str) -> Outcome {
     }
 }
 
+/// Tells people of something on stderr, in one line; scripts read stdout.
+pub(super) fn note(text: &str) {
+    // Nobody is left to be told that stderr cannot be written.
+    let _closed = writeln!(io::stderr().lock(), "note: {text}");
+}
+
 /// Prints the value as JSON, indented, and succeeds.
 pub(super) fn print_json(value: &impl Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(value).expect("its keys are strings");

@@ -10,7 +10,9 @@ use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::auth::keys::{Keys, open_or_create};
-use crate::auth::tokens::proxy::{self, PROXY_SECONDS_MAX, ProxyGrant, is_subject};
+use crate::auth::tokens::proxy::{
+    self, PROXY_SECONDS_MAX, ProxyGrant, SUBJECT_DEFAULT, is_subject,
+};
 use crate::id::Id;
 use crate::limits::PROXY_SUBJECT_BYTES_MAX;
 use crate::outgoing::Url;
@@ -60,7 +62,7 @@ struct TokenArgs {
     #[arg(long)]
     hash: Option<String>,
     /// Whom it is for; requests are counted by this name
-    #[arg(long, default_value = "thirteen")]
+    #[arg(long, default_value = SUBJECT_DEFAULT)]
     subject: String,
     /// For how many seconds it is good
     #[arg(long, default_value_t = PROXY_SECONDS_MAX,

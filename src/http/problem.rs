@@ -174,7 +174,8 @@ impl Problem {
     }
 
     /// The media type and bytes of the reply for npm's clients, which show `error` and read
-    /// `reason` where there is more to say. Faults of values stand in the reason.
+    /// `reason` where there is more to say. Faults of values stand in the error, for people, and in
+    /// `errors` as other doors have them, for programs.
     pub fn registry_body(&self) -> (&'static str, Vec<u8>) {
         if let Some((content_type, body)) = self.body.as_deref() {
             return (content_type, body.clone());
@@ -188,7 +189,10 @@ impl Problem {
             .map(|fault| format!(" {}: {}.", fault.pointer, fault.detail))
             .collect();
         let told = format!("{told}{faults}");
-        let body = serde_json::json!({ "error": told, "reason": self.code });
+        let mut body = serde_json::json!({ "error": told, "reason": self.code });
+        if !self.faults.is_empty() {
+            body["errors"] = serde_json::json!(self.faults);
+        }
         (JSON, body.to_string().into_bytes())
     }
 

@@ -334,7 +334,8 @@ impl<'p> Segments<'p> {
 
 impl Segment<'_> {
     /// Where a package's name that begins with this segment ends, and what follows: a scope whose
-    /// slash is not escaped takes the next segment along.
+    /// slash is not escaped takes the next segment along. One that stands alone is a name that the
+    /// route finds wrong.
     fn package_end<'p>(&self, rest: Segments<'p>) -> Option<(usize, Segments<'p>)> {
         let end = self.start + self.bytes.len();
         if self.bytes.is_empty() {
@@ -347,7 +348,9 @@ impl Segment<'_> {
         if !is_scope {
             return Some((end, rest));
         }
-        let (name, rest) = rest.next()?;
+        let Some((name, rest)) = rest.next() else {
+            return Some((end, rest));
+        };
         (!name.bytes.is_empty()).then_some((name.start + name.bytes.len(), rest))
     }
 
@@ -512,6 +515,7 @@ mod tests {
             ("/@scope/name", 0, "/@scope/name"),
             ("/@scope%2fname", 0, "/@scope%2fname"),
             ("/%40scope/name", 0, "/%40scope/name"),
+            ("/@scope", 0, "/@scope"),
             ("/lodash/1.0.0", 1, "/lodash"),
             ("/@scope/name/latest", 1, "/@scope/name"),
             ("/@scope%2Fname/latest", 1, "/@scope%2Fname"),
@@ -534,7 +538,7 @@ mod tests {
             let package = package.trim_start_matches('/');
             assert_eq!(&path[start..end], package, "{path}");
         }
-        for path in ["/@scope", "/@scope/", "//name", "/@scope//x"] {
+        for path in ["/@scope/", "//name", "/@scope//x"] {
             assert_eq!(find(&router, path), Found::Nothing, "{path}");
         }
     }

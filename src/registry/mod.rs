@@ -8,7 +8,8 @@
 //!   their content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that depends on;
 //!   `body`: what clients send; `wording`: what several parts say alike;
-//! - `search`: what is found by words; `advisories`: what is known to be wrong with versions;
+//! - `search`: what is found by words; `listing`: what is here, by name;
+//!   `advisories`: what is known to be wrong with versions;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
 //!   the list of all statements; `topics`: what a commit tells caches.
 
@@ -18,7 +19,9 @@ pub mod advisories;
 pub mod archive;
 pub mod blobs;
 pub mod body;
+pub mod budget;
 pub mod documents;
+pub mod listing;
 pub mod login;
 pub mod name;
 pub mod packages;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The name of a package: `lodash` or `@scope/name`. Lower case, at most 214 characters, and safe
-/// as a segment of a URL and as the name of a folder.
+/// The name of a package: `lodash` or `@scope/name`. At most 214 characters, and safe as a segment
+/// of a URL and as the name of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PackageName {
     text: Box<str>,
@@ -53,14 +53,27 @@ impl PackageName {
     /// # Errors
     /// Why it is none.
     pub fn parse(text: &str) -> Result<PackageName, NameFault> {
-        match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            true => Err(NameFault::Character),
-            false => PackageName::parse_old(text),
+        let name = PackageName::parse_old(text)?;
+        match name.strictness() {
+            None => Ok(name),
+            Some(fault) => Err(fault),
         }
     }
 
-    /// Reads the name of a package that is there already: before names had to be lower case, some
-    /// packages that others still depend on got one with capitals.
+    /// Why no package may be given this name, where others have such names from before.
+    pub fn strictness(&self) -> Option<NameFault> {
+        let is_upper = |byte: u8| byte.is_ascii_uppercase();
+        if self.base().starts_with(['-', '_']) {
+            Some(NameFault::Start)
+        } else if self.text.bytes().any(is_upper) {
+            Some(NameFault::Character)
+        } else {
+            None
+        }
+    }
+
+    /// Reads the name of a package that is there already: packages that others still depend on have
+    /// names with capitals, or that begin with `-`, or with `_` after a scope.
     ///
     /// # Errors
     /// Why it is none.
@@ -75,9 +88,10 @@ impl PackageName {
                 (Some(scope), base)
             }
         };
-        for part in scope.into_iter().chain([base]) {
-            check_part(part)?;
+        if let Some(scope) = scope {
+            check_part(scope, b"._-")?;
         }
+        check_part(base, if scope.is_some() { b"." } else { b"._" })?;
         if RESERVED.contains(&text) {
             return Err(NameFault::Reserved);
         }
@@ -116,9 +130,9 @@ impl fmt::Display for PackageName {
     }
 }
 
-fn check_part(part: &str) -> Result<(), NameFault> {
+fn check_part(part: &str, not_first: &[u8]) -> Result<(), NameFault> {
     let first = part.bytes().next().ok_or(NameFault::Empty)?;
-    if b"._-".contains(&first) {
+    if not_first.contains(&first) {
         return Err(NameFault::Start);
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
@@ -187,7 +201,13 @@ mod tests {
             PackageName::parse_old("JSONStream").unwrap().as_str(),
             "JSONStream"
         );
-        assert_eq!(PackageName::parse_old("../x"), Err(NameFault::Start));
+        for old in ["-", "-x", "@a/-x", "@a/_x", "JSON_x"] {
+            assert_eq!(PackageName::parse_old(old).unwrap().as_str(), old);
+            assert!(PackageName::parse(old).is_err(), "{old}");
+        }
+        for text in ["../x", "_x", "@_a/x", "__proto__", "@a/.x"] {
+            assert_eq!(PackageName::parse_old(text), Err(NameFault::Start));
+        }
         let longest = "a".repeat(214);
         for text in ["a", "0", "a.b", "a_b", "~a", "@1/2", &longest] {
             assert_eq!(PackageName::parse(text).unwrap().as_str(), text);

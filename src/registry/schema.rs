@@ -19,6 +19,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     access::sql::STATEMENTS,
     accounts::sql::STATEMENTS,
     login::sql::STATEMENTS,
+    super::listing::sql::STATEMENTS,
     super::search::sql::STATEMENTS,
     tokens::sql::STATEMENTS,
 ];
@@ -35,6 +36,11 @@ mod tests {
             "audit::WALK",
             "audit_logs",
             "the whole chain is what is checked",
+        ),
+        (
+            "listing::COUNT",
+            "packages",
+            "all of them are counted, once after a change, off the shards",
         ),
         ("search::ALL", "package_cards", "from its end, so many rows"),
         (

@@ -9,6 +9,11 @@ pub fn package(name: &PackageName) -> Topic {
     Topic::of(format!("package\0{name}").as_bytes())
 }
 
+/// How many packages there are.
+pub fn packages() -> Topic {
+    Topic::of(b"packages")
+}
+
 /// What an account's tokens may do.
 pub fn account(id: Id) -> Topic {
     Topic::of(format!("account\0{id}").as_bytes())

@@ -21,6 +21,7 @@ use crate::context::House;
 use crate::doors::Doors;
 use crate::limits::{RATE_KEYS_EXPECTED, START_PATIENCE};
 use crate::outgoing::dns::Names;
+use crate::registry::advisories::Audits;
 use crate::registry::advisories::osv::Osv;
 use crate::registry::uplinks::Uplinks;
 use crate::registry::{self, blobs::Blobs};
@@ -357,6 +358,7 @@ fn house_of(
         uploads: files.uploads,
         blobs: files.blobs,
         osv: files.osv,
+        audits: Audits::default(),
         names: Names::new(settings.outgoing.hosts.clone()),
         tls: peers.tls,
         uplinks: peers.uplinks,

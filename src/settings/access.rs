@@ -19,6 +19,8 @@ pub struct Access {
     pub scoped_access: ScopedAccess,
     /// Whether clients may make accounts.
     pub signup: Signup,
+    /// Under which names packages may be created.
+    pub names: Names,
     /// A folder of OSV files that audits are answered from; empty for none.
     pub osv_folder: String,
 }
@@ -53,6 +55,16 @@ pub enum Signup {
     Closed,
 }
 
+/// Under which names packages may be created (`registry.names`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Names {
+    /// Those that npm gives.
+    #[default]
+    New,
+    /// Those that npm ever gave: with capitals too, or beginning with `-`, or `_` after a scope.
+    Old,
+}
+
 /// Where accounts may create packages (`registry.open_scopes`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum OpenScopes {
@@ -80,6 +92,10 @@ impl Choice for Signup {
         &[("open", Signup::Open), ("closed", Signup::Closed)];
 }
 
+impl Choice for Names {
+    const NAMED: &'static [(&'static str, Names)] = &[("new", Names::New), ("old", Names::Old)];
+}
+
 impl Access {
     /// Whether this is a private scope.
     pub fn is_private(&self, scope: Option<&str>) -> bool {
@@ -89,6 +105,14 @@ impl Access {
 }
 
 impl OpenScopes {
+    /// Whether this scope is listed by its name.
+    pub fn names(&self, scope: Option<&str>) -> bool {
+        match (self, scope) {
+            (OpenScopes::Listed(listed), Some(scope)) => listed.iter().any(|one| one == scope),
+            (OpenScopes::Listed(_), None) | (OpenScopes::All, _) => false,
+        }
+    }
+
     /// Whether accounts may create packages in a scope, or without one.
     pub fn holds(&self, scope: Option<&str>) -> bool {
         match self {

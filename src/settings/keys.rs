@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::limits::{RATE_LIMIT_MAX, YEAR_MS};
 
-use super::access::{Anonymous, Open, ScopedAccess, Scopes, Signup};
+use super::access::{Anonymous, Names, Open, ScopedAccess, Scopes, Signup};
 use super::choices::{AccessLog, LogLevel, WritePolicy};
 use super::hosts::HostList;
 use super::slots::{
@@ -547,6 +547,14 @@ pub static KEYS: &[Key] = &[
         default: "open",
         change: Change::Live,
         slot: &Word::<Signup>(|settings| &mut settings.access.signup),
+        spellings: &[],
+    },
+    Key {
+        name: "registry.names",
+        doc: "Names for packages that are created: those npm gives, or ever gave (capitals too).",
+        default: "new",
+        change: Change::Live,
+        slot: &Word::<Names>(|settings| &mut settings.access.names),
         spellings: &[],
     },
     Key {

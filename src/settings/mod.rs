@@ -25,7 +25,7 @@ mod slots;
 mod tests;
 mod upstream;
 
-pub use access::{Access, Anonymous, OpenScopes, ScopedAccess, Signup};
+pub use access::{Access, Anonymous, Names, OpenScopes, ScopedAccess, Signup};
 pub use choices::{AccessLog, LogLevel, WritePolicy};
 pub use environment::{Mode, TOKEN_VARIABLE};
 pub use fault::{Fault, Faults};

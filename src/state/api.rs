@@ -180,7 +180,8 @@ fn problem_of_body(fault: BodyFault) -> Problem {
     }
 }
 
-fn problem_of_refusal(refusal: Refusal) -> Problem {
+/// How a change that was not made is answered.
+pub fn problem_of_refusal(refusal: Refusal) -> Problem {
     let passing = |detail| Problem::new(503, detail).header("Retry-After", "1");
     match refusal {
         Refusal::Busy => passing("Too many changes wait for the disk."),

@@ -245,14 +245,16 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-fn takes_hex(field: Field) -> bool {
+/// Whether a field may also be given as text: `0x` and digits.
+pub fn takes_hex(field: Field) -> bool {
     match field {
         Field::RegistryHash | Field::FeatureFlags => true,
         Field::Version | Field::TerminalMode | Field::Rows | Field::Cols | Field::Reserved => false,
     }
 }
 
-fn u32_of_hex(text: &str) -> Option<u32> {
+/// The number of `0x` and 1 to 8 hexadecimal digits.
+pub fn u32_of_hex(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0x")?;
     // `from_str_radix` would take a sign.
     let is_hex = matches!(digits.len(), 1..=8) && digits.bytes().all(|b| b.is_ascii_hexdigit());

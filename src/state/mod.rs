@@ -5,7 +5,7 @@
 //! it is on disk the `hub` of every shard updates that shard's copy and tells its clients, and the
 //! hub of the shard that asked acknowledges. `broadcast`, `client`, `replies` and `wire` are the
 //! hub's parts; `access` says who may write, `headers` what is wrong with a request's `X-Bun-*`
-//! headers.
+//! headers, `variables` what clients read as environment variables.
 //!
 //! These are free of sockets and of the executor. What joins them to both is in `api` (the
 //! handlers), `follow` (a client's session), `local` (a shard's share) and `office` (the owner's
@@ -28,6 +28,7 @@ mod replies;
 mod session;
 #[cfg(test)]
 mod simulation;
+pub mod variables;
 mod wire;
 
 pub use change::{

@@ -19,6 +19,7 @@ use super::health::{
     ServiceState, Services, StatusReport, seconds, timestamp, write_ready,
 };
 use super::metrics::{Format, Page};
+use super::names::NamesLine;
 use super::operation::Operation;
 use super::process::{ProcessUsage, unix_ms};
 use super::profile::Profile;
@@ -213,6 +214,7 @@ pub async fn metrics(context: &Context, exchange: &mut Exchange<'_>) -> Result<(
         config: context.state.read(),
         log_lines_dropped: context.house.log.dropped(),
         stores: &[context.house.commerce.line(), context.house.registry.line()],
+        names: names_line(context),
         upstreams: &context.house.uplinks.line(context.house.steady_ms()),
     };
     let mut body = Vec::new();
@@ -276,6 +278,18 @@ fn capture_length(request: &Request<'_>) -> Result<CaptureSeconds, Problem> {
 async fn totals() -> Totals {
     let snapshot = || context::here().snapshot();
     Totals::merge(shard::bus().ask_all_within(SHARD_PATIENCE, snapshot).await)
+}
+
+fn names_line(context: &Context) -> NamesLine {
+    let stats = context.house.names.stats();
+    NamesLine {
+        hits_completed: stats.cache_hits_completed,
+        hits_inflight: stats.cache_hits_inflight,
+        misses: stats.cache_misses,
+        errors: stats.errors,
+        size: stats.size,
+        total: stats.total_count,
+    }
 }
 
 fn process_usage() -> Result<ProcessUsage, Problem> {

@@ -164,6 +164,7 @@ impl Local {
             faults: std::array::from_fn(|index| self.faults[index].get()),
             turns: self.turns.borrow().clone(),
             ring: RingCounters::default(),
+            outgoing: OutgoingGauges::default(),
         }
     }
 
@@ -199,6 +200,15 @@ pub struct RingCounters {
     pub buffers_exhausted: u64,
     /// Pauses of accepting because the process was out of file descriptors.
     pub accept_pauses: u64,
+}
+
+/// What the shard's outgoing side holds at the moment, copied in by whoever owns it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutgoingGauges {
+    /// Connections that wait for the next request.
+    pub connections_kept: u64,
+    /// Requests whose response was not read to its end.
+    pub requests_under_way: u64,
 }
 
 /// Counts down to the next timed run of one operation.

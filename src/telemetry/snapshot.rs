@@ -2,7 +2,7 @@
 
 use super::counter::{Counter, Fault};
 use super::durations::Durations;
-use super::local::{RingCounters, RouteLabel};
+use super::local::{OutgoingGauges, RingCounters, RouteLabel};
 use super::operation::Operation;
 
 /// One shard's record at one moment.
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub turns: Durations,
     /// Zero until whoever drives the ring fills it in.
     pub ring: RingCounters,
+    /// Zero until whoever owns the outgoing side fills it in.
+    pub outgoing: OutgoingGauges,
 }
 
 /// What came to one route.
@@ -72,6 +74,8 @@ pub struct ShardLine {
     pub turns: Durations,
     /// The ring's own counts.
     pub ring: RingCounters,
+    /// Its outgoing side.
+    pub outgoing: OutgoingGauges,
 }
 
 impl Totals {
@@ -109,6 +113,7 @@ impl Totals {
             requests: snapshot.requests(),
             turns: snapshot.turns,
             ring: snapshot.ring,
+            outgoing: snapshot.outgoing,
         });
         for (sum, count) in self.counters.iter_mut().zip(snapshot.counters) {
             *sum = sum.wrapping_add(count);

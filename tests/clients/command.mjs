@@ -37,3 +37,39 @@ export async function run(command, args, cwd, env = {}) {
   return { code, stdout, stderr };
 }
 
+
+/**
+ * Runs a command in a terminal, and writes each answer when what comes before it in `talk`, pairs
+ * of a pattern and an answer, has been asked for. An answer is text, or makes it of the match.
+ */
+export async function converse([command, ...args], cwd, talk, env = {}) {
+  const quoted = [command, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const child = spawn("script", ["-qefc", quoted, "/dev/null"], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME, TERM: "dumb", NO_COLOR: "1", SHELL: "/bin/sh", ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const late = setTimeout(() => child.kill("SIGKILL"), TALK_MS);
+  child.stdin.on("error", () => {});
+  let text = "";
+  let said = "";
+  const left = [...talk];
+  const hear = async (more) => {
+    text += more;
+    said += more.replace(/\x1b\[[0-9;?]*[a-zA-Z]/g, "");
+    const match = left.length > 0 && left[0][0].exec(said);
+    if (!match) return;
+    const [, answer] = left.shift();
+    said = said.slice(match.index + match[0].length);
+    const words = typeof answer === "string" ? answer : await answer(match);
+    if (words !== undefined) child.stdin.write(`${words}\r`);
+    hear("");
+  };
+  child.stdout.setEncoding("utf8").on("data", hear);
+  child.stderr.setEncoding("utf8").on("data", hear);
+  const [code] = await once(child, "close");
+  clearTimeout(late);
+  return { code, text, unasked: left.length };
+}
+
+const TALK_MS = 60_000;

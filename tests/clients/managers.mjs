@@ -38,7 +38,7 @@ export const MANAGERS = {
     },
   },
   pnpm: {
-    command: [join(MODULES, ".bin/pnpm")],
+    command: [join(MODULES, "@pnpm/exe.linux-x64/pnpm")],
     setUp(place, url, token) {
       npmrc(place, url, token);
       // It would rather have what is a day old.

@@ -7,9 +7,10 @@ import { gzipSync } from "node:zlib";
 
 /**
  * Serves packages, each `{ name, version, ...manifest, files?, tag? }`; `files` maps paths to text,
- * or to `{ text, mode }`. Resolves to its URL and a way to end it.
+ * or to `{ text, mode }`. Resolves to its URL and a way to end it. `otherwise` answers a request
+ * for something else; without it that is 404.
  */
-export async function serveShelf(packages) {
+export async function serveShelf(packages, otherwise = null) {
   const packuments = new Map();
   const archives = new Map();
   const server = createServer((request, reply) => {
@@ -19,6 +20,7 @@ export async function serveShelf(packages) {
       return reply.end(archives.get(path));
     }
     const packument = packuments.get(path);
+    if (!packument && otherwise?.(request, reply)) return;
     reply.statusCode = packument ? 200 : 404;
     reply.setHeader("content-type", "application/json");
     reply.end(JSON.stringify(packument ?? { error: "not_found", reason: `no ${path} here` }));

@@ -156,9 +156,9 @@ fn a_body_that_is_none_is_refused() {
         send(server.registry(), "POST", BULK, &headers, b"{}").status,
         415
     );
-    // 33 MiB of zeros in 33 KiB.
+    // 9 MiB of blanks in 9 KiB.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    for _ in 0..33 {
+    for _ in 0..9 {
         encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
     }
     let bomb = encoder.finish().unwrap();
@@ -167,6 +167,28 @@ fn a_body_that_is_none_is_refused() {
         send(server.registry(), "POST", BULK, &headers, &bomb).status,
         413
     );
+}
+
+#[test]
+fn a_question_that_no_installation_asks_is_refused_and_takes_no_memory() {
+    let server = server(&[]);
+    // Two million empty lists that nobody reads, and a tree of as many packages as fit.
+    let idle = format!("{{\"x\":[{}[]]}}", "[],".repeat(2 << 20));
+    let many: Vec<String> = (0..70_000).map(|one| format!("\"p{one}\":{{}}")).collect();
+    let many = format!("{{\"dependencies\":{{{}}}}}", many.join(","));
+    for target in [
+        "/-/npm/v1/security/audits/quick",
+        "/-/npm/v1/security/audits",
+    ] {
+        for (body, status) in [(&idle, 200), (&many, 400)] {
+            let reply = send(server.registry(), "POST", target, &[], body.as_bytes());
+            assert_eq!(reply.status, status, "{}", reply.text());
+        }
+    }
+    let versions = "\"1.0.0\",".repeat(70_000);
+    let body = format!("{{\"a\":[{versions}\"1.0.0\"]}}");
+    let reply = send(server.registry(), "POST", BULK, &[], body.as_bytes());
+    assert_eq!(reply.status, 400, "{}", reply.text());
 }
 
 #[test]

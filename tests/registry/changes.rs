@@ -221,6 +221,30 @@ fn a_star_is_the_callers_own() {
 }
 
 #[test]
+fn pnpm_stars_by_the_whole_document() {
+    let server = unhurried(&[]);
+    let (anna, bert) = (account(&server, "anna"), account(&server, "bert"));
+    publish(&server, &anna, "a", "1.0.0");
+    for (who, name) in [(&anna, "anna"), (&bert, "bert")] {
+        for users in [json!({ name: true }), json!({})] {
+            let mut document = to_write(&server, who, "a");
+            let path = format!("/a/-rev/{}", document["_rev"].as_str().unwrap());
+            document["users"] = users.clone();
+            assert_eq!(put(&server, who, &path, &document), 201, "{name}");
+            let shown = get(&server, "a", &[]).json()["users"].take();
+            let shown = if shown.is_null() { json!({}) } else { shown };
+            assert_eq!(shown, users);
+        }
+    }
+    // What does not move the caller's star takes the package's owner.
+    let mut document = to_write(&server, &bert, "a");
+    let path = format!("/a/-rev/{}", document["_rev"].as_str().unwrap());
+    document["users"] = json!({ "anna": true });
+    document["versions"]["1.0.0"]["deprecated"] = json!("no more");
+    assert_eq!(put(&server, &bert, &path, &document), 403);
+}
+
+#[test]
 fn owners_change_by_name() {
     let server = unhurried(&[]);
     let (anna, bert) = (account(&server, "anna"), account(&server, "bert"));

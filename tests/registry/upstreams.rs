@@ -702,7 +702,7 @@ fn offline_asks_nobody_and_serves_what_is_here() {
         let reply = fetch(server.registry(), path);
         assert_eq!(
             (reply.status, &reply.json()["reason"]),
-            (503, &json!("offline"))
+            (404, &json!("offline"))
         );
     }
     assert_eq!(upstream.all_asked().len(), asked);

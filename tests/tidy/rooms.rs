@@ -302,6 +302,10 @@ const MAY_IMPORT: &[(&str, Allowed)] = &[
         ]),
     ),
     (
+        "dashboard",
+        Allowed::Only(&["http", "json", "limits", "registry", "state"]),
+    ),
+    (
         "proxy",
         // A tunnel is a handler on ring streams, with the whole context.
         Allowed::Only(&[

@@ -49,6 +49,9 @@ pub struct ProxyGrant<'g> {
     pub seconds: u64,
 }
 
+/// Whom a token is for where nobody is named.
+pub const SUBJECT_DEFAULT: &str = "thirteen";
+
 /// A token of this id. The same arguments give the same token.
 ///
 /// # Panics

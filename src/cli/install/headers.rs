@@ -3,6 +3,56 @@
 use thirteen_kernels::config::ConfigState;
 use thirteen_kernels::config::headers::{HEADERS_BYTES_MAX, write_headers};
 
+use crate::auth::keys::{KeysFault, reopen};
+use crate::auth::tokens::proxy::{self, PROXY_SECONDS_MAX, ProxyGrant};
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::output::note;
+use crate::id::Id;
+use crate::settings::Settings;
+use crate::telemetry::process::unix_ms;
+
+/// The configuration of the registry that a client talks to, and the headers of its requests. What
+/// cannot be told or sent is said on stderr.
+pub(in crate::cli) fn for_registry(
+    client: &Client,
+    settings: &Settings,
+) -> Result<(ConfigState, Vec<(String, String)>), Failure> {
+    let id = getrandom::u64().map_err(|fault| {
+        Failure::Environment(format!("the system gives no random numbers: {fault}"))
+    })?;
+    let Some(config) = client.config_of_registry()? else {
+        // Who is no thirteen server has no use for a token, and is told none.
+        note(&format!(
+            "{} tells no X-Bun-Config-Dump; the configuration of the settings is sent, and no \
+             X-Bun-Proxy-Token",
+            client.place().registry.url
+        ));
+        let config = settings.config.to_state();
+        return Ok((config, lines(&config, id, None)));
+    };
+    let token = match token(&config, settings) {
+        Ok(token) => Some(token),
+        Err(fault) => {
+            note(&format!("no X-Bun-Proxy-Token is sent: {fault}"));
+            None
+        }
+    };
+    Ok((config, lines(&config, id, token.as_deref())))
+}
+
+/// A token as `thirteen proxy token` makes it, for the registry hash of a configuration. Keys are
+/// read and never made: those of a folder without a server are nobody's.
+fn token(config: &ConfigState, settings: &Settings) -> Result<String, KeysFault> {
+    let keys = reopen(&settings.data)?;
+    let grant = ProxyGrant {
+        subject: proxy::SUBJECT_DEFAULT,
+        hash: config.registry_hash(),
+        seconds: PROXY_SECONDS_MAX,
+    };
+    Ok(proxy::issue(&keys, grant, Id::fresh(), unix_ms() / 1000))
+}
+
 /// Name and value of each header, in the order of the protocol: the fields, the dump, the token if
 /// there is one, the request's id.
 pub(in crate::cli) fn lines(

@@ -65,10 +65,8 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let asked = asked.collect::<Result<Vec<_>, _>>()?;
     let settings = flags.settings()?;
     let client = Client::find(args.server, &settings)?;
-    let config = client.config_of_registry(&settings)?;
+    let (config, lines) = headers::for_registry(&client, &settings)?;
     let format = args.json.format();
-    let id = request_id()?;
-    let lines = headers::lines(&config, id, None);
     let names: Vec<&str> = asked.iter().map(|(name, _)| &**name).collect();
     let names = names.join(", ");
     if format == Format::Text {
@@ -193,13 +191,6 @@ fn read_record(folder: &Path) -> Result<Record, Failure> {
         }
         Err(fault) => Err(Failure::Environment(format!("{}: {fault}", path.display()))),
     }
-}
-
-/// A number for a request.
-pub(super) fn request_id() -> Result<u64, Failure> {
-    getrandom::u64().map_err(|fault| {
-        Failure::Environment(format!("the system gives no random numbers: {fault}"))
-    })
 }
 
 fn bar(format: Format) -> ProgressBar {

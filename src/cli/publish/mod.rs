@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::client::{Client, ServerFlag};
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
-use super::install::{headers, is_name, request_id, version};
+use super::install::{headers, is_name, version};
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::limits::PUBLISH_README_BYTES_MAX;
 use crate::settings::TOKEN_VARIABLE;
@@ -81,8 +81,7 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
         })?;
     complete(&mut package, &folder, &version)?;
     let document = document(&package, &name, &version, &tag, access, &packed, registry);
-    let config = client.config_of_registry(&settings)?;
-    let mut lines = headers::lines(&config, request_id()?, None);
+    let (_, mut lines) = headers::for_registry(&client, &settings)?;
     lines.push(("authorization".to_owned(), format!("Bearer {token}")));
     let path = format!("/{}", name.replace('/', "%2f"));
     client.publish(&path, &lines, &document)?;

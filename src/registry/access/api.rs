@@ -10,8 +10,9 @@ use super::super::documents::api::name_of;
 use super::super::name::PackageName;
 use super::super::packages::change::{self, Missing, Told};
 use super::super::packages::draft::Draft;
-use super::super::packages::rows::{Collaborator, Permission, Visibility};
+use super::super::packages::rows::{Collaborator, PackageRow, Permission, Visibility};
 use super::super::packages::sql as packages;
+use super::super::uplinks::{self, Standing};
 use super::super::wording::not_found;
 use super::rules::{permission_named, visibility_named};
 use super::sql::{self, Origin};
@@ -235,9 +236,11 @@ pub async fn absent(_: &Context, _: Anyone, _: &mut Exchange<'_>) -> Result<Sent
 /// Who may read a package that the caller may read. What is not hosted here is public.
 fn shown(context: &Context, visitor: &Visitor, name: &PackageName) -> Result<Visibility, Problem> {
     visitor.may_read(context, name)?;
-    let look = |view: &View<'_>| sql::package(view, name.as_str());
+    let look = |view: &View<'_>| packages::read(view, name);
     let package = context.house.registry.read(look)?;
-    Ok(package.ok_or_else(|| not_found(name))?.visibility)
+    let is_there = |row: &PackageRow| uplinks::standing(context, row) != Standing::Absent;
+    let package = package.filter(is_there);
+    Ok(package.ok_or_else(|| not_found(name))?.access)
 }
 
 fn list(context: &Context, name: &PackageName) -> Result<Map<String, Value>, Problem> {

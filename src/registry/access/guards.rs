@@ -16,7 +16,7 @@ use crate::auth::principal::Admin;
 use crate::context::Context;
 use crate::http::{Access, Admission, Guard, Problem, Request};
 use crate::id::Id;
-use crate::settings::{Anonymous, Settings};
+use crate::settings::{Anonymous, Names, Settings};
 use crate::store::{SqlFault, StoreFault, View};
 
 /// Everyone who reaches the door; a credential that is not good is refused all the same.
@@ -274,7 +274,8 @@ impl Writer {
 
     /// Whether a version may be published under this name: 403 where others own the package, or
     /// where nobody but staff makes packages in its scope. What is kept of an upstream's package
-    /// makes nobody its owner.
+    /// makes nobody its owner; whether its name is free is for [`Writer::may_take_over`] and
+    /// whoever asks the upstream.
     ///
     /// # Errors
     /// Why not.
@@ -287,9 +288,17 @@ impl Writer {
             Some(_) | None => {
                 let settings = &self.visitor.settings.access;
                 let standing = self.visitor.caller.standing();
-                barred(rules::may_create(settings, standing, name), name)
+                barred(rules::may_create(settings, standing, name), name)?;
+                named_for_new(settings.names, name)
             }
         }
+    }
+
+    /// Whether a package may be made under a name that an upstream has: by staff everywhere, by
+    /// accounts in scopes that the settings name as the operator's own.
+    pub fn may_take_over(&self, name: &PackageName) -> bool {
+        let settings = &self.visitor.settings.access;
+        rules::may_take_over(settings, self.visitor.caller.standing(), name)
     }
 
     /// Whether the package of a name may be changed: 404 where none is hosted here, or where it is
@@ -327,6 +336,17 @@ fn refused(reading: Reading, name: &PackageName) -> Result<(), Problem> {
         Reading::Allowed => Ok(()),
         Reading::SignIn => Err(unauthenticated()),
         Reading::Hidden => Err(not_found(name)),
+    }
+}
+
+/// Whether a package may be made under a name that packages have from before.
+fn named_for_new(names: Names, name: &PackageName) -> Result<(), Problem> {
+    match (names, name.strictness()) {
+        (Names::Old, _) | (Names::New, None) => Ok(()),
+        (Names::New, Some(fault)) => {
+            let detail = format!("`{name}` is no name of a package: {fault}.");
+            Err(Problem::new(400, detail).code("invalid_name"))
+        }
     }
 }
 

@@ -83,6 +83,18 @@ pub fn may_create(settings: &Access, standing: Standing, name: &PackageName) -> 
     }
 }
 
+/// Whether a package may be made under a name that an upstream has. `unscoped` in the list of open
+/// scopes is no scope of anybody's: npm's names are in it.
+pub fn may_take_over(settings: &Access, standing: Standing, name: &PackageName) -> bool {
+    match standing {
+        Standing::Nobody => false,
+        Standing::Administrator => true,
+        Standing::Account => {
+            settings.is_private(name.scope()) || settings.open_scopes.names(name.scope())
+        }
+    }
+}
+
 /// Reads how npm's clients name who may read a package.
 pub fn visibility_named(text: &str) -> Option<Visibility> {
     match text {
@@ -181,6 +193,29 @@ mod tests {
         ] {
             let found = ALL.map(|standing| may_create(settings, standing, &name(package)));
             assert_eq!(found, [SignIn, account, Allowed], "{package}");
+        }
+    }
+
+    #[test]
+    fn who_may_take_a_name_from_an_upstream() {
+        let open = Access {
+            private_scopes: vec!["@team".to_owned()],
+            ..Access::default()
+        };
+        let listed = Access {
+            open_scopes: OpenScopes::Listed(vec!["@a".to_owned(), "unscoped".to_owned()]),
+            ..Access::default()
+        };
+        for (settings, package, account) in [
+            (&open, "react", false),
+            (&open, "@a/b", false),
+            (&open, "@team/b", true),
+            (&listed, "@a/b", true),
+            (&listed, "@b/b", false),
+            (&listed, "react", false),
+        ] {
+            let found = ALL.map(|standing| may_take_over(settings, standing, &name(package)));
+            assert_eq!(found, [false, account, true], "{package}");
         }
     }
 }

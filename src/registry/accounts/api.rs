@@ -19,7 +19,7 @@ use crate::audit::{self, Actor, Entry};
 use crate::auth::passwords::{self, Verified};
 use crate::auth::principal::Anyone;
 use crate::context::Context;
-use crate::http::{Exchange, Problem, Sent};
+use crate::http::{Exchange, Problem, Request, Sent};
 use crate::id::Id;
 use crate::json::Time;
 use crate::limits::{ACCOUNT_TOKENS_MAX, PASSWORD_CHARACTERS_MAX};
@@ -55,8 +55,19 @@ pub struct Applicant {
     pub name: String,
     /// The password.
     pub password: String,
-    /// An address, where an account is to be made unless there is one.
-    pub email: Option<String>,
+    /// What is wanted.
+    pub wish: Wish,
+}
+
+/// What somebody with a name and a password wants. Accounts are made only where anybody may make
+/// them; where nobody may, every wish is the first.
+pub enum Wish {
+    /// To enter an account that there is.
+    Enter,
+    /// To enter the account of the name, or to make it: `npm login`, which knows no better.
+    EnterOrMake(Option<Email>),
+    /// To make an account under a name that is free: `npm adduser`.
+    Make(Option<Email>),
 }
 
 /// Whom an applicant is.
@@ -87,11 +98,11 @@ pub async fn enter(
     }
     let password = body.password.filter(|password| !password.is_empty());
     let password = password.ok_or_else(|| Problem::new(400, "The password is missing."))?;
-    let email = body.email.filter(|email| !email.trim().is_empty());
+    let email = address(body.email.as_deref())?;
     let applicant = Applicant {
         name,
         password,
-        email,
+        wish: wish(&exchange.request(), email),
     };
     let peer = client_address(context, &exchange.request());
     let admitted = admit(context, applicant).await?;
@@ -113,28 +124,59 @@ pub async fn enter(
     Ok(Sent)
 }
 
-/// Finds out who an applicant is: the account of the name, if the password is right, or one that
-/// is made where an address is told and anybody may make one.
+/// An address, where one is told.
 ///
 /// # Errors
-/// 401 for what is wrong, whether or not there is such an account; 409 where one was to be made
-/// under a name that is taken; 400 for a name, an address or a password that is not taken for one.
+/// 400 where it looks like none.
+pub fn address(text: Option<&str>) -> Result<Option<Email>, Problem> {
+    let told = text.map(str::trim).filter(|text| !text.is_empty());
+    let email = told.map(Email::parse).transpose();
+    email.map_err(|fault| Problem::new(400, fault))
+}
+
+/// What a client wants that puts an account. One that tells an address makes an account. Clients
+/// whose user has one show its name and password as `Basic` (yarn 1, pnpm), or name a revision
+/// after a 409 (npm, yarn berry), or tell no address.
+fn wish(request: &Request<'_>, email: Option<Email>) -> Wish {
+    let mut shown = request.values("authorization");
+    let is_basic = shown.any(|line| {
+        line.get(..6)
+            .is_some_and(|s| s.eq_ignore_ascii_case(b"basic "))
+    });
+    let path = request.head().path();
+    let has_revision = path.windows(REVISION.len()).any(|part| part == REVISION);
+    match email.is_some() && !is_basic && !has_revision {
+        true => Wish::Make(email),
+        false => Wish::EnterOrMake(email),
+    }
+}
+
+/// Finds out who an applicant is: the account of the name, if the password is right, or one that
+/// is made, as was wished.
+///
+/// # Errors
+/// 401 for what is wrong; 409 where an account was to be made under a name that is taken; 400 for
+/// a name or a password that is not taken for one.
 pub async fn admit(context: &Context, applicant: Applicant) -> Result<Admitted, Problem> {
     let Applicant {
         name,
         password,
-        email,
+        wish,
     } = applicant;
     if password.chars().count() > PASSWORD_CHARACTERS_MAX {
         return Err(Problem::new(400, passwords::Weakness::TooLong.detail()));
     }
     count_account_try(context, &name)?;
     let is_open = context.settings.borrow().access.signup == Signup::Open;
-    let email = email.filter(|_| is_open);
+    let wish = if is_open { wish } else { Wish::Enter };
     let store = &context.house.registry;
     let found = store.read(|view| sql::named(view, &name))?;
-    if let (None, Some(email)) = (&found, &email) {
-        return sign_up(context, &name, email, password).await;
+    match (wish, &found) {
+        (Wish::EnterOrMake(email) | Wish::Make(email), None) => {
+            return sign_up(context, &name, email, password).await;
+        }
+        (Wish::Make(_), Some(_)) => return Err(taken(&name)),
+        (Wish::Enter | Wish::EnterOrMake(_), _) => {}
     }
     let stored = found.as_ref().map(|account| account.password.clone());
     match (context.passwords.verify(password, stored).await?, found) {
@@ -143,7 +185,6 @@ pub async fn admit(context: &Context, applicant: Applicant) -> Result<Admitted, 
             name: account.name,
             password: account.password,
         }),
-        (Verified::Wrong, Some(_)) if email.is_some() => Err(taken(&name)),
         (Verified::Right | Verified::RightOutdated | Verified::Wrong, _) => {
             Err(wrong_credentials())
         }
@@ -153,11 +194,10 @@ pub async fn admit(context: &Context, applicant: Applicant) -> Result<Admitted, 
 async fn sign_up(
     context: &Context,
     name: &str,
-    email: &str,
+    email: Option<Email>,
     password: String,
 ) -> Result<Admitted, Problem> {
     let name = AccountName::parse(name).map_err(|fault| Problem::new(400, fault))?;
-    let email = Email::parse(email).map_err(|fault| Problem::new(400, fault))?;
     passwords::judge(&password)
         .map_err(|weak| Problem::new(400, weak.detail()).code(weak.code()))?;
     let hash = context.passwords.hash(password).await?;
@@ -169,7 +209,7 @@ async fn sign_up(
     };
     let told = name.clone();
     let make = move |tx: &mut Tx<'_>| -> Result<bool, SqlFault> {
-        let is_made = sql::create(tx, id, &name, &email, &hash)?;
+        let is_made = sql::create(tx, id, &name, email.as_ref(), &hash)?;
         if is_made {
             tell(
                 tx,
@@ -417,7 +457,7 @@ pub fn wrong_credentials() -> Problem {
 }
 
 fn taken(name: &str) -> Problem {
-    let detail = format!("The name {name} is taken, and the password is not that of the account.");
+    let detail = format!("The name {name} is taken. Log in if the account is yours (npm login).");
     Problem::new(409, detail).code("name_taken")
 }
 
@@ -448,3 +488,5 @@ fn shown(account: &Account) -> Value {
 }
 
 const PREFIX: &str = "org.couchdb.user:";
+/// What stands before the revision in a path.
+const REVISION: &[u8] = b"/-rev/";

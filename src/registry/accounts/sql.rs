@@ -12,7 +12,7 @@ pub struct Account {
     pub id: Id,
     /// Its name.
     pub name: String,
-    /// Its address.
+    /// Its address; empty where none was told.
     pub email: String,
     /// The stored form of its password.
     pub password: String,
@@ -37,11 +37,11 @@ pub fn create(
     tx: &mut Tx<'_>,
     id: Id,
     name: &AccountName,
-    email: &Email,
+    email: Option<&Email>,
     password: &str,
 ) -> Result<bool, SqlFault> {
     let now_ms = tx.now_ms();
-    let (name, email) = (name.as_str(), email.as_str());
+    let (name, email) = (name.as_str(), email.map_or("", Email::as_str));
     let made = tx.run(CREATE, &[&id, &name, &email, &password, &now_ms])?;
     Ok(made == 1)
 }

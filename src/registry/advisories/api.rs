@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -10,14 +11,16 @@ use super::super::access::Visitor;
 use super::super::access::sql as access;
 use super::super::access::sql::Origin;
 use super::super::body;
+use super::super::budget::Share;
 use super::super::name::PackageName;
 use super::super::uplinks::{self, Missing, Question as Passing, Uplink, pass, refuse_loop};
-use super::super::wording::busy;
+use super::asked;
+use super::audits::busy;
 use super::osv::Folder;
-use super::rules::{self, Answer, Question};
+use super::rules::{self, Answer, Question, Tree};
 use crate::context::Context;
 use crate::http::{Exchange, Problem, Sent};
-use crate::limits::ADVISORY_PLAIN_BYTES_MAX;
+use crate::limits::{ADVISORY_ANSWER_BYTES_MAX, ADVISORY_ANSWER_WEIGHT, ADVISORY_PLAIN_BYTES_MAX};
 use crate::shard;
 use crate::store::View;
 
@@ -40,8 +43,9 @@ pub async fn bulk(
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
     refuse_loop(context, &exchange.request())?;
-    let question = read(exchange, rules::question).await?;
-    let (answer, source) = answer(context, question).await?;
+    let read = read(context, exchange, asked::question, rules::weight_of);
+    let (question, mut share) = read.await?;
+    let (answer, source) = answer(context, question, &mut share).await?;
     reply(exchange, &Value::Object(answer), source);
     Ok(Sent)
 }
@@ -54,10 +58,18 @@ pub async fn audit(
 ) -> Result<Sent, Problem> {
     visitor.may_list()?;
     refuse_loop(context, &exchange.request())?;
-    let tree = read(exchange, rules::tree).await?;
-    let (answer, source) = answer(context, tree.question.clone()).await?;
-    let report = shard::offload(move || tree.report(&answer)).await;
-    let report = report.map_err(busy)?;
+    let read = read(context, exchange, rules::tree, Tree::weight);
+    let (tree, mut share) = read.await?;
+    let question = tree.question();
+    let (answer, source) = answer(context, question, &mut share).await?;
+    let turn = context.house.audits.turn().await?;
+    let report = shard::offload(move || {
+        let report = tree.report(&answer);
+        drop((tree, answer, turn));
+        report
+    })
+    .await;
+    let report = report.map_err(|_| busy())?;
     reply(exchange, &report, source);
     Ok(Sent)
 }
@@ -98,7 +110,7 @@ pub async fn attestations(
     let none = || Problem::new(404, format!("No attestations found for '{told}'."));
     let at = told.rfind('@').filter(|at| *at > 0).ok_or_else(none)?;
     let (name, version) = (&told[..at], &told[at + 1..]);
-    let name = PackageName::parse(name).map_err(|_| none())?;
+    let name = PackageName::parse_old(name).map_err(|_| none())?;
     let is_version = nodejs_semver::Version::parse(version).is_ok();
     visitor.may_read(context, &name)?;
     match uplinks::origin_of(context, &name)? {
@@ -114,25 +126,46 @@ pub async fn attestations(
     }
 }
 
-/// Reads a body off the shard: it may be long, and is coded.
+/// Reads a body off the shard: it may be long, and is coded. What it takes is the share's.
 async fn read<T: Send + 'static>(
+    context: &Context,
     exchange: &mut Exchange<'_>,
     parse: fn(&[u8]) -> Result<T, String>,
-) -> Result<T, Problem> {
-    let body = exchange.collect().await?;
+    weigh: fn(&T) -> usize,
+) -> Result<(T, Share), Problem> {
+    let audits = &context.house.audits;
+    let (body, mut share) = audits.collect(exchange).await?;
     let coding = exchange
         .request()
         .header("content-encoding")
         .map(<[u8]>::to_vec);
+    let turn = audits.turn().await?;
     let work = move || {
         let plain = body::inflate(coding.as_deref(), body, ADVISORY_PLAIN_BYTES_MAX)?;
-        parse(&plain).map_err(|fault| Problem::new(400, format!("The body: {fault}.")))
+        let parsed = parse(&plain);
+        drop((plain, turn));
+        let parsed = parsed.map_err(|fault| Problem::new(400, format!("The body: {fault}.")))?;
+        Ok::<_, Problem>((weigh(&parsed), parsed))
     };
-    shard::offload(work).await.map_err(busy)?
+    let (weight, parsed) = shard::offload(work).await.map_err(|_| busy())??;
+    share.shrink_to(0);
+    hold(&mut share, weight)?;
+    Ok((parsed, share))
+}
+
+fn hold(share: &mut Share, bytes: usize) -> Result<(), Problem> {
+    match share.grow(bytes) {
+        true => Ok(()),
+        false => Err(busy()),
+    }
 }
 
 /// What is known of what is asked.
-async fn answer(context: &Context, question: Question) -> Result<(Answer, Source), Problem> {
+async fn answer(
+    context: &Context,
+    question: Question,
+    share: &mut Share,
+) -> Result<(Answer, Source), Problem> {
     let question = without_hosted(context, question).await?;
     let groups = by_upstream(context, &question);
     let is_offline = context.settings.borrow().registry.offline;
@@ -141,7 +174,7 @@ async fn answer(context: &Context, question: Question) -> Result<(Answer, Source
     }
     let mut answer = Answer::new();
     for (uplink, asked) in groups {
-        match of_upstream(context, &uplink, &asked).await {
+        match of_upstream(context, &uplink, &asked, share).await {
             Ok(found) => answer.extend(found),
             // Where there is a folder an upstream that fails is not waited for.
             Err(_) if !matches!(context.house.osv.folder(), Folder::None) => {
@@ -199,6 +232,7 @@ async fn of_upstream(
     context: &Context,
     uplink: &Uplink,
     question: &Question,
+    share: &mut Share,
 ) -> Result<Answer, Problem> {
     let asked: serde_json::Map<String, Value> = question
         .iter()
@@ -210,7 +244,7 @@ async fn of_upstream(
     hasher.update(uplink.shown.as_bytes());
     let (key, now) = (hasher.finalize().into(), shard::turn_began());
     if let Some(answer) = context.advisories.find(&key, now) {
-        return Ok(answer);
+        return taken_apart(context, answer, share).await;
     }
     let passing = Passing {
         path: BULK.to_owned(),
@@ -226,12 +260,26 @@ async fn of_upstream(
             return Err(Problem::new(502, detail));
         }
     }
-    let parse = move || serde_json::from_slice::<Answer>(&passed.body);
-    let parsed = shard::offload(parse).await.map_err(busy)?;
-    let unread = |_| Problem::new(502, "The upstream's advisories cannot be read.");
-    let answer = parsed.map_err(unread)?;
-    context.advisories.keep(key, now, &answer);
+    let body = Bytes::from(passed.body);
+    let answer = taken_apart(context, body.clone(), share).await?;
+    context.advisories.keep(key, now, body);
     Ok(answer)
+}
+
+async fn taken_apart(context: &Context, body: Bytes, share: &mut Share) -> Result<Answer, Problem> {
+    let unread = || Problem::new(502, "The upstream's advisories cannot be read.");
+    if body.len() > ADVISORY_ANSWER_BYTES_MAX {
+        return Err(unread());
+    }
+    hold(share, body.len() * ADVISORY_ANSWER_WEIGHT)?;
+    let turn = context.house.audits.turn().await?;
+    let parse = move || {
+        let parsed = serde_json::from_slice::<Answer>(&body);
+        drop((body, turn));
+        parsed
+    };
+    let parsed = shard::offload(parse).await.map_err(|_| busy())?;
+    parsed.map_err(|_| unread())
 }
 
 async fn of_folder(context: &Context, question: Question) -> Result<(Answer, Source), Problem> {
@@ -241,7 +289,7 @@ async fn of_folder(context: &Context, question: Question) -> Result<(Answer, Sou
         Folder::Reading => None,
         Folder::Read(known) => Some((known.answer(&question), Source::Osv)),
     };
-    let found = shard::offload(look).await.map_err(busy)?;
+    let found = shard::offload(look).await.map_err(|_| busy())?;
     let reading = || {
         let problem = Problem::new(503, "The folder of advisories is being read.");
         problem.header("Retry-After", "1")
@@ -263,7 +311,7 @@ async fn hand_on(
 ) -> Result<Sent, Problem> {
     let passed = pass(context, uplink, Passing { path, body: None }).await;
     let passed = passed.map_err(|missing: Missing| Problem::from(missing))?;
-    let body = bytes::Bytes::from(passed.body);
+    let body = Bytes::from(passed.body);
     let stored = exchange.stored(passed.status, &passed.content_type, body);
     stored.send(exchange).await?;
     Ok(Sent)

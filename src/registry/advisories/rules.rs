@@ -6,6 +6,8 @@ use nodejs_semver::{Range, Version};
 use serde_json::{Map, Value, json};
 
 use super::super::name::PackageName;
+use super::asked::{self, Node};
+use crate::limits::ADVISORY_PATH_BYTES_MAX;
 
 /// Names of packages, and the versions of each that are installed.
 pub(super) type Question = BTreeMap<PackageName, BTreeSet<String>>;
@@ -15,10 +17,9 @@ pub(super) type Answer = Map<String, Value>;
 /// What the older form asks: a tree of what is installed.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    /// What of it is asked for.
-    pub(super) question: Question,
+    nodes: Vec<Node>,
     /// Where each version is, and what it is there for.
-    places: BTreeMap<(PackageName, String), Place>,
+    places: BTreeMap<PackageName, BTreeMap<String, Place>>,
     dependencies: u64,
     development: u64,
     optional: u64,
@@ -26,76 +27,85 @@ pub(super) struct Tree {
 
 #[derive(Debug, Default)]
 struct Place {
-    paths: Vec<String>,
+    nodes: Vec<u32>,
     is_development: bool,
     is_optional: bool,
 }
 
-/// Reads the newer form: `{"name": ["version", …]}`. What is no name is known to nobody.
-pub(super) fn question(body: &[u8]) -> Result<Question, String> {
-    let told: BTreeMap<String, BTreeSet<String>> =
-        serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
-    let named = told.into_iter().filter_map(|(name, versions)| {
-        let name = PackageName::parse(&name).ok()?;
-        Some((name, versions))
-    });
-    Ok(named.collect())
-}
-
 /// Reads the older form.
 pub(super) fn tree(body: &[u8]) -> Result<Tree, String> {
-    let told: Value = serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
-    if !told.is_object() {
-        return Err("it is no object".to_owned());
+    let mut tree = Tree {
+        nodes: asked::nodes(body)?,
+        ..Tree::default()
+    };
+    for (number, node) in (0..).zip(&mut tree.nodes) {
+        let Some(version) = node.version.take() else {
+            continue;
+        };
+        let Ok(name) = PackageName::parse_old(&node.name) else {
+            continue;
+        };
+        tree.dependencies += 1;
+        tree.development += u64::from(node.is_development);
+        tree.optional += u64::from(node.is_optional);
+        let versions = tree.places.entry(name).or_default();
+        let place = versions.entry(version).or_default();
+        if place.nodes.len() < PATHS_TOLD_MAX {
+            place.nodes.push(number);
+        }
+        place.is_development = node.is_development;
+        place.is_optional = node.is_optional;
     }
-    let mut tree = Tree::default();
-    tree.walk(&told, "");
     Ok(tree)
 }
 
+/// About what a question takes in memory.
+pub(super) fn weight_of(question: &Question) -> usize {
+    let one = |(name, versions): (&PackageName, &BTreeSet<String>)| {
+        let versions = versions.iter().map(|version| version.len() + PIECE_WEIGHT);
+        name.as_str().len() + PIECE_WEIGHT + versions.sum::<usize>()
+    };
+    question.iter().map(one).sum()
+}
+
 impl Tree {
-    fn walk(&mut self, node: &Value, path: &str) {
-        let Some(children) = node["dependencies"].as_object() else {
-            return;
-        };
-        for (name, child) in children {
-            let path = match path {
-                "" => name.clone(),
-                path => format!("{path}>{name}"),
-            };
-            if let (Ok(name), Some(version)) = (PackageName::parse(name), child["version"].as_str())
-            {
-                self.add(name, version, &path, child);
-            }
-            self.walk(child, &path);
-        }
+    /// What of it is asked for.
+    pub(super) fn question(&self) -> Question {
+        let named = self.places.iter();
+        named
+            .map(|(name, versions)| (name.clone(), versions.keys().cloned().collect()))
+            .collect()
     }
 
-    fn add(&mut self, name: PackageName, version: &str, path: &str, child: &Value) {
-        let is = |flag: &str| child[flag].as_bool() == Some(true);
-        self.dependencies += 1;
-        self.development += u64::from(is("dev"));
-        self.optional += u64::from(is("optional"));
-        let versions = self.question.entry(name.clone()).or_default();
-        versions.insert(version.to_owned());
-        let place = self.places.entry((name, version.to_owned())).or_default();
-        if place.paths.len() < PATHS_TOLD_MAX {
-            place.paths.push(path.to_owned());
-        }
-        place.is_development = is("dev");
-        place.is_optional = is("optional");
+    /// About what it takes in memory, without its question.
+    pub(super) fn weight(&self) -> usize {
+        let nodes = self.nodes.iter();
+        let nodes = nodes.map(|node| node.name.len() + 3 * PIECE_WEIGHT);
+        nodes.sum::<usize>() + weight_of(&self.question())
+    }
+
+    /// The names from the root to a package; nothing where they are longer than what is left.
+    fn path(&self, node: u32, bytes_left: &mut usize) -> Option<String> {
+        let above = |node: &&Node| node.parent.map(|parent| &self.nodes[parent as usize]);
+        let names: Vec<&str> = std::iter::successors(Some(&self.nodes[node as usize]), above)
+            .map(|node| &*node.name)
+            .collect();
+        let bytes: usize = names.iter().map(|name| name.len() + 1).sum();
+        *bytes_left = bytes_left.checked_sub(bytes)?;
+        Some(names.into_iter().rev().collect::<Vec<_>>().join(">"))
     }
 
     /// The report of the older form, made of an answer in the newer one.
     pub(super) fn report(&self, answer: &Answer) -> Value {
         let mut counts: BTreeMap<&str, u64> = SEVERITIES.iter().map(|name| (*name, 0)).collect();
         let mut advisories = Map::new();
+        let mut bytes_left = ADVISORY_PATH_BYTES_MAX;
         for (name, found) in answer {
-            let Ok(package) = PackageName::parse(name) else {
+            let Ok(package) = PackageName::parse_old(name) else {
                 continue;
             };
             for advisory in found.as_array().into_iter().flatten() {
-                let findings = self.findings(&package, advisory);
+                let findings = self.findings(&package, advisory, &mut bytes_left);
                 if findings.is_empty() {
                     continue;
                 }
@@ -121,20 +131,26 @@ impl Tree {
         })
     }
 
-    fn findings(&self, package: &PackageName, advisory: &Value) -> Vec<Value> {
+    fn findings(
+        &self,
+        package: &PackageName,
+        advisory: &Value,
+        bytes_left: &mut usize,
+    ) -> Vec<Value> {
         let range = advisory["vulnerable_versions"].as_str().unwrap_or("*");
-        let versions = self.question.get(package).into_iter().flatten();
-        let affected = versions.filter(|version| is_in(range, version));
+        let versions = self.places.get(package).into_iter().flatten();
+        let affected = versions.filter(|(version, _)| is_in(range, version));
         affected
-            .filter_map(|version| {
-                let place = self.places.get(&(package.clone(), version.clone()))?;
-                Some(json!({
+            .map(|(version, place)| {
+                let nodes = place.nodes.iter();
+                let paths = nodes.filter_map(|node| self.path(*node, bytes_left));
+                json!({
                     "version": version,
-                    "paths": place.paths,
+                    "paths": paths.collect::<Vec<_>>(),
                     "dev": place.is_development,
                     "optional": place.is_optional,
                     "bundled": false,
-                }))
+                })
             })
             .collect()
     }
@@ -226,6 +242,8 @@ const SEVERITIES: [&str; 5] = ["info", "low", "moderate", "high", "critical"];
 const NEVER: &str = "<0.0.0";
 /// Paths told of one version.
 const PATHS_TOLD_MAX: usize = 100;
+/// What a piece of text takes in memory beside its bytes, in the maps that hold it.
+const PIECE_WEIGHT: usize = 96;
 
 #[cfg(test)]
 mod tests {
@@ -266,7 +284,7 @@ mod tests {
             },
         });
         let tree = tree(body.to_string().as_bytes()).unwrap();
-        let asked: Vec<String> = tree.question.keys().map(ToString::to_string).collect();
+        let asked: Vec<String> = tree.question().keys().map(ToString::to_string).collect();
         assert_eq!(asked, ["a", "b"]);
         let advisory = json!({
             "id": 7, "title": "bad", "severity": "high", "vulnerable_versions": "<3.0.0",
@@ -284,6 +302,26 @@ mod tests {
         );
         assert_eq!(report["metadata"]["vulnerabilities"]["high"], 1);
         assert_eq!(report["metadata"]["totalDependencies"], 3);
-        assert!(super::tree(b"[]").is_err() && super::question(b"{\"a\":1}").is_err());
+    }
+
+    #[test]
+    fn paths_of_long_names_are_not_multiplied() {
+        let long = "x".repeat(1 << 20);
+        let children: Map<String, Value> = (0..1000)
+            .map(|one| (format!("p{one}"), json!({ "version": "1.0.0" })))
+            .collect();
+        let body = json!({ "dependencies": { long: { "dependencies": children } } });
+        let tree = tree(body.to_string().as_bytes()).unwrap();
+        let advisory = json!({ "id": 1, "vulnerable_versions": "*" });
+        let mut answer = Answer::new();
+        for one in 0..1000 {
+            answer.insert(format!("p{one}"), json!([advisory]));
+        }
+        let report = tree.report(&answer).to_string();
+        assert!(
+            report.len() < 2 * ADVISORY_PATH_BYTES_MAX,
+            "{}",
+            report.len()
+        );
     }
 }

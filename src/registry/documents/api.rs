@@ -17,7 +17,7 @@ use crate::http::{
 };
 use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX, UPSTREAM_PATIENCE};
 use crate::registry::access::Visitor;
-use crate::registry::name::PackageName;
+use crate::registry::name::{NameFault, PackageName};
 use crate::registry::uplinks::{self, Missing, Standing};
 use crate::registry::wording::not_found;
 use crate::telemetry::process::unix_ms;
@@ -47,20 +47,19 @@ pub fn read_at_once(
         return Ok(Promptness::Waits);
     }
     let part = part_of(request, form_of(request.values("accept")));
-    let is_known = is_unchanged(&loaded, part, request);
+    let known = unchanged(&loaded, part, request);
     let body = match loaded.part(part) {
         Some(body) if body.len() <= DOCUMENT_PROMPT_BYTES_MAX => body,
-        Some(_) | None if is_known => Bytes::new(),
+        Some(_) | None if known.is_some() => Bytes::new(),
         Some(_) | None => return Ok(Promptness::Waits),
     };
     if visitor.is_somebody() {
         reply.keep_private();
     }
     count(context, &loaded, None);
-    if is_known {
-        head(&loaded, part, 304, visitor.is_somebody(), reply).empty();
-    } else {
-        head(&loaded, part, 200, visitor.is_somebody(), reply).coded(&body);
+    match known {
+        Some(known) => head(&loaded, known, 304, visitor.is_somebody(), reply).empty(),
+        None => head(&loaded, part, 200, visitor.is_somebody(), reply).coded(&body),
     }
     Ok(Promptness::Answered)
 }
@@ -82,17 +81,13 @@ pub async fn read(
     let part = part_of(&request, form);
     for _ in 0..DOCUMENT_TRIES_MAX {
         let loaded = found(context, &request, &name).await?;
-        if is_unchanged(&loaded, part, &request) {
+        if let Some(known) = unchanged(&loaded, part, &request) {
             let mut reply = exchange.reply();
-            head(&loaded, part, 304, visitor.is_somebody(), &mut reply).empty();
+            head(&loaded, known, 304, visitor.is_somebody(), &mut reply).empty();
             return Ok(Sent);
         }
         if let Some((sent, body)) = load::part(context, &loaded, part).await? {
             let mut reply = exchange.reply();
-            if sent != part && is_unchanged(&loaded, sent, &request) {
-                head(&loaded, sent, 304, visitor.is_somebody(), &mut reply).empty();
-                return Ok(Sent);
-            }
             head(&loaded, sent, 200, visitor.is_somebody(), &mut reply);
             exchange.send(body).await?;
             return Ok(Sent);
@@ -204,6 +199,14 @@ pub async fn found(
             load::find(context, name, base)?.ok_or_else(|| not_found(name))
         }
         (Err(Missing::NotFound), _) => Err(not_found(name)),
+        // npm looks whether the version is taken: of what is hosted here it is not, and after a 503
+        // npm would ask for 70 s. An install is never told this.
+        (Err(Missing::Unreachable { cause, .. }), None) if is_before_publish(request) => {
+            let detail = format!(
+                "'{name}' is not hosted here, and the upstream registry cannot be asked: {cause}."
+            );
+            Err(Problem::new(404, detail).code("not_hosted"))
+        }
         (Err(missing @ Missing::Blocked), _) | (Err(missing), None) => Err(missing.into()),
         // What is here is served while its upstream fails, however old it is.
         (Err(_), Some(known)) => {
@@ -211,6 +214,11 @@ pub async fn found(
             Ok(known)
         }
     }
+}
+
+/// Whether npm asks on its way to a publish.
+fn is_before_publish(request: &Request<'_>) -> bool {
+    request.header("npm-command") == Some(b"publish")
 }
 
 /// Counts that documents of an upstream were served as they are here.
@@ -228,7 +236,7 @@ fn count(context: &Context, loaded: &Loaded, age_s: Option<u64>) {
 /// The package that a request is for.
 ///
 /// # Errors
-/// 404 where it can be the name of none.
+/// 400 where it can be the name of none, as npm has it; 404 where only packages do not have it.
 pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
     let text = match request.head().path() {
         b"/health" => "health".into(),
@@ -236,8 +244,13 @@ pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
         b"/readyz" => "readyz".into(),
         _ => request.parameter("package")?,
     };
-    PackageName::parse_old(&text)
-        .map_err(|fault| Problem::new(404, format!("'{text}' is no package: {fault}.")))
+    PackageName::parse_old(&text).map_err(|fault| {
+        let status = match fault {
+            NameFault::Reserved => 404,
+            NameFault::Empty | NameFault::Long | NameFault::Start | NameFault::Character => 400,
+        };
+        Problem::new(status, format!("'{text}' is no package: {fault}.")).code("invalid_name")
+    })
 }
 
 /// That a package changed each time while it was being read.
@@ -288,22 +301,27 @@ fn age_of(loaded: &Loaded) -> u64 {
     unix_ms().saturating_sub(checked_at) / 1000
 }
 
-/// Whether the client has it: by `If-None-Match`, and only without one by `If-Modified-Since`
-/// (RFC 9110, section 13.2.2).
-fn is_unchanged(loaded: &Loaded, part: Part, request: &Request<'_>) -> bool {
+/// What the client has of it, if anything: by `If-None-Match`, and only without one by
+/// `If-Modified-Since` (RFC 9110, section 13.2.2). What it keeps may be in another coding than it
+/// would get now; the 304 tells which it is.
+fn unchanged(loaded: &Loaded, part: Part, request: &Request<'_>) -> Option<Part> {
     if !matches!(request.method(), Method::Get | Method::Head) {
-        return false;
+        return None;
     }
     if request.header("if-none-match").is_some() {
-        let etag = loaded.etag(part);
-        return conditions(request, "if-none-match").any(|condition| match condition {
-            TagCondition::Whatever => true,
-            TagCondition::Tag(EntityTag { quoted, .. }) => quoted == etag.as_bytes(),
-        });
+        let is_known = |part: &Part| {
+            let etag = loaded.etag(*part);
+            conditions(request, "if-none-match").any(|condition| match condition {
+                TagCondition::Whatever => true,
+                TagCondition::Tag(EntityTag { quoted, .. }) => quoted == etag.as_bytes(),
+            })
+        };
+        return [part].into_iter().chain(part.codings()).find(is_known);
     }
     let since = request.header("if-modified-since").and_then(http_seconds);
     let now_s = unix_ms() / 1000;
-    since.is_some_and(|since| loaded.modified_s <= since && loaded.modified_s < now_s)
+    let is_since = |since: u64| loaded.modified_s <= since && loaded.modified_s < now_s;
+    since.is_some_and(is_since).then_some(part)
 }
 
 /// The Unix time of a date in a header (RFC 9110, section 5.6.7).

@@ -4,7 +4,7 @@ use std::io;
 
 use super::build::Built;
 use crate::http::{Coding, Effort, compress};
-use crate::limits::DOCUMENT_PACKED_WELL_BYTES_MAX;
+use crate::limits::{DOCUMENT_PACKED_WELL_BYTES_MAX, DOCUMENT_PACKED_WELL_BYTES_MIN};
 
 /// The documents of a package in all their forms and encodings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,20 @@ impl Part {
         }
     }
 
+    /// Its form in every coding.
+    pub fn codings(self) -> [Part; 3] {
+        match self {
+            Part::Full | Part::FullGzip | Part::FullBrotli => {
+                [Part::Full, Part::FullGzip, Part::FullBrotli]
+            }
+            Part::Abbreviated | Part::AbbreviatedGzip | Part::AbbreviatedBrotli => [
+                Part::Abbreviated,
+                Part::AbbreviatedGzip,
+                Part::AbbreviatedBrotli,
+            ],
+        }
+    }
+
     /// Where the part begins in the blob, and how long it is.
     pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
         let start = parts[..self as usize].iter().sum();
@@ -79,7 +93,8 @@ pub fn pack(full: &[u8], abbreviated: &[u8]) -> io::Result<Packed> {
     let mut parts = [0; 6];
     let mut lengths = parts.iter_mut();
     for form in [full, abbreviated] {
-        let effort = if form.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {
+        let worth = DOCUMENT_PACKED_WELL_BYTES_MIN..=DOCUMENT_PACKED_WELL_BYTES_MAX;
+        let effort = if worth.contains(&form.len()) {
             Effort::Kept
         } else {
             Effort::Usual

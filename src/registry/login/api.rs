@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::access::client_address;
-use super::super::accounts::api::{Applicant, admit, wrong_credentials};
+use super::super::accounts::api::{self, Applicant, address, admit, wrong_credentials};
 use super::super::accounts::sql as accounts;
 use super::super::body::parse;
 use super::super::documents::base;
@@ -156,12 +156,19 @@ pub async fn submit(
         return Ok(tell(exchange, 403, &notice("Not signed in", text)));
     }
     let asked = form_asked(context, &request);
-    let applicant = Applicant {
-        name: fields.name.clone(),
-        password: std::mem::take(&mut fields.password),
-        email: (asked == Form::Create).then(|| fields.email.clone()),
+    let entered = async {
+        let wish = match asked {
+            Form::SignIn => api::Wish::Enter,
+            Form::Create => api::Wish::Make(address(Some(&fields.email))?),
+        };
+        let applicant = Applicant {
+            name: fields.name.clone(),
+            password: std::mem::take(&mut fields.password),
+            wish,
+        };
+        enter(context, &secret, applicant).await
     };
-    match enter(context, &secret, applicant).await {
+    match entered.await {
         Ok(true) => Ok(tell(exchange, 200, &finished())),
         Ok(false) => Ok(tell(exchange, 404, &over())),
         Err(problem) if problem.status < 500 => {

@@ -63,8 +63,8 @@ impl Page<'_> {
         let email = match self.form {
             Form::SignIn => String::new(),
             Form::Create => format!(
-                "<label>E-mail, which other accounts can see\n\
-                 <input name=\"email\" type=\"email\" required maxlength=\"254\" \
+                "<label>E-mail, which other accounts can see; it can be left empty\n\
+                 <input name=\"email\" type=\"email\" maxlength=\"254\" \
                  value=\"{}\"></label>\n",
                 escaped(self.email)
             ),

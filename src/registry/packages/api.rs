@@ -41,6 +41,9 @@ pub async fn put_document(
             let revision = revision.or_else(|| document.revision.clone());
             give(context, writer, name, revision, document).await
         }
+        (Some(_), _, _) if moves_star_alone(context, &writer, name, &document)? => {
+            star(context, &writer, name, &document).await
+        }
         (Some(_), _, _) => edit(context, writer, name, revision, document).await,
         (None, None, None) => {
             let detail = "A publish holds its archive in `_attachments`; other changes hold \
@@ -126,6 +129,31 @@ async fn unpublish(
     run_as(context, writer, name, edit).await
 }
 
+/// Whether a whole document is there for the caller's star: pnpm puts one, and who stars a package
+/// need not own it. An owner's is read for the rest as well.
+fn moves_star_alone(
+    context: &Context,
+    writer: &Writer,
+    name: &PackageName,
+    document: &Document,
+) -> Result<bool, Problem> {
+    let Some(stars) = &document.stargazers else {
+        return Ok(false);
+    };
+    let moves = |view: &View<'_>| {
+        if writer.may_edit(view, name).is_ok() {
+            return Ok(false);
+        }
+        let Some(row) = sql::read(view, name)? else {
+            return Ok(false);
+        };
+        let own = writer.name();
+        let stored = sql::stargazers(view, row.id)?;
+        Ok(Star::of(stars, own) != Star::of(&stored, own))
+    };
+    Ok(context.house.registry.read(moves)?)
+}
+
 /// Deprecates versions and takes that back; of a document that was put at its revision, those
 /// versions are unpublished that it leaves out.
 async fn edit(
@@ -136,12 +164,17 @@ async fn edit(
     document: Document,
 ) -> Result<Changed, Problem> {
     let actor = writer.actor();
+    let own = (writer.account(), writer.name().to_owned());
     let edit = move |draft: &mut Draft, _: i64| {
         let known = revision.as_ref().or(document.revision.as_ref());
         if known.is_some_and(|known| *known != draft.package.revision_text()) {
             return Err(stale());
         }
         let deprecated = document.deprecate(draft);
+        if let ((Some(account), name), Some(stars)) = (own, &document.stargazers) {
+            let star = Star::of(stars, &name);
+            draft.star(account, &name, star);
+        }
         let (action, unpublished) = match &revision {
             Some(_) => ("package.unpublished", document.unpublish(draft)),
             None => ("package.deprecated", Vec::new()),
@@ -230,11 +263,7 @@ async fn star(
         return Err(Problem::new(403, detail));
     };
     let own = writer.name().to_owned();
-    let mut stars = document.stargazers.iter().flatten();
-    let star = match stars.any(|one| *one == own) {
-        true => Star::Given,
-        false => Star::Taken,
-    };
+    let star = Star::of(document.stargazers.as_deref().unwrap_or_default(), &own);
     let row = context.house.registry.read(|view| sql::read(view, name))?;
     let row = row.ok_or_else(|| not_found(name))?;
     if row.upstream.is_some() {

@@ -49,7 +49,8 @@ pub struct Told {
 /// Adds a version to its package, which is made where there is none.
 ///
 /// # Errors
-/// 409 where the version was published before, 403 where others own the package.
+/// 409 where the version was published before, 403 where others own the package or an upstream
+/// came to have its name.
 pub async fn publish(context: &Context, publication: Publication) -> Result<Changed, Problem> {
     let Publication {
         name,
@@ -84,6 +85,7 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         detail: json!({ "version": row.version, "integrity": row.integrity }),
     };
     let access = access.or_else(|| usual_access(context, &name));
+    let claim = publisher.claim;
     let addition = Addition {
         row,
         tags,
@@ -98,7 +100,9 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         Ok(told)
     };
     let files = vec![tarball];
-    run(context, &name, Missing::IsMade, files, |_| Ok(()), edit).await
+    let named = name.clone();
+    let check = move |view: &View<'_>| claim.check(view, &named);
+    run(context, &name, Missing::IsMade, files, check, edit).await
 }
 
 /// Who reads a new package whose publish does not say; nothing for what holds without a setting.
@@ -316,6 +320,7 @@ fn write(
     };
     audit::append(tx, &entry)?;
     tx.touch(topics::package(&draft.package.name));
+    tx.touch(topics::packages());
     Ok(kept)
 }
 

@@ -34,7 +34,7 @@ pub struct Draft {
 enum Before {
     Nothing,
     /// What was kept of an upstream's package of this name.
-    Upstream(Id),
+    Upstream,
     Hosted,
 }
 
@@ -60,7 +60,7 @@ impl Draft {
         let found = sql::read(view, name)?;
         let base = match &found {
             None => Before::Nothing,
-            Some(row) if row.upstream.is_some() => Before::Upstream(row.id),
+            Some(row) if row.upstream.is_some() => Before::Upstream,
             Some(_) => Before::Hosted,
         };
         let package = match found {
@@ -260,13 +260,12 @@ impl Draft {
                     return Ok(false);
                 }
             }
-            Before::Upstream(id) => {
-                sql::remove(tx, id)?;
-                sql::insert(tx, &self.package)?;
-            }
-            Before::Nothing => {
-                if sql::read(tx, &self.package.name)?.is_some() {
-                    return Ok(false);
+            Before::Upstream | Before::Nothing => {
+                match sql::read(tx, &self.package.name)? {
+                    // Whoever may publish in its place is asked before, in this transaction.
+                    Some(row) if row.upstream.is_some() => sql::remove(tx, row.id)?,
+                    Some(_) => return Ok(false),
+                    None => {}
                 }
                 sql::insert(tx, &self.package)?;
             }
@@ -297,6 +296,16 @@ pub enum Star {
     Given,
     /// Taken.
     Taken,
+}
+
+impl Star {
+    /// What a list of those who star a package says for one.
+    pub fn of(stargazers: &[String], name: &str) -> Star {
+        match stargazers.iter().any(|one| one == name) {
+            true => Star::Given,
+            false => Star::Taken,
+        }
+    }
 }
 
 fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {

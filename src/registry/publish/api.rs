@@ -4,18 +4,20 @@ use serde::Serialize;
 
 use super::announce::announce;
 use super::checks::{Checked, Tarball};
+use super::claim::Claim;
 use super::document::{Attached, Document};
 use super::fault::PublishFault;
-use super::intake::receive;
+use super::intake::{Attachment, receive};
 use super::publication::{Publication, Publisher};
 use crate::context::Context;
 use crate::http::{Answer, Content, Exchange, Problem, Reply, Request, Signature, Streamed};
 use crate::json::Schemas;
 use crate::registry::access::Writer;
 use crate::registry::archive::Inspected;
-use crate::registry::blobs::{Hashed, Spool};
+use crate::registry::blobs::Hashed;
 use crate::registry::name::PackageName;
 use crate::registry::packages::{self, change};
+use crate::registry::uplinks;
 use crate::registry::wording::busy;
 use crate::shard;
 
@@ -40,15 +42,17 @@ pub async fn put(
 ) -> Result<Put, Problem> {
     let name = name_of(&exchange.request())?;
     let house = &context.house;
-    let admit = || {
+    let came_back = uplinks::refuse_loop(context, &exchange.request()).is_err();
+    let admit = async || {
         house
             .registry
-            .read(|view| Ok(writer.may_publish(view, &name)))?
+            .read(|view| Ok(writer.may_publish(view, &name)))??;
+        Claim::make(context, &writer, &name, came_back).await
     };
     let received = receive(exchange, &house.blobs, admit).await?;
     let rev = match received.tarball {
-        Some((file, spool)) => {
-            let publication = checked(name.clone(), &writer, received.document, file, spool);
+        Some(attachment) => {
+            let publication = checked(name.clone(), &writer, received.document, attachment);
             let publication = publication.await?;
             let version = publication.version.clone();
             let changed = change::publish(context, publication).await?;
@@ -84,7 +88,7 @@ pub async fn put(
 /// 400 where it is no name.
 pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
     let name = request.parameter("package")?;
-    PackageName::parse(&name).map_err(|fault| {
+    PackageName::parse_old(&name).map_err(|fault| {
         let problem = Problem::new(400, format!("`{name}` is no name of a package: {fault}."));
         problem.code("invalid_name")
     })
@@ -95,9 +99,13 @@ async fn checked(
     name: PackageName,
     writer: &Writer,
     body: Vec<u8>,
-    file: String,
-    spool: Spool,
+    attachment: Attachment<Claim>,
 ) -> Result<Publication, Problem> {
+    let Attachment {
+        name: file,
+        spool,
+        admitted: claim,
+    } = attachment;
     let known = name.clone();
     let begun = shard::offload(move || {
         let document = Document::parse(&body, &known, Some(&file))?;
@@ -118,6 +126,7 @@ async fn checked(
         account: writer.account(),
         name: writer.name().to_owned(),
         actor: writer.actor(),
+        claim,
     };
     Ok(publication(name, document, tarball, inspected, publisher))
 }

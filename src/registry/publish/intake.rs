@@ -13,25 +13,32 @@ use crate::registry::wording::busy;
 use crate::shard::{self, OffloadFault};
 
 /// A body that has come.
-pub(super) struct Received {
+pub(super) struct Received<A> {
     /// Everything but the tarball's text.
     pub(super) document: Vec<u8>,
-    /// The attachment that is the tarball, and its bytes.
-    pub(super) tarball: Option<(String, Spool)>,
+    pub(super) tarball: Option<Attachment<A>>,
+}
+
+/// The attachment that is the tarball.
+pub(super) struct Attachment<A> {
+    pub(super) name: String,
+    pub(super) spool: Spool,
+    /// What was said when it was let in.
+    pub(super) admitted: A,
 }
 
 /// Reads a body. `admit` is asked before the first byte of a tarball is taken.
-pub(super) async fn receive(
+pub(super) async fn receive<A>(
     exchange: &mut Exchange<'_>,
     blobs: &Arc<Blobs>,
-    admit: impl Fn() -> Result<(), Problem>,
-) -> Result<Received, Problem> {
+    admit: impl AsyncFn() -> Result<A, Problem>,
+) -> Result<Received<A>, Problem> {
     let mut decoder = Decoder::default();
     let mut writing = None;
     let filled = fill(exchange, blobs, &mut decoder, &mut writing, admit).await;
-    let spool = match writing {
-        None => None,
-        Some(writing) => Some(writing.finish().await),
+    let (admitted, spool) = match writing {
+        None => (None, None),
+        Some((admitted, writing)) => (Some(admitted), Some(writing.finish().await)),
     };
     if let Err(problem) = filled {
         // To take a file away may wait for the disk, which a shard does not.
@@ -40,19 +47,23 @@ pub(super) async fn receive(
         return Err(problem);
     }
     let (document, name) = decoder.finish();
-    let tarball = match (name, spool) {
-        (Some(name), Some(spool)) => Some((name, spool?)),
-        (_, _) => None,
+    let tarball = match (name, spool, admitted) {
+        (Some(name), Some(spool), Some(admitted)) => Some(Attachment {
+            name,
+            spool: spool?,
+            admitted,
+        }),
+        (_, _, _) => None,
     };
     Ok(Received { document, tarball })
 }
 
-async fn fill(
+async fn fill<A>(
     exchange: &mut Exchange<'_>,
     blobs: &Arc<Blobs>,
     decoder: &mut Decoder,
-    writing: &mut Option<Writing>,
-    admit: impl Fn() -> Result<(), Problem>,
+    writing: &mut Option<(A, Writing)>,
+    admit: impl AsyncFn() -> Result<A, Problem>,
 ) -> Result<(), Problem> {
     let mut piece = Vec::new();
     loop {
@@ -60,10 +71,10 @@ async fn fill(
         let is_end = arrived.is_none();
         decoder.push(arrived.unwrap_or_default(), &mut piece)?;
         if writing.is_none() && decoder.has_tarball() {
-            admit()?;
-            *writing = Some(Writing::begin(blobs.clone()));
+            let admitted = admit().await?;
+            *writing = Some((admitted, Writing::begin(blobs.clone())));
         }
-        if let Some(writing) = writing.as_mut()
+        if let Some((_, writing)) = writing.as_mut()
             && (piece.len() >= PUBLISH_PIECE_BYTES || is_end && !piece.is_empty())
         {
             piece = writing.write(std::mem::take(&mut piece)).await?;

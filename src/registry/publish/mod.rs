@@ -3,13 +3,14 @@
 //!
 //! - `decoder` and `base64`: the body's two parts told apart; `intake`: both on their way;
 //!   `document` and `members`: what the body says; `checks`: whether that agrees with itself and
-//!   with the tarball; `publication`: what comes of it; `announce`: who is told of it; `api`: the
+//!   with the tarball; `claim`: whether its name is free; `publication`: what comes of it; `announce`: who is told of it; `api`: the
 //!   endpoint.
 
 mod announce;
 pub mod api;
 mod base64;
 mod checks;
+mod claim;
 mod decoder;
 mod document;
 mod fault;
@@ -21,6 +22,7 @@ mod publication;
 mod tests;
 
 pub use checks::{Checked, Tarball};
+pub use claim::Claim;
 pub use decoder::Decoder;
 pub use document::Document;
 pub use fault::PublishFault;

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::claim::Claim;
 use crate::audit::Actor;
 use crate::id::Id;
 use crate::registry::archive::Inspected;
@@ -47,4 +48,6 @@ pub struct Publisher {
     pub name: String,
     /// As the audit log names it.
     pub actor: Actor,
+    /// By what right a package is made under the name.
+    pub claim: Claim,
 }

@@ -31,6 +31,9 @@ pub async fn find(
     let request = exchange.request();
     refuse_loop(context, &request)?;
     let pairs: Vec<_> = request.query().collect::<Result<_, _>>()?;
+    if !pairs.iter().any(|(name, _)| name == "text") {
+        return Err(Problem::new(400, "`text` says what is searched for.").code("text_missing"));
+    }
     let wish = wish(pairs);
     let asked = (wish.clone(), visitor.clone());
     let hosted = move |view: &View<'_>| hosted(view, &asked.1, &asked.0);
@@ -168,7 +171,7 @@ fn others(
     };
     for object in found {
         let name = object["package"]["name"].as_str().unwrap_or_default();
-        let Ok(name) = PackageName::parse(name) else {
+        let Ok(name) = PackageName::parse_old(name) else {
             continue;
         };
         let package = access::package(view, name.as_str())?;

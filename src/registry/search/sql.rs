@@ -71,7 +71,7 @@ pub fn all(view: &View<'_>) -> Result<Vec<Found>, SqlFault> {
 fn found(row: &Row<'_>) -> Result<Found, SqlFault> {
     let unreadable = |_| SqlFault::Other("packages.name holds what is none".to_owned());
     Ok(Found {
-        name: PackageName::parse(row.text(0)?).map_err(unreadable)?,
+        name: PackageName::parse_old(row.text(0)?).map_err(unreadable)?,
         card: row.get(1)?,
         fit: -row.get::<f64>(2)?,
         quality: row.get(3)?,

@@ -46,15 +46,11 @@ pub(super) async fn bring(
 /// Notes that a tarball was here when it was asked for.
 ///
 /// # Errors
-/// 403 where the settings block the package.
+/// Why it is not served although it is here.
 pub(super) fn note_hit(context: &Context, name: &PackageName, file: &str) -> Result<(), Problem> {
-    if let Some((package, version)) = rows(context, name, file)? {
-        if uplinks::standing(context, &package) == Standing::Blocked {
-            return Err(Missing::Blocked.into());
-        }
-        uplinks::used(context, &package, Some(&version));
-        context.telemetry.count(Counter::UpstreamTarballHits);
-    }
+    let (package, version) = served(context, name, file)?;
+    uplinks::used(context, &package, Some(&version));
+    context.telemetry.count(Counter::UpstreamTarballHits);
     Ok(())
 }
 
@@ -70,15 +66,7 @@ pub(super) async fn send(
     cache_control: &str,
 ) -> Result<(), Problem> {
     let request = exchange.request();
-    let found = rows(context, name, file)?;
-    let is_live = |row: &VersionRow| row.state == VersionState::Live;
-    let found = found.filter(|(package, version)| package.upstream.is_some() && is_live(version));
-    let (package, version) = found.ok_or_else(|| missing(name.as_str(), file))?;
-    match uplinks::standing(context, &package) {
-        Standing::Current | Standing::Stale { .. } => {}
-        Standing::Blocked => return Err(Missing::Blocked.into()),
-        Standing::Absent => return Err(missing(name.as_str(), file)),
-    }
+    let (package, version) = served(context, name, file)?;
     let promised = version.integrity.as_deref();
     let promised = promised.and_then(Sha512Digest::of_integrity);
     let etag = promised.map(|digest| etag_of(&digest));
@@ -98,6 +86,32 @@ pub(super) async fn send(
     }
     uplinks::refuse_loop(context, &request)?;
     uplinks::send_tarball(context, exchange, &package, &version, &headers).await
+}
+
+/// The rows of an upstream's tarball, if it may be served at this moment: its package is of the
+/// upstream that the name comes from, and the rules in force show its version, whatever those said
+/// that its documents were made by.
+///
+/// # Errors
+/// 403 where the settings block the package, 404 where the version is not shown.
+fn served(
+    context: &Context,
+    name: &PackageName,
+    file: &str,
+) -> Result<(PackageRow, VersionRow), Problem> {
+    let found = rows(context, name, file)?;
+    let is_live = |row: &VersionRow| row.state == VersionState::Live;
+    let found = found.filter(|(package, version)| package.upstream.is_some() && is_live(version));
+    let (package, version) = found.ok_or_else(|| missing(name.as_str(), file))?;
+    match uplinks::standing(context, &package) {
+        Standing::Current | Standing::Stale { .. } if uplinks::shows(context, name, &version) => {
+            Ok((package, version))
+        }
+        Standing::Blocked => Err(Missing::Blocked.into()),
+        Standing::Current | Standing::Stale { .. } | Standing::Absent => {
+            Err(missing(name.as_str(), file))
+        }
+    }
 }
 
 fn rows(

@@ -165,6 +165,7 @@ pub fn let_go_in(
         cleared.bytes += kept.bytes;
         digests.push(Sha512Digest(kept.what.digest));
         tx.touch(topics::package(&kept.what.name));
+        tx.touch(topics::packages());
     }
     Ok((cleared, digests))
 }

@@ -10,7 +10,7 @@ use futures_lite::future::or;
 use super::flights::Full;
 use super::ingest::{self, Fetched};
 use super::missing::Missing;
-use super::rules::{Freshness, freshness};
+use super::rules::{Freshness, Verdict, freshness};
 use super::tally::Outcome;
 use super::uplink::{Uplink, condition};
 use crate::context::{self, Context};
@@ -24,7 +24,7 @@ use crate::outgoing::header::{
 };
 use crate::outgoing::{Request, Response};
 use crate::registry::name::PackageName;
-use crate::registry::packages::rows::PackageRow;
+use crate::registry::packages::rows::{PackageRow, VersionRow};
 use crate::registry::packages::sql;
 use crate::registry::{topics, uplinks};
 use crate::shard;
@@ -74,6 +74,16 @@ pub fn standing(context: &Context, row: &PackageRow) -> Standing {
         (Freshness::Stale { age_s }, _) => Standing::Stale { age_s },
         (Freshness::Fresh, true) => Standing::Stale { age_s: 0 },
     }
+}
+
+/// Whether the rules in force show a version of an upstream.
+pub fn shows(context: &Context, name: &PackageName, row: &VersionRow) -> bool {
+    let rules = &context.uplink_policy().rules;
+    if !rules.hide_anything() {
+        return true;
+    }
+    let verdict = rules.judge(name, &row.version, row.published_at, row.seen_at, now_ms());
+    verdict == Verdict::Shown
 }
 
 /// Fetches the document of a package, or asks its upstream whether there is a newer one, and waits

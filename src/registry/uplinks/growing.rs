@@ -151,15 +151,29 @@ impl Fetching {
         self.fetch.tell(|state| state.end = Some(Err(missing)));
     }
 
-    /// Whether anybody still wants it.
-    pub fn is_followed(&self) -> bool {
-        self.fetch.followers.load(Ordering::Relaxed) > 0
+    /// Ends it where nobody wants it any more; whether that is so. Whoever comes afterwards begins
+    /// another one: nobody joins between the look and the end.
+    pub fn end_unfollowed(&self) -> bool {
+        let mut fetches = self.growing.tarballs.lock();
+        let is_unfollowed = self.fetch.followers.load(Ordering::Relaxed) == 0;
+        if is_unfollowed {
+            self.leave(&mut fetches);
+        }
+        is_unfollowed
+    }
+
+    /// Takes it out of the map, where another one may stand under the key.
+    fn leave(&self, fetches: &mut HashMap<Key, Arc<Fetch>>) {
+        let is_own = |fetch: &Arc<Fetch>| Arc::ptr_eq(fetch, &self.fetch);
+        if fetches.get(&self.key).is_some_and(is_own) {
+            fetches.remove(&self.key);
+        }
     }
 }
 
 impl Drop for Fetching {
     fn drop(&mut self) {
-        self.growing.tarballs.lock().remove(&self.key);
+        self.leave(&mut self.growing.tarballs.lock());
         self.fetch.tell(|state| {
             state
                 .end

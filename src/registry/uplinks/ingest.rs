@@ -50,6 +50,16 @@ pub(super) struct Fetched {
 struct Known {
     package: Option<PackageRow>,
     versions: HashMap<String, VersionRow>,
+    /// The revision of what is there of another upstream.
+    former: Option<i64>,
+}
+
+impl Known {
+    /// The revision of what is in the store.
+    fn revision(&self) -> Option<i64> {
+        let package = self.package.as_ref().map(|package| package.revision);
+        package.or(self.former)
+    }
 }
 
 /// A document that was taken in, to be kept.
@@ -75,8 +85,9 @@ pub(super) async fn ingest(
     fetched: Fetched,
 ) -> Result<(), Missing> {
     let house = &context.house;
-    let known = know(context, name)?;
+    let known = know(context, uplink, name)?;
     let package = known.package.clone();
+    let known_revision = known.revision();
     let (etag, last_modified) = (fetched.etag.clone(), fetched.last_modified.clone());
     let work = Work {
         name: name.clone(),
@@ -99,12 +110,13 @@ pub(super) async fn ingest(
     let row = PackageRow {
         etag,
         last_modified,
+        revision: known_revision.map_or(1, |revision| revision + 1),
         ..row
     };
     let kept = house.blobs.keep_soon(vec![made.file]).await;
     let kept = kept.map_err(|error| Missing::Disk(format!("a document is not kept: {error}")))?;
     let change = Change {
-        known_revision: package.as_ref().map(|package| package.revision),
+        known_revision,
         row,
         versions: made.versions,
         gone: made.gone,
@@ -131,7 +143,7 @@ pub(super) async fn forget(
     name: &PackageName,
 ) -> Result<(), Missing> {
     let house = &context.house;
-    let known = know(context, name)?;
+    let known = know(context, uplink, name)?;
     let Some(package) = known.package else {
         return Err(Missing::NotFound);
     };
@@ -171,15 +183,23 @@ pub(super) async fn forget(
     }
 }
 
-fn know(context: &Context, name: &PackageName) -> Result<Known, Missing> {
+fn know(context: &Context, uplink: &Uplink, name: &PackageName) -> Result<Known, Missing> {
     let known = context.house.registry.read(|view| {
         let Some(package) = sql::read(view, name)? else {
             return Ok(Known::default());
         };
+        // Of another upstream's package of this name nothing goes on but the count of changes.
+        if package.upstream != Some(uplink.hash) {
+            return Ok(Known {
+                former: Some(package.revision),
+                ..Known::default()
+            });
+        }
         let versions = sql::versions(view, package.id)?.into_iter();
         Ok(Known {
             versions: versions.map(|row| (row.version.clone(), row)).collect(),
             package: Some(package),
+            former: None,
         })
     });
     Ok(known?)
@@ -198,7 +218,7 @@ fn row_of(
         name: name.clone(),
         upstream: Some(uplink.hash),
         access: Visibility::Public,
-        revision: package.map_or(1, |package| package.revision + 1),
+        revision: 1,
         fields: Some(context.uplink_policy().fingerprint.clone()),
         created_at: package.map_or(now_ms, |package| package.created_at),
         modified_at: made.modified_at,
@@ -482,9 +502,17 @@ impl Change {
                 if current.upstream.is_none() {
                     return Ok(left);
                 }
-                let old = current.document.map(|document| document.digest);
+                let old = current.document.as_ref().map(|document| document.digest);
                 left.digests.extend(old.map(Sha512Digest));
-                sql::update(tx, &self.row)?;
+                if current.id == self.row.id {
+                    sql::update(tx, &self.row)?;
+                } else {
+                    let versions = sql::versions(tx, current.id)?.into_iter();
+                    let digests = versions.filter_map(|row| row.digest);
+                    left.digests.extend(digests.map(Sha512Digest));
+                    sql::remove(tx, current.id)?;
+                    sql::insert(tx, &self.row)?;
+                }
             }
         }
         let package = self.row.id;
@@ -521,6 +549,7 @@ impl Change {
             tell(tx, action, &self.row.name, &self.upstream, versions)?;
         }
         tx.touch(topics::package(&self.row.name));
+        tx.touch(topics::packages());
         Ok(left)
     }
 }

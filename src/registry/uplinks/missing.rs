@@ -80,9 +80,10 @@ impl From<Missing> for Problem {
                 Problem::new(403, "This registry's operator blocks the package.").code("blocked")
             }
             Missing::Offline => {
-                let detail = "It is not in the cache, and upstream registries are not asked \
-                              (`registry.offline`).";
-                Problem::new(503, detail).code("offline")
+                // 404: it does not come by waiting, and clients try again after a 503.
+                let detail = "It is not here, and the registry is offline: upstream registries \
+                              are not asked (`registry.offline`).";
+                Problem::new(404, detail).code("offline")
             }
             Missing::Loop => Problem::new(508, "The request has been here before.").code("loop"),
             Missing::Unreachable {

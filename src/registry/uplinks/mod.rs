@@ -35,7 +35,7 @@ use crate::store::StoreFault;
 
 use super::name::PackageName;
 
-pub use fetch::{Standing, bring, revalidate, standing};
+pub use fetch::{Standing, bring, revalidate, shows, standing};
 pub use missing::Missing;
 pub use pass::{Passed, Question, pass};
 pub use policy::PolicyInForce;

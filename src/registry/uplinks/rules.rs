@@ -152,6 +152,11 @@ impl Policy {
         }
     }
 
+    /// Whether there is any rule.
+    pub fn hide_anything(&self) -> bool {
+        self.minimum_age_ms > 0 || self.quarantine_ms > 0 || !self.blocked.is_empty()
+    }
+
     /// Whether no version of a package may ever be shown.
     pub fn blocks(&self, name: &PackageName) -> bool {
         let mut blocks = self.blocked.iter();
@@ -360,6 +365,7 @@ mod tests {
         }
         assert!(policy.blocks(&name("bad")) && !policy.blocks(&name("left")));
         let open = Policy::default();
+        assert!(!open.hide_anything() && policy.hide_anything());
         let verdict = open.judge(&name("a"), "1.0.0", Some(1000), 1000, 1000);
         assert_eq!(verdict, Verdict::Shown);
     }

@@ -23,7 +23,7 @@ use crate::outgoing::Body;
 use crate::outgoing::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE};
 use crate::registry::blobs::{Hashed, Spool, sweep};
 use crate::registry::name::PackageName;
-use crate::registry::packages::rows::{PackageRow, VersionRow};
+use crate::registry::packages::rows::{PackageRow, VersionRow, VersionState};
 use crate::registry::packages::sql;
 use crate::registry::topics;
 use crate::shard;
@@ -284,7 +284,7 @@ impl Job {
             fetching.grow(spool.bytes());
             let half = coming.announced.map(|bytes| bytes / 2);
             let is_half_done = half.is_some_and(|half| spool.bytes() >= half);
-            if !fetching.is_followed() && !is_half_done {
+            if !is_half_done && fetching.end_unfollowed() {
                 let missing = Missing::unreachable("nobody waits for it any more");
                 return Err(give_up(spool, missing).await);
             }
@@ -356,7 +356,8 @@ impl Job {
     }
 }
 
-/// Makes the row of a version name its tarball, unless the upstream changed its mind meanwhile.
+/// Makes the row of a version name its tarball, unless the upstream changed its mind meanwhile or
+/// the rules hide it.
 fn name_it(
     tx: &mut Tx<'_>,
     (name, package, version): (&PackageName, crate::id::Id, &str),
@@ -367,7 +368,7 @@ fn name_it(
         return Ok(false);
     };
     let promised = Promise::of(row.integrity.as_deref(), row.shasum.as_deref());
-    if promised.as_ref() != Some(promise) {
+    if row.state != VersionState::Live || promised.as_ref() != Some(promise) {
         return Ok(false);
     }
     sql::set_blob(tx, package, version, Some(blob))?;

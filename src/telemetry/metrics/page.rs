@@ -4,7 +4,8 @@ use thirteen_kernels::config::{ConfigState, Field};
 
 use super::super::counter::{Counter, Fault};
 use super::super::durations::Durations;
-use super::super::local::RingCounters;
+use super::super::local::{OutgoingGauges, RingCounters};
+use super::super::names::NamesLine;
 use super::super::operation::Operation;
 use super::super::process::{ProcessUsage, Started};
 use super::super::snapshot::Totals;
@@ -26,6 +27,8 @@ pub struct Page<'a> {
     pub log_lines_dropped: u64,
     /// The stores.
     pub stores: &'a [StoreLine],
+    /// The addresses of hosts.
+    pub names: NamesLine,
     /// The upstream registries.
     pub upstreams: &'a UpstreamsLine,
 }
@@ -39,6 +42,7 @@ impl Page<'_> {
         self.traffic(&mut writer);
         self.shards(&mut writer);
         self.stores(&mut writer);
+        self.names(&mut writer);
         self.upstreams(&mut writer);
         self.configuration(&mut writer);
         self.process(&mut writer);
@@ -136,6 +140,12 @@ impl Page<'_> {
                 family.integer(&[("shard", number)], count(&line.ring));
             }
         }
+        for (name, help, count) in OUTGOING_GAUGES {
+            let mut family = writer.gauge(name, help);
+            for (number, line) in lines() {
+                family.integer(&[("shard", number)], count(&line.outgoing));
+            }
+        }
         let mut family = writer.histogram(
             "thirteen_shard_turn_duration_seconds",
             "Turns of a shard's driver: how long other work of the shard waited.",
@@ -162,6 +172,42 @@ impl Page<'_> {
                 family.durations(&[("store", store.name)], scale, record);
             }
         }
+    }
+
+    fn names(&self, writer: &mut Writer<'_>) {
+        let line = self.names;
+        for (name, help, value) in [
+            (
+                "thirteen_dns_cache_hits_completed",
+                "Questions for a host's addresses that the cache answered.",
+                line.hits_completed,
+            ),
+            (
+                "thirteen_dns_cache_hits_inflight",
+                "Questions that a look-up answered which was under way already.",
+                line.hits_inflight,
+            ),
+            (
+                "thirteen_dns_cache_misses",
+                "Questions that took a look-up of their own.",
+                line.misses,
+            ),
+            (
+                "thirteen_dns_errors",
+                "Look-ups that found no address.",
+                line.errors,
+            ),
+            (
+                "thirteen_dns_questions",
+                "Questions for a host's addresses.",
+                line.total,
+            ),
+        ] {
+            writer.counter(name, help).integer(&[], value);
+        }
+        writer
+            .gauge("thirteen_dns_cache_names", "Names in the cache.")
+            .integer(&[], line.size);
     }
 
     fn upstreams(&self, writer: &mut Writer<'_>) {
@@ -439,6 +485,21 @@ const STORE_HISTOGRAMS: [(&str, &str, &Scale, StoreDurations); 3] = [
         "Commits that reached the disk.",
         &NANOSECONDS,
         |record| &record.commits,
+    ),
+];
+
+type OutgoingGauge = fn(&OutgoingGauges) -> u64;
+
+const OUTGOING_GAUGES: [(&str, &str, OutgoingGauge); 2] = [
+    (
+        "thirteen_outgoing_connections_kept",
+        "Connections to other servers that wait for the next request.",
+        |outgoing| outgoing.connections_kept,
+    ),
+    (
+        "thirteen_outgoing_requests",
+        "Requests to other servers that are under way.",
+        |outgoing| outgoing.requests_under_way,
     ),
 ];
 

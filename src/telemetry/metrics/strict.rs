@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use thirteen_kernels::config::ConfigState;
 
 use super::super::{
-    Clock, Counter, Fault, Local, Operation, ProcessUsage, RingCounters, RouteLabel, Started,
-    StoreLine, StoreRecord, Totals, UNMATCHED, UpstreamLine, UpstreamsLine,
+    Clock, Counter, Fault, Local, NamesLine, Operation, OutgoingGauges, ProcessUsage, RingCounters,
+    RouteLabel, Started, StoreLine, StoreRecord, Totals, UNMATCHED, UpstreamLine, UpstreamsLine,
 };
 use super::{Format, Page};
 
@@ -72,6 +72,17 @@ fn pages_tell_what_was_recorded() {
                 2.000_117,
             ),
             (r#"thirteen_connections{shard="1"}"#.into(), 3.0),
+            (
+                r#"thirteen_outgoing_connections_kept{shard="1"}"#.into(),
+                6.0,
+            ),
+            (r#"thirteen_outgoing_requests{shard="1"}"#.into(), 9.0),
+            ("thirteen_dns_cache_hits_completed_total".into(), 21.0),
+            ("thirteen_dns_cache_hits_inflight_total".into(), 4.0),
+            ("thirteen_dns_cache_misses_total".into(), 5.0),
+            ("thirteen_dns_errors_total".into(), 2.0),
+            ("thirteen_dns_cache_names".into(), 3.0),
+            ("thirteen_dns_questions_total".into(), 30.0),
             (r#"thirteen_websocket_clients{shard="1"}"#.into(), 1.0),
             (
                 r#"thirteen_ring_buffers_exhausted_total{shard="1"}"#.into(),
@@ -199,6 +210,14 @@ fn page(totals: &Totals, format: Format) -> String {
         config: ConfigState::DEFAULT,
         log_lines_dropped: 3,
         stores: &[store()],
+        names: NamesLine {
+            hits_completed: 21,
+            hits_inflight: 4,
+            misses: 5,
+            errors: 2,
+            size: 3,
+            total: 30,
+        },
         upstreams: &upstreams(),
     };
     let mut out = Vec::new();
@@ -268,6 +287,10 @@ fn totals() -> Totals {
         completions_overflowed: 0,
         buffers_exhausted: 8,
         accept_pauses: 1,
+    };
+    second.outgoing = OutgoingGauges {
+        connections_kept: 6,
+        requests_under_way: 9,
     };
     Totals::merge([first, second])
 }
