@@ -110,8 +110,8 @@ pub const FORWARDED_HOPS_MAX: usize = 16;
 /// Bytes of `X-Forwarded-For` and `Forwarded` that are read.
 pub const FORWARDED_BYTES_MAX: usize = 2 << 10;
 /// The longest document of a package that is compressed with the effort of what is kept. Nobody has
-/// measured where that effort stops to pay; longer ones are packed with the effort of other replies,
-/// so that a change of a package with thousands of versions does not wait for it.
+/// measured where that effort stops to pay; longer ones are packed with the effort of other
+/// replies, so that a change of a package with thousands of versions does not wait for it.
 pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// The shortest document that is: of a shorter one a publish would spend more on that than readers
 /// save, who get it in a few packets either way.

@@ -67,7 +67,7 @@ pub use problem::{
 pub use range::{Part, part};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use reply::{Prepared, Reply};
-pub use request::{Request, form};
+pub use request::{Request, form, percent_encoded};
 pub use route::{
     Access, Begin, Handler, Negotiate, Outcome, PlainHandler, PromptHandler, Promptness, RateClass,
     Route, Session, Tunnel, Upgrade, WaitingHandler, delete, get, method_name, post, put,

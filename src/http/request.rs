@@ -1,6 +1,7 @@
 //! A request as a handler sees it: a view of bytes that stay where they arrived.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use thirteen_kernels::http::{Escapes, Head, Method, PercentFault, Version, percent_decode};
@@ -107,6 +108,19 @@ impl<'r> Request<'r> {
     pub fn query(&self) -> impl Iterator<Item = Result<(String, String), Problem>> + use<'r> {
         form(self.head.query().unwrap_or_default())
     }
+}
+
+/// A text with everything escaped but what is unreserved (RFC 3986, section 2.3): as a value of a
+/// query, or of a parameter of a header (RFC 8187, section 3.2).
+pub fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a String takes everything");
+        }
+        out
+    })
 }
 
 /// The pairs of a form (application/x-www-form-urlencoded), decoded; 400 where they are not.

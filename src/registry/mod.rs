@@ -7,7 +7,7 @@
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by
 //!   their content; `archive`: what a tarball holds;
 //! - `access`: who calls and what they may; `accounts`, `tokens`, `login`: what that depends on;
-//!   `body`: what clients send;
+//!   `body`: what clients send; `wording`: what several parts say alike;
 //! - `search`: what is found by words; `listing`: what is here, by name;
 //!   `advisories`: what is known to be wrong with versions;
 //! - `name` and `version`: how packages and their versions are written; `schema`: the tables and
@@ -34,3 +34,4 @@ pub mod tokens;
 pub mod topics;
 pub mod uplinks;
 pub mod version;
+pub mod wording;

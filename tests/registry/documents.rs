@@ -235,14 +235,10 @@ fn documents_for_many_hosts_are_right_and_not_all_compressed() {
         .replace(&server.registry().to_string(), "h8.example");
     assert_eq!(reply.text(), text);
     let condition = format!("If-None-Match: {}\r\n", reply.header("etag").unwrap());
-    let mut kept = 0;
-    for _ in 0..2 {
-        let again = get_as(8, &condition);
-        assert!(matches!(again.status, 200 | 304), "{}", again.status);
-        kept += u32::from(again.header("content-encoding") == Some("gzip"));
-    }
-    // Since nobody asked for the others, one of them made way.
-    assert!(kept > 0);
+    assert_eq!(get_as(8, &condition).status, 304);
+    // Nobody asked for the others meanwhile, so one of them made way.
+    let again = get_as(8, "");
+    assert_eq!(again.header("content-encoding"), Some("gzip"));
     let own = get(&server, "a", &[("Accept-Encoding", "gzip")]);
     assert_eq!(own.header("content-encoding"), Some("gzip"));
 }

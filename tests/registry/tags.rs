@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::people::account;
 use crate::shelf::{ask, get, publish, publish_with, unhurried};
+use crate::support::npm::{Archive, PublishBody};
 
 const TAGS: &str = "/-/package/@a%2fb/dist-tags";
 
@@ -64,4 +65,28 @@ fn what_is_no_tag_is_refused() {
     let target = "/-/package/none/dist-tags/beta";
     let nothing = ask(&server, "PUT", target, &anna, Some(&json!("1.0.0")));
     assert_eq!(nothing.status, 404);
+}
+
+#[test]
+fn a_publish_takes_the_tags_that_can_be_set_and_no_others() {
+    let server = unhurried(&[]);
+    let anna = account(&server, "anna");
+    let long = "t".repeat(256);
+    for (tag, is_one) in [
+        ("beta", true),
+        ("a!b", true),
+        (&long[1..], true),
+        (&long, false),
+        ("a=b", false),
+        ("a@b", false),
+        ("1.x", false),
+    ] {
+        let archive = Archive::of_package("a", "1.0.0").gzip();
+        let body = PublishBody::tagged("a", "1.0.0", &archive, tag, json!({}));
+        let reply = ask(&server, "PUT", "/a", &anna, Some(&body));
+        assert_eq!(reply.status == 400, !is_one, "{tag}: {}", reply.text());
+        let target = format!("/-/package/a/dist-tags/{}", tag.replace('@', "%40"));
+        let set = ask(&server, "PUT", &target, &anna, Some(&json!("1.0.0")));
+        assert_eq!(set.status == 400, !is_one, "{tag}: {}", set.text());
+    }
 }

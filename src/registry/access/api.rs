@@ -13,7 +13,7 @@ use super::super::packages::draft::Draft;
 use super::super::packages::rows::{Collaborator, PackageRow, Permission, Visibility};
 use super::super::packages::sql as packages;
 use super::super::uplinks::{self, Standing};
-use super::guards::not_found;
+use super::super::wording::not_found;
 use super::rules::{permission_named, visibility_named};
 use super::sql::{self, Origin};
 use super::{Visitor, Writer};

@@ -7,6 +7,7 @@ use super::super::packages;
 use super::super::packages::rows::{Permission, Visibility};
 use super::super::tokens::rules::Access as TokenAccess;
 use super::super::topics;
+use super::super::wording::not_found;
 use super::credentials::{self, Caller, Holder, unauthenticated};
 use super::rules::{self, Reading, Standing, Writing};
 use super::sql::{self, Origin, Package};
@@ -363,11 +364,6 @@ fn barred(writing: Writing, name: &PackageName) -> Result<(), Problem> {
              in this scope."
         )),
     }
-}
-
-/// npm's wording.
-pub(super) fn not_found(name: &PackageName) -> Problem {
-    Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
 /// What stands for staff where a name is shown; no account has it, for its capital.

@@ -1,7 +1,8 @@
 //! Who calls the registry door, and what they may read and publish.
 //!
 //! - `rules`: the decisions, as functions of values; `sql`: what they depend on in the store;
-//! - `address`: where a request comes from; `credentials`: what a request shows, and whose it is, with what the shard remembers of it in
+//! - `address`: where a request comes from;
+//! - `credentials`: what a request shows, and whose it is, with what the shard remembers of it in
 //!   `memory`; `guards`: the values that handlers take;
 //! - `api`: the endpoints of visibility, access and collaborators.
 

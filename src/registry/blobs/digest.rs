@@ -1,10 +1,11 @@
 //! The SHA-512 of a file, by which it is found.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::registry::wording::hex;
 use crate::store::{FromValue, ToValue, Value};
 
 /// The SHA-512 of a file.
@@ -27,11 +28,7 @@ impl Sha512Digest {
 
     /// As 128 hexadecimal digits.
     pub fn hex(&self) -> String {
-        let mut text = String::with_capacity(2 * self.0.len());
-        for byte in self.0 {
-            write!(text, "{byte:02x}").expect("a String takes every write");
-        }
-        text
+        hex(&self.0)
     }
 
     /// Reads the first SHA-512 of integrity metadata (Subresource Integrity, section 3.5):

@@ -1,6 +1,5 @@
 //! A file on its way to its place: hashed as it is written, gone unless it is kept.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha512};
 
 use super::digest::Sha512Digest;
 use crate::limits::BLOB_UNSYNCED_BYTES_MAX;
+use crate::registry::wording::hex;
 
 /// A file that is being written. Its methods block.
 pub struct Spool {
@@ -101,10 +101,7 @@ impl Spool {
 impl Hashed {
     /// The SHA-1 as `dist.shasum` has it, in hexadecimal digits.
     pub fn shasum(&self) -> String {
-        self.sha1.iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes every write");
-            text
-        })
+        hex(&self.sha1)
     }
 
     /// The SHA-1 as integrity metadata.

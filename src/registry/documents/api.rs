@@ -19,6 +19,7 @@ use crate::limits::{DOCUMENT_PROMPT_BYTES_MAX, DOCUMENT_TRIES_MAX, UPSTREAM_PATI
 use crate::registry::access::Visitor;
 use crate::registry::name::{NameFault, PackageName};
 use crate::registry::uplinks::{self, Missing, Standing};
+use crate::registry::wording::not_found;
 use crate::telemetry::process::unix_ms;
 use crate::telemetry::{self, Counter};
 
@@ -250,11 +251,6 @@ pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
         };
         Problem::new(status, format!("'{text}' is no package: {fault}.")).code("invalid_name")
     })
-}
-
-/// npm's wording.
-pub fn not_found(name: &PackageName) -> Problem {
-    Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
 /// That a package changed each time while it was being read.

@@ -19,6 +19,7 @@ use crate::limits::{
     DOCUMENT_VARIANTS_MAX,
 };
 use crate::registry::packages::rows::{DocumentRow, PackageRow};
+use crate::registry::wording::hex;
 use crate::shard;
 use crate::telemetry::date::http_date;
 
@@ -310,7 +311,7 @@ fn tag_of(document: &DocumentRow, base: &str) -> String {
         hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
         hasher.finalize()[..TAG_BYTES].to_vec()
     };
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }
 
 fn lines_of(part: Part, tag: &str) -> Box<[u8]> {

@@ -19,6 +19,7 @@ use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{DocumentRow, PackageRow};
 use crate::registry::packages::sql;
 use crate::registry::topics;
+use crate::registry::wording::busy;
 use crate::shard;
 
 /// The documents of a package as they are at this moment, where they are in memory.
@@ -92,7 +93,7 @@ pub async fn part(
             );
             Err(Problem::new(500, detail))
         }
-        Err(fault) => Err(busy(&fault)),
+        Err(fault) => Err(busy(fault)),
     }
 }
 
@@ -109,17 +110,7 @@ pub async fn index(loaded: &Loaded, document: &Bytes) -> Result<Rc<Index>, Probl
             let detail = format!("the document of {} is damaged: {error}", loaded.row.name);
             Err(Problem::new(500, detail))
         }
-        Err(fault) => Err(busy(&fault)),
-    }
-}
-
-/// That all threads have work.
-pub fn busy(fault: &shard::OffloadFault) -> Problem {
-    match fault {
-        shard::OffloadFault::Full => {
-            Problem::new(503, "The server is busy.").header("Retry-After", "1")
-        }
-        shard::OffloadFault::Panicked => Problem::new(500, fault.to_string()),
+        Err(fault) => Err(busy(fault)),
     }
 }
 

@@ -12,9 +12,9 @@ use crate::http::{Exchange, Problem, Sent};
 use crate::limits::OWNERS_MAX;
 use crate::registry::access::Writer;
 use crate::registry::accounts;
-use crate::registry::documents::api::{name_of, not_found};
-use crate::registry::documents::load::busy;
+use crate::registry::documents::api::name_of;
 use crate::registry::name::PackageName;
+use crate::registry::wording::{busy, not_found};
 use crate::shard;
 use crate::store::{SqlFault, Tx, View};
 
@@ -32,7 +32,7 @@ pub async fn put_document(
     body: Vec<u8>,
 ) -> Result<Changed, Problem> {
     let read = shard::offload(move || body::read(&body)).await;
-    let document = read.map_err(|fault| busy(&fault))?;
+    let document = read.map_err(busy)?;
     let document = document
         .map_err(|fault| Problem::new(400, format!("The document cannot be read: {}.", fault.0)))?;
     match (&document.versions, &document.owners, &document.stargazers) {

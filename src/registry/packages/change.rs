@@ -18,11 +18,11 @@ use crate::limits::PACKAGE_VERSIONS_READ_HERE_MAX;
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::{Blobs, Hashed, Kept, Sha512Digest, sweep};
 use crate::registry::documents::fields::{Fields, ObjectWriter, write_string};
-use crate::registry::documents::{self, Packed, Source, load};
+use crate::registry::documents::{self, Packed, Source};
 use crate::registry::name::PackageName;
 use crate::registry::publish::{Publication, Publisher};
 use crate::registry::search::card::Card;
-use crate::registry::tags::rules::check_tag;
+use crate::registry::wording::{busy, not_found};
 use crate::registry::{accounts, search, topics};
 use crate::settings::ScopedAccess;
 use crate::shard;
@@ -64,16 +64,13 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         inspected,
         publisher,
     } = publication;
-    for tag in &tags {
-        check_tag(tag)?;
-    }
     let row = VersionRow {
         file: name.tarball(&version),
         version,
         state: VersionState::Live,
         manifest: Some(finished(manifest.get(), &inspected)?),
         integrity: Some(tarball.sha512.integrity()),
-        shasum: Some(hex(&tarball.sha1)),
+        shasum: Some(tarball.shasum()),
         upstream_url: None,
         digest: Some(tarball.sha512.0),
         bytes: i64::try_from(tarball.bytes).ok(),
@@ -200,7 +197,7 @@ pub async fn run(
     let now_ms = unix_ms() as i64;
     let mut draft = read(context, name, now_ms).await?;
     if missing == Missing::IsRefused && !draft.is_hosted() {
-        return Err(documents::api::not_found(name));
+        return Err(not_found(name));
     }
     let told = edit(&mut draft, now_ms)?;
     if !draft.is_changed() {
@@ -214,7 +211,7 @@ pub async fn run(
     let blobs = context.house.blobs.clone();
     let built = shard::offload(move || build(&blobs, draft, base)).await;
     let (mut draft, hashed, card) = built
-        .map_err(|fault| load::busy(&fault))?
+        .map_err(busy)?
         .map_err(|error| unwritten(name, &error))?;
     files.push(hashed);
     let kept = context.house.blobs.keep_soon(files).await;
@@ -421,10 +418,6 @@ fn unwritten(name: &PackageName, error: &io::Error) -> Problem {
         true => Problem::new(507, "The disk is full."),
         false => Problem::new(503, "The disk refuses to write.").header("Retry-After", "1"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What of a manifest the registry says itself, or tells once with the package.

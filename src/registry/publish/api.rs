@@ -7,7 +7,7 @@ use super::checks::{Checked, Tarball};
 use super::claim::Claim;
 use super::document::{Attached, Document};
 use super::fault::PublishFault;
-use super::intake::{Attachment, busy, receive};
+use super::intake::{Attachment, receive};
 use super::publication::{Publication, Publisher};
 use crate::context::Context;
 use crate::http::{Answer, Content, Exchange, Problem, Reply, Request, Signature, Streamed};
@@ -18,6 +18,7 @@ use crate::registry::blobs::Hashed;
 use crate::registry::name::PackageName;
 use crate::registry::packages::{self, change};
 use crate::registry::uplinks;
+use crate::registry::wording::busy;
 use crate::shard;
 
 /// What a changed package answers, as CouchDB did: 201.

@@ -7,6 +7,7 @@ use super::fault::PublishFault;
 use super::members::Members;
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::Visibility;
+use crate::registry::tags::rules::check_tag;
 use crate::registry::version;
 
 /// A document that publishes one version, and agrees with itself.
@@ -190,24 +191,13 @@ fn tags_of(root: &Members<'_>, version: &str) -> Result<Vec<String>, PublishFaul
         if target.as_deref() != Some(version) {
             return Err(expected(&place, &format!("`{version}`")));
         }
-        if !is_tag(tag) {
-            return Err(expected(
-                &place,
-                "a tag, which is not empty and no range of versions",
-            ));
-        }
+        check_tag(tag).map_err(|fault| {
+            let cause = fault.as_str().trim_end_matches('.');
+            expected(&place, &format!("a tag: {cause}"))
+        })?;
         names.push(tag.to_owned());
     }
     Ok(names)
-}
-
-/// A tag that reads as a range could never be asked for.
-fn is_tag(tag: &str) -> bool {
-    let is_plain = tag.len() <= TAG_BYTES_MAX
-        && tag
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"/%?#\\\"<>".contains(&byte));
-    is_plain && !tag.is_empty() && nodejs_semver::Range::parse(tag).is_err()
 }
 
 fn access_of(root: &Members<'_>) -> Result<Option<Visibility>, PublishFault> {
@@ -241,4 +231,3 @@ const OURS: [&str; 11] = [
     "readme",
     "_attachments",
 ];
-const TAG_BYTES_MAX: usize = 214;

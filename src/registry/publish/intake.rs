@@ -9,6 +9,7 @@ use super::decoder::Decoder;
 use crate::http::{Exchange, Problem};
 use crate::limits::PUBLISH_PIECE_BYTES;
 use crate::registry::blobs::{Blobs, Spool};
+use crate::registry::wording::busy;
 use crate::shard::{self, OffloadFault};
 
 /// A body that has come.
@@ -126,11 +127,6 @@ impl Writing {
 pub(super) fn unstored(error: io::Error) -> Problem {
     tracing::error!(target: "registry", %error, "a tarball cannot be stored");
     Problem::new(503, UNSTORED).header("Retry-After", "5")
-}
-
-pub(super) fn busy(fault: OffloadFault) -> Problem {
-    tracing::warn!(target: "registry", %fault, "a publish waits in vain");
-    Problem::new(503, "Too much waits for the disk.").header("Retry-After", "1")
 }
 
 const UNSTORED: &str = "Tarballs cannot be stored at the moment.";

@@ -170,6 +170,9 @@ fn a_body_that_does_not_agree_with_itself_is_refused() {
         json!({ "latest": "2.0.0" }),
         json!({ "1.x": "1.0.0" }),
         json!({ "": "1.0.0" }),
+        json!({ "a=b": "1.0.0" }),
+        json!({ "é": "1.0.0" }),
+        json!({ "a".repeat(256): "1.0.0" }),
     ] {
         let refused = refusal(|body| body["dist-tags"] = tags.clone());
         assert!(refused.starts_with("`dist-tags/"), "{tags}: {refused}");

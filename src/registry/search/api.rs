@@ -13,7 +13,7 @@ use super::super::uplinks::{Chain, Question, chain_of, pass};
 use super::rules::{Wish, expression, named, names_scope, wish};
 use super::sql::{self, Found};
 use crate::context::Context;
-use crate::http::{Exchange, Problem, Sent};
+use crate::http::{Exchange, Problem, Sent, percent_encoded};
 use crate::limits::SEARCH_PATIENCE;
 use crate::shard;
 use crate::store::{SqlFault, View};
@@ -167,7 +167,7 @@ async fn upstream(
     // For the count alone one is asked for.
     let size = (wish.size - taken).max(1);
     let from = wish.from.saturating_sub(total);
-    let text = escaped(&wish.text);
+    let text = percent_encoded(&wish.text);
     let weights = wish.weights;
     let path = format!(
         "/-/v1/search?text={text}&size={size}&from={from}&quality={}&popularity={}&maintenance={}",
@@ -212,18 +212,6 @@ fn others(
         }
     }
     Ok((objects, total))
-}
-
-/// As a value of a query.
-fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
 
 const DAY_MS: f64 = 86_400_000.0;

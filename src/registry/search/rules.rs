@@ -1,5 +1,7 @@
 //! What is searched for: words, and npm's qualifiers.
 
+use super::super::wording::hex;
+
 /// What a search asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Wish {
@@ -136,7 +138,7 @@ pub(super) fn named(text: &str) -> (Vec<String>, Vec<String>) {
 /// A word that stands for a condition: nobody types it, and nothing in it is syntax.
 pub(super) fn facet(kind: char, value: &str) -> String {
     let value = value.to_lowercase();
-    let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(value.as_bytes());
     format!("{kind}x{digits}")
 }
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::auth;
+use crate::registry::wording::hex;
 
 /// A token as it is shown to its owner once: `npm_` and 36 letters and digits, 214 bits that
 /// nobody can guess.
@@ -95,7 +96,7 @@ impl fmt::Debug for Token {
 /// What clients name a token by, in lists and to revoke it: the digits of its hash, as npm's own
 /// registry does. They cannot be used as the token.
 pub fn key_of(hash: &TokenHash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash)
 }
 
 /// The hash of a token that is named by its key.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::auth::principal::{Anyone, Seller};
 use crate::context::Context;
-use crate::http::{Body, Created, Exchange, Problem, Query, Request, Sent, Streamed, not_modified};
+use crate::http::{
+    Body, Created, Exchange, Problem, Query, Request, Sent, Streamed, not_modified, percent_encoded,
+};
 use crate::id::Id;
 use crate::json::{Document, Int, Line, Text};
 use crate::limits::{UPLOAD_BYTES_MAX, UPLOAD_PIECE_BYTES, UPLOAD_URL_LIFETIME};
@@ -322,20 +324,8 @@ fn disposition_of(upload: &Upload) -> String {
     };
     match &upload.filename {
         None => place.to_owned(),
-        Some(name) => format!("{place}; filename*=UTF-8''{}", extended_value(name)),
+        Some(name) => format!("{place}; filename*=UTF-8''{}", percent_encoded(name)),
     }
-}
-
-/// A text as an extended value of a parameter (RFC 8187, section 3.2).
-fn extended_value(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
 }
 
 fn shown(upload: Upload) -> StoredUpload {
