@@ -3,8 +3,8 @@
 //!
 //! - `decoder` and `base64`: the body's two parts told apart; `intake`: both on their way;
 //!   `document` and `members`: what the body says; `checks`: whether that agrees with itself and
-//!   with the tarball; `claim`: whether its name is free; `publication`: what comes of it; `announce`: who is told of it; `api`: the
-//!   endpoint.
+//!   with the tarball; `claim`: whether its name is free; `publication`: what comes of it;
+//!   `announce`: who is told of it; `api`: the endpoint.
 
 mod announce;
 pub mod api;
