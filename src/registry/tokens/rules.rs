@@ -33,7 +33,7 @@ pub struct Networks(Vec<IpNet>);
 /// Why a list of networks is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworksFault {
-    /// More than [`NETWORKS_MAX`].
+    /// More than `NETWORKS_MAX`.
     TooMany,
     /// This is neither an address nor a network.
     Unreadable(String),
