@@ -183,9 +183,10 @@ class Thirteen(Registry):
         return [self.setup.thirteen, "serve", "--shards", "1", "--data", "data", *doors]
 
     def environment(self):
-        # Limits that the others do not have.
+        # Limits that the others do not have; and as theirs, it has no upstream to ask for a name.
         limits = ("REGISTRY_READS_PER_MINUTE", "PUBLISHES_PER_MINUTE")
-        return {f"THIRTEEN_RATE_{limit}": "0" for limit in limits}
+        unlimited = {f"THIRTEEN_RATE_{limit}": "0" for limit in limits}
+        return {**unlimited, "THIRTEEN_REGISTRY_OFFLINE": "true"}
 
     def version(self):
         return subprocess.check_output([self.setup.thirteen, "--version"], text=True).strip()
