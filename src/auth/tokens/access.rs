@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::jws::{self, ISSUER, Times, TokenFault};
+use super::jws::{self, ISSUER, Kind, Registered, TokenFault};
 use crate::auth::Role;
 use crate::auth::keys::Keys;
 use crate::id::Id;
@@ -69,18 +69,14 @@ pub fn issue(keys: &Keys, grant: Grant, token: Id, now_seconds: u64) -> String {
 pub fn verify(keys: &Keys, token: &[u8], now_seconds: u64) -> Result<Claims, TokenFault> {
     let claims = jws::open(keys, TYPE, token)?;
     let document: Document<'_> = serde_json::from_slice(&claims).map_err(|_| TokenFault::Claims)?;
-    if document.iss != ISSUER {
-        return Err(TokenFault::Issuer);
-    }
-    if document.aud != AUDIENCE {
-        return Err(TokenFault::Audience);
-    }
-    let times = Times {
+    let registered = Registered {
+        issuer: &document.iss,
+        audience: &document.aud,
         issued_at: document.iat,
         not_before: document.nbf,
         expires_at: document.exp,
     };
-    times.check(now_seconds, ACCESS_SECONDS)?;
+    registered.check(&KIND, now_seconds)?;
     let id = |text: &str| text.parse().map_err(|_| TokenFault::Claims);
     Ok(Claims {
         grant: Grant {
@@ -97,6 +93,10 @@ pub fn verify(keys: &Keys, token: &[u8], now_seconds: u64) -> Result<Claims, Tok
 /// How long an access token is good for.
 pub const ACCESS_SECONDS: u64 = 15 * 60;
 const AUDIENCE: &str = "api";
+const KIND: Kind = Kind {
+    audience: AUDIENCE,
+    lifetime_max: ACCESS_SECONDS,
+};
 /// RFC 9068, section 2.1.
 const TYPE: &str = "at+jwt";
 

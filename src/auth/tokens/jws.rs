@@ -88,17 +88,32 @@ pub fn open(keys: &Keys, typ: &str, token: &[u8]) -> Result<Vec<u8>, TokenFault>
     Ok(claims)
 }
 
-/// When a token is good, in Unix seconds.
+/// The registered claims (RFC 7519, section 4.1) that every kind of token is held to; times are
+/// Unix seconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(super) struct Registered<'d> {
+    pub(super) issuer: &'d str,
+    pub(super) audience: &'d str,
     pub(super) issued_at: u64,
     pub(super) not_before: u64,
     pub(super) expires_at: u64,
 }
 
-impl Times {
-    /// Whether that is now, give or take [`LEEWAY_SECONDS`], and for no longer than ours are good.
-    pub(super) fn check(self, now_seconds: u64, lifetime_max: u64) -> Result<(), TokenFault> {
+/// What a kind of token is for, and how long ours of it are good.
+pub(super) struct Kind {
+    pub(super) audience: &'static str,
+    pub(super) lifetime_max: u64,
+}
+
+impl Registered<'_> {
+    /// Whether a token is ours, of this kind, and good now, give or take [`LEEWAY_SECONDS`].
+    pub(super) fn check(self, kind: &Kind, now_seconds: u64) -> Result<(), TokenFault> {
+        if self.issuer != ISSUER {
+            return Err(TokenFault::Issuer);
+        }
+        if self.audience != kind.audience {
+            return Err(TokenFault::Audience);
+        }
         if now_seconds >= self.expires_at.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenFault::Expired);
         }
@@ -108,7 +123,7 @@ impl Times {
         }
         // Whoever got hold of a key for a moment shall not have made a token for years with it.
         let lifetime = self.expires_at.checked_sub(self.issued_at);
-        if lifetime.is_none_or(|seconds| seconds > lifetime_max) {
+        if lifetime.is_none_or(|seconds| seconds > kind.lifetime_max) {
             return Err(TokenFault::Claims);
         }
         Ok(())

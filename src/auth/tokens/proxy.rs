@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::jws::{self, ISSUER, LEEWAY_SECONDS, Times, TokenFault};
+use super::jws::{self, ISSUER, Kind, LEEWAY_SECONDS, Registered, TokenFault};
 use crate::auth::keys::Keys;
 use crate::auth::rate::{RateKey, RateKeys};
 use crate::id::Id;
@@ -77,18 +77,14 @@ pub fn issue(keys: &Keys, grant: ProxyGrant<'_>, token: Id, now_seconds: u64) ->
 pub fn verify(keys: &Keys, token: &[u8], now_seconds: u64) -> Result<ProxyClaims, TokenFault> {
     let claims = jws::open(keys, TYPE, token)?;
     let document: Document<'_> = serde_json::from_slice(&claims).map_err(|_| TokenFault::Claims)?;
-    if document.iss != ISSUER {
-        return Err(TokenFault::Issuer);
-    }
-    if document.aud != AUDIENCE {
-        return Err(TokenFault::Audience);
-    }
-    let times = Times {
+    let registered = Registered {
+        issuer: &document.iss,
+        audience: &document.aud,
         issued_at: document.iat,
         not_before: document.nbf,
         expires_at: document.exp,
     };
-    times.check(now_seconds, PROXY_SECONDS_MAX)?;
+    registered.check(&KIND, now_seconds)?;
     if !is_subject(&document.sub) || document.jti.parse::<Id>().is_err() {
         return Err(TokenFault::Claims);
     }
@@ -195,6 +191,10 @@ fn place_of(token: &[u8]) -> Option<usize> {
 /// The longest that a proxy token is good for, and how long one is where nothing else is asked.
 pub const PROXY_SECONDS_MAX: u64 = 60 * 60;
 const AUDIENCE: &str = "proxy";
+const KIND: Kind = Kind {
+    audience: AUDIENCE,
+    lifetime_max: PROXY_SECONDS_MAX,
+};
 const TYPE: &str = "JWT";
 
 const _: () = assert!(PROXY_TOKENS_REMEMBERED_MAX.is_power_of_two());
