@@ -3,11 +3,9 @@
 //! `THIRTEEN_DOWNLOAD_MIB` is how long the tarball is (24 MiB where it is not set). The time of
 //! others is held to 5 ms where the server is a release build or `THIRTEEN_LATENCY` is set.
 
-use std::fs;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use sha2::{Digest, Sha512};
@@ -17,6 +15,7 @@ use super::support::moments::number_from_environment;
 use super::support::npm::integrity_of;
 use super::support::server::Server;
 use super::support::upstream::{Upstream, tarball_path};
+use super::support::weight::{resident_bytes, weigh};
 
 #[test]
 fn a_long_download_is_never_whole_in_memory() {
@@ -42,39 +41,20 @@ fn a_long_download_is_never_whole_in_memory() {
     let path = tarball_path("slow", "1.0.0");
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     slow.send(request.as_bytes()).unwrap();
-    let is_done = AtomicBool::new(false);
-    let (took, most, mut others) = std::thread::scope(|scope| {
-        let others = scope.spawn(|| others(door, &is_done));
-        let memory = scope.spawn(|| most_resident(pid, &is_done));
+    let (took, weighed) = weigh(door, pid, before, || {
         let began = Instant::now();
         assert!(digest_of(door, &tarball_path("quick", "1.0.0")) == digest.as_slice());
         let took = began.elapsed();
         while cached_bytes(&server) < tarball.len() as u64 {
             std::thread::yield_now();
         }
-        is_done.store(true, Ordering::Relaxed);
-        (took, memory.join().unwrap(), others.join().unwrap())
+        took
     });
     let mut whole = Vec::new();
     slow.stream().read_to_end(&mut whole).unwrap();
     assert!(whole.ends_with(&tarball), "the slow one gets all of it");
 
-    others.sort_unstable();
-    let p99 = others[others.len() * 99 / 100];
-    let growth = most.saturating_sub(before);
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    println!(
-        "{:.0} MiB in {took:.2?}: {:.1} MiB of memory more, {} other requests, p99 {p99:.2?}",
-        mib(tarball.len() as u64),
-        mib(growth),
-        others.len()
-    );
-    assert!(growth < 32 << 20, "{:.1} MiB more", mib(growth));
-    let is_measured = !cfg!(debug_assertions) || std::env::var("THIRTEEN_LATENCY").is_ok();
-    assert!(
-        !is_measured || p99 < Duration::from_millis(5),
-        "p99 {p99:?}"
-    );
+    weighed.hold(tarball.len() as u64, took);
 }
 
 /// The SHA-512 of a reply's body, read as it comes.
@@ -98,34 +78,6 @@ fn digest_of(door: SocketAddr, path: &str) -> Vec<u8> {
             length => digest.update(&piece[..length]),
         }
     }
-}
-
-/// The times of small requests until it is done.
-fn others(door: SocketAddr, is_done: &AtomicBool) -> Vec<Duration> {
-    let mut connection = Connection::open(door);
-    let mut times = Vec::new();
-    while !is_done.load(Ordering::Relaxed) {
-        let began = Instant::now();
-        let reply = connection.request("GET", "/livez", &[], b"").unwrap();
-        assert_eq!(reply.status, 200);
-        times.push(began.elapsed());
-    }
-    times
-}
-
-fn most_resident(pid: u32, is_done: &AtomicBool) -> u64 {
-    let mut most = 0;
-    while !is_done.load(Ordering::Relaxed) {
-        most = most.max(resident_bytes(pid));
-        std::thread::yield_now();
-    }
-    most
-}
-
-fn resident_bytes(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
-    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * rustix::param::page_size() as u64
 }
 
 fn cached_bytes(server: &Server) -> u64 {

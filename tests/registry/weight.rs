@@ -5,9 +5,7 @@
 //! `THIRTEEN_LATENCY` is set.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +17,7 @@ use crate::support::http::Connection;
 use crate::support::moments::number_from_environment;
 use crate::support::npm::integrity_of;
 use crate::support::registry::Registry;
+use crate::support::weight::{mib, resident_bytes, weigh};
 
 #[test]
 fn a_long_publish_is_never_whole_in_memory() {
@@ -30,39 +29,12 @@ fn a_long_publish_is_never_whole_in_memory() {
     }
     let (door, pid) = (registry.server.registry(), registry.server.pid());
     let before = resident_bytes(pid);
-    let is_done = AtomicBool::new(false);
-    let (took, most, mut others) = std::thread::scope(|scope| {
-        let others = scope.spawn(|| others(door, &is_done));
-        let memory = scope.spawn(|| {
-            let mut most = 0;
-            while !is_done.load(Ordering::Relaxed) {
-                most = most.max(resident_bytes(pid));
-                std::thread::yield_now();
-            }
-            most
-        });
+    let (took, weighed) = weigh(door, pid, before, || {
         let began = Instant::now();
         publish(&registry, &tarball);
-        let took = began.elapsed();
-        is_done.store(true, Ordering::Relaxed);
-        (took, memory.join().unwrap(), others.join().unwrap())
+        began.elapsed()
     });
-    others.sort_unstable();
-    let p99 = others[others.len() * 99 / 100];
-    let growth = most.saturating_sub(before);
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    println!(
-        "{:.0} MiB in {took:.2?}: {:.1} MiB of memory more; {} other requests, p99 {p99:.2?}",
-        mib(tarball.len() as u64),
-        mib(growth),
-        others.len()
-    );
-    assert!(growth < 32 << 20, "{:.1} MiB more", mib(growth));
-    let is_measured = !cfg!(debug_assertions) || std::env::var("THIRTEEN_LATENCY").is_ok();
-    assert!(
-        !is_measured || p99 < Duration::from_millis(5),
-        "p99 {p99:?}"
-    );
+    weighed.hold(tarball.len() as u64, took);
     let reply = registry.anyone("GET", "/heavy/-/heavy-1.0.0.tgz", &[]);
     assert!(reply.body == tarball, "it comes back as it went");
     let after = resident_bytes(pid);
@@ -71,19 +43,6 @@ fn a_long_publish_is_never_whole_in_memory() {
         mib(after.saturating_sub(before))
     );
     assert!(after < before + (32 << 20));
-}
-
-/// The times of small requests until it is done.
-fn others(door: SocketAddr, is_done: &AtomicBool) -> Vec<Duration> {
-    let mut connection = Connection::open(door);
-    let mut times = Vec::new();
-    while !is_done.load(Ordering::Relaxed) {
-        let began = Instant::now();
-        let reply = connection.request("GET", "/livez", &[], b"").unwrap();
-        assert_eq!(reply.status, 200);
-        times.push(began.elapsed());
-    }
-    times
 }
 
 fn publish(registry: &Registry, tarball: &[u8]) {
@@ -142,17 +101,4 @@ fn tarball(mib: usize) -> Vec<u8> {
     let mut encoder = builder.into_inner().unwrap();
     encoder.flush().unwrap();
     encoder.finish().unwrap()
-}
-
-fn resident_bytes(pid: u32) -> u64 {
-    let status = format!("/proc/{pid}/status");
-    let status = std::fs::read_to_string(status).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    kib << 10
 }

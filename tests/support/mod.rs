@@ -13,3 +13,4 @@ pub(crate) mod npm;
 pub(crate) mod registry;
 pub(crate) mod server;
 pub(crate) mod upstream;
+pub(crate) mod weight;
