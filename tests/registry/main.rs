@@ -8,6 +8,7 @@ mod support;
 mod access;
 mod accounts;
 mod advisories;
+mod bases;
 mod changes;
 mod dashboard;
 mod documents;

@@ -47,7 +47,8 @@ pub fn find(
     let Some((row, document)) = row.and_then(with_document) else {
         return Ok(None);
     };
-    let loaded = Rc::new(Loaded::new(generation, row, document, base.text(context)));
+    let base = (base.text(context), documents.since_s());
+    let loaded = Rc::new(Loaded::new(generation, row, document, base));
     if documents.has_room(&loaded, context.house.steady_ms()) {
         documents.insert(loaded.clone());
     }
