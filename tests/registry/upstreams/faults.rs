@@ -120,3 +120,19 @@ fn what_is_no_document_is_refused_and_the_one_before_is_served() {
     assert_eq!(fetch(server.registry(), "/coded").status, 502);
     server.await_log("a document is refused");
 }
+
+#[test]
+fn a_document_with_versions_without_end_is_refused() {
+    let upstream = Upstream::start();
+    let versions = |count: usize| -> String {
+        let each: Vec<String> = (0..count)
+            .map(|one| format!("\"1.0.{one}\":{{}}"))
+            .collect();
+        format!("{{\"name\":\"many\",\"versions\":{{{}}}}}", each.join(","))
+    };
+    upstream.script("/many", [Act::reply(200, versions(100_001))]);
+    let server = start(&upstream, &[]);
+    let reply = fetch(server.registry(), "/many");
+    assert_eq!(reply.status, 502, "{}", reply.text());
+    server.await_log("more than 100000 versions");
+}
