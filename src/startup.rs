@@ -256,7 +256,7 @@ fn port(check: &'static str, address: SocketAddr, running: Option<&Doors>) -> Fi
         Err(fault) => fault,
     };
     let url = doors::url_of(address);
-    let ours = running.filter(|doors| [&doors.api, &doors.ops, &doors.registry].contains(&&url));
+    let ours = running.filter(|doors| doors.has(&url));
     match (fault.kind(), ours) {
         (ErrorKind::AddrInUse, Some(doors)) => {
             let detail = format!("{address} is served by thirteen, pid {}", doors.pid);

@@ -92,6 +92,15 @@ fn the_proxy_can_run_alone() {
     assert!(!told.contains("api "), "only one door is open: {told}");
     let address = lines[0].rsplit("http://").next().unwrap().parse().unwrap();
     assert_eq!(fetch(address, "/livez").status, 200);
+    let data = folder.path().join("data");
+    let doors = std::fs::read(data.join("doors.json")).unwrap();
+    let doors: Value = serde_json::from_slice(&doors).unwrap();
+    let expected = json!({ "pid": child.id(), "registry": format!("http://{address}") });
+    assert_eq!(doors, expected, "a door that is closed is nowhere");
+    let status = run(&["--data", data.to_str().unwrap(), "status"], &[]);
+    let told = String::from_utf8_lossy(&status.stderr);
+    assert_eq!(status.status.code(), Some(1), "{status:?}");
+    assert!(told.contains("has it closed"), "{told}");
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&child),
         rustix::process::Signal::TERM,
