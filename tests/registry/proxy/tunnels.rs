@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::scene::{PATIENCE, PRIVATE, Scene, tunnel_reply};
+use super::scene::{PATIENCE, PRIVATE, Scene, refusal, tunnel_reply};
+use crate::support::http::Connection;
 
 #[test]
 fn a_tunnel_carries_bytes_both_ways_and_those_that_followed_the_head() {
@@ -143,4 +144,44 @@ fn a_drain_ends_tunnels_at_rest_and_waits_for_those_that_carry() {
     rested.store(true, Ordering::SeqCst);
     carried.join().unwrap();
     assert!(scene.server.wait().status.success());
+}
+
+#[test]
+fn a_tunnel_counts_as_the_two_connections_that_it_is() {
+    let scene = Scene::with(&[("THIRTEEN_CONNECTIONS_MAX", "16")]);
+    let mut tunnels: Vec<_> = (0..7).map(|_| scene.tunnel()).collect();
+    let target = format!("private.example:{}", scene.port());
+    let token = scene.token(&["--hash", "1"]);
+    let headers = scene.headers(PRIVATE, &token);
+    // One is left for its near end, and none for its far one.
+    let mut idle = Connection::open(scene.server.registry());
+    let livez = |connection: &mut Connection| connection.request("GET", "/livez", &[], b"");
+    assert_eq!(livez(&mut idle).unwrap().status, 200);
+    assert_eq!(refusal(&scene, &target, &headers), (503, "BUSY".to_owned()));
+    scene.upstream.set_nonblocking(true).unwrap();
+    assert!(scene.upstream.accept().is_err(), "nobody was connected to");
+    scene.upstream.set_nonblocking(false).unwrap();
+    // Without the idle one there is room for both.
+    drop(idle);
+    while tunnels.len() < 8 {
+        let mut near = scene.connect(&target, PRIVATE, b"");
+        if near.reply("HEAD").unwrap().status == 200 {
+            let (far, _) = scene.upstream.accept().unwrap();
+            tunnels.push((near.stream().try_clone().unwrap(), far));
+        }
+    }
+    let mut over = Connection::open(scene.server.registry());
+    assert_eq!(livez(&mut over).unwrap().status, 503);
+    // A tunnel that ends gives both back.
+    drop(tunnels.pop());
+    let mut pair: Vec<Connection> = Vec::new();
+    while pair.len() < 2 {
+        let mut connection = Connection::open(scene.server.registry());
+        if livez(&mut connection).unwrap().status == 200 {
+            pair.push(connection);
+        }
+    }
+    let (near, far) = &mut tunnels[0];
+    near.write_all(b"x").unwrap();
+    far.read_exact(&mut [0]).unwrap();
 }
