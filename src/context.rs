@@ -386,7 +386,10 @@ impl Context {
             peer: observation.peer,
             trace: observation.trace.parent.trace,
             quantum_id: observation.trace.quantum_id.as_str(),
-            request_id: header("x-bun-request-id").and_then(parse_id),
+            request_id: observation
+                .trace
+                .request_id
+                .or_else(|| header("x-bun-request-id").and_then(parse_id)),
         });
     }
 

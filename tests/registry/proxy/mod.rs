@@ -3,6 +3,7 @@
 mod command_line;
 mod forwarding;
 mod headers;
+mod ids;
 mod refusals;
 mod scene;
 mod tunnels;
