@@ -36,6 +36,7 @@ use crate::state::Tally;
 use crate::state::access::{Arrival, Caller, Principal};
 use crate::store::{Store, Topic};
 use crate::telemetry::logs::{AccessEntry, AccessLines, AccessPolicy, Sink};
+use crate::telemetry::process::unix_ms;
 use crate::telemetry::trace_id::IdSource;
 use crate::telemetry::{
     Counter, Fault, Local, Operation, OutgoingGauges, RingCounters, Snapshot, Started, UNMATCHED,
@@ -201,7 +202,8 @@ impl Context {
         let shop_origins = origins_of(&settings.api.cors_origins);
         let policies = policies_of(&settings);
         let replies = ReplyCache::new(reply_bytes_of(&settings));
-        let documents = Documents::new(document_bytes_of(&settings));
+        let since_s = bases_since_s(house.started.unix_ms());
+        let documents = Documents::new(document_bytes_of(&settings), since_s);
         let access_log = AccessLines::new(access_policy(access), house.log.clone());
         let policy = Arc::new(PolicyInForce::of(&settings));
         Context {
@@ -249,6 +251,14 @@ impl Context {
         *self.policies.borrow_mut() = policies_of(&settings);
         self.replies.set_bytes_max(reply_bytes_of(&settings));
         self.documents.set_bytes_max(document_bytes_of(&settings));
+        if !self
+            .settings
+            .borrow()
+            .documents
+            .has_bases_of(&settings.documents)
+        {
+            self.documents.rebase(bases_since_s(unix_ms()));
+        }
         let rule = self
             .house
             .writes
@@ -365,7 +375,7 @@ impl Context {
         let head = observation.head;
         let header = |name| head.and_then(|head| head.header(name));
         self.access_log.borrow().record(&AccessEntry {
-            unix_ms: crate::telemetry::process::unix_ms(),
+            unix_ms: unix_ms(),
             door: DOORS[observation.door],
             method: head.map_or(b"", |head| head.method_bytes()),
             route,
@@ -376,7 +386,10 @@ impl Context {
             peer: observation.peer,
             trace: observation.trace.parent.trace,
             quantum_id: observation.trace.quantum_id.as_str(),
-            request_id: header("x-bun-request-id").and_then(parse_id),
+            request_id: observation
+                .trace
+                .request_id
+                .or_else(|| header("x-bun-request-id").and_then(parse_id)),
         });
     }
 
@@ -565,6 +578,12 @@ fn reply_bytes_of(settings: &Settings) -> usize {
 /// This shard's share of the memory for documents of packages.
 fn document_bytes_of(settings: &Settings) -> usize {
     settings.documents.memory_bytes / settings.shards
+}
+
+/// From which second on documents have the URLs of settings that came into force at a moment: in
+/// that second itself some were sent with others. What a start found before it is not known.
+fn bases_since_s(unix_ms: u64) -> u64 {
+    unix_ms / 1000 + 1
 }
 
 /// The api door's replies are for programs; the other two have pages. Pages of other origins may

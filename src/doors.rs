@@ -7,28 +7,40 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The process and the URLs of its doors, e.g. `http://127.0.0.1:3000`.
+/// The process and the URLs of its doors, e.g. `http://127.0.0.1:3000`; the file has nothing of a
+/// door that stays closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doors {
     /// The process id of the server.
     pub pid: u32,
     /// The api door.
-    pub api: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
     /// The ops door.
-    pub ops: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ops: Option<String>,
     /// The registry door.
-    pub registry: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 impl Doors {
-    /// The doors of this process, by the addresses that they are bound to.
+    /// The doors of this process, by the addresses that they are bound to; nothing is bound to
+    /// port 0, which stands for a door that stays closed.
     pub fn new(api: SocketAddr, ops: SocketAddr, registry: SocketAddr) -> Doors {
+        let url = |bound: SocketAddr| (bound.port() > 0).then(|| url_of(bound));
         Doors {
             pid: std::process::id(),
-            api: url_of(api),
-            ops: url_of(ops),
-            registry: url_of(registry),
+            api: url(api),
+            ops: url(ops),
+            registry: url(registry),
         }
+    }
+
+    /// Whether one of the doors is at this URL.
+    pub fn has(&self, url: &str) -> bool {
+        let doors = [&self.api, &self.ops, &self.registry];
+        doors.into_iter().flatten().any(|door| door == url)
     }
 
     /// Writes the file; a reader sees the old one or the new one, whole.
@@ -110,12 +122,19 @@ mod tests {
             address("[::]:3008"),
             address("10.0.0.1:4873"),
         );
-        assert_eq!(doors.api, "http://127.0.0.1:3000");
-        assert_eq!(doors.ops, "http://[::1]:3008");
-        assert_eq!(doors.registry, "http://10.0.0.1:4873");
+        assert_eq!(doors.api.as_deref(), Some("http://127.0.0.1:3000"));
+        assert_eq!(doors.ops.as_deref(), Some("http://[::1]:3008"));
+        assert_eq!(doors.registry.as_deref(), Some("http://10.0.0.1:4873"));
+        assert!(doors.has("http://[::1]:3008") && !doors.has("http://[::1]:3000"));
         assert!(doors.is_alive());
         doors.write(&data).unwrap();
         assert_eq!(Doors::read(&data).unwrap(), Some(doors));
+        let closed = address("127.0.0.1:0");
+        let alone = Doors::new(closed, closed, address("127.0.0.1:4873"));
+        alone.write(&data).unwrap();
+        let text = fs::read_to_string(path(&data)).unwrap();
+        assert!(!text.contains("api") && !text.contains("ops"), "{text}");
+        assert_eq!(Doors::read(&data).unwrap(), Some(alone));
         fs::write(path(&data), "{").unwrap();
         assert_eq!(
             Doors::read(&data).unwrap_err().kind(),

@@ -204,6 +204,15 @@ pub const UPSTREAM_DOCUMENT_PATIENCE: Duration = Duration::from_secs(120);
 pub const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
 /// Bodies of upstreams that are in memory whole, by all shards together.
 pub const UPSTREAM_BODIES_BYTES_MAX: usize = 256 << 20;
+/// What becomes of such bodies on their way to documents, by all shards together: their text, where
+/// its parts stand, the documents themselves.
+pub const UPSTREAM_MAKING_BYTES_MAX: usize = 256 << 20;
+/// What one of them is taken to need at the most; what is left is for short ones.
+pub const UPSTREAM_MAKING_SHARE_MAX: usize = 192 << 20;
+/// How long one that has come waits for others to be made; then who asked is answered 503.
+pub const UPSTREAM_MAKING_PATIENCE: Duration = Duration::from_secs(60);
+/// Versions of one package of an upstream; npm's longest lists have some ten thousand.
+pub const UPSTREAM_VERSIONS_MAX: usize = 100_000;
 /// Room that is made for a response's body ahead of what came of it.
 pub const OUTGOING_AHEAD_BYTES: usize = 1 << 20;
 /// How long such a body waits for others to make room; then who asked is answered 503.
@@ -445,6 +454,10 @@ const _: () = {
     assert!(OFFLOAD_QUEUE_MAX >= OFFLOAD_THREADS && OFFLOAD_THREADS >= 2);
     // Passwords are hashed, and never on every thread.
     assert!(HASHES_RUNNING_MAX >= 1 && HASHES_RUNNING_MAX < OFFLOAD_THREADS);
+
+    // The longest document can be made, and short ones beside it.
+    assert!(UPSTREAM_MAKING_SHARE_MAX < UPSTREAM_MAKING_BYTES_MAX);
+    assert!(UPSTREAM_MAKING_SHARE_MAX >= 3 * UPSTREAM_DOCUMENT_BYTES_MAX);
 
     // A look-up ahead is over before what it replaces expires, and threads are left to others.
     assert!(2 * DNS_WARM_INTERVAL.as_millis() < DNS_TTL.as_millis());

@@ -10,7 +10,9 @@ use io_uring::IoUring;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::doors::{self, Doors};
-use crate::limits::{DISK_FREE_BYTES_ADVISED, DISK_FREE_BYTES_MIN};
+use crate::limits::{
+    DISK_FREE_BYTES_ADVISED, DISK_FREE_BYTES_MIN, OUTGOING_IDLE_MAX, OUTGOING_REQUESTS_MAX,
+};
 use crate::settings::Settings;
 
 /// One check and how it went.
@@ -100,10 +102,11 @@ pub fn raise_open_files(settings: &Settings) -> io::Result<()> {
     )?)
 }
 
-/// One per connection, and a margin for rings, listeners, the stores and logs.
+/// One per connection, of which a tunnel is two; those to other servers; and a margin for rings,
+/// listeners, the stores and logs.
 fn open_files_needed(settings: &Settings) -> u64 {
     const MARGIN: u64 = 512;
-    const PER_SHARD: u64 = 16;
+    const PER_SHARD: u64 = 16 + (OUTGOING_REQUESTS_MAX + OUTGOING_IDLE_MAX) as u64;
     let (connections, shards) = (settings.connections_max as u64, settings.shards as u64);
     connections + shards * PER_SHARD + MARGIN
 }
@@ -256,7 +259,7 @@ fn port(check: &'static str, address: SocketAddr, running: Option<&Doors>) -> Fi
         Err(fault) => fault,
     };
     let url = doors::url_of(address);
-    let ours = running.filter(|doors| [&doors.api, &doors.ops, &doors.registry].contains(&&url));
+    let ours = running.filter(|doors| doors.has(&url));
     match (fault.kind(), ours) {
         (ErrorKind::AddrInUse, Some(doors)) => {
             let detail = format!("{address} is served by thirteen, pid {}", doors.pid);

@@ -127,7 +127,13 @@ fn ask_server(
         .proxy(None)
         .build();
     let agent: ureq::Agent = config.into();
-    let url = format!("{}/-/thirteen/cache", doors.registry);
+    let Some(door) = doors.registry else {
+        return Err(Failure::Failed(format!(
+            "the server of pid {} has its registry door closed; stop it first",
+            doors.pid
+        )));
+    };
+    let url = format!("{door}/-/thirteen/cache");
     let mut request = agent.delete(&url);
     if let Some(name) = name {
         request = request.query("package", name.as_str());

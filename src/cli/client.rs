@@ -299,15 +299,21 @@ fn find_here(settings: &Settings) -> Result<Place, Failure> {
     let file = doors::path(&settings.data);
     match Doors::read(&settings.data) {
         Ok(Some(doors)) => {
-            let named_by = format!("from {} of pid {}", file.display(), doors.pid);
-            let site = |url| Site {
-                url,
-                named_by: named_by.clone(),
+            let (file, pid) = (file.display(), doors.pid);
+            let site = |door: Option<String>, listen| match door {
+                Some(url) => Site {
+                    url,
+                    named_by: format!("from {file} of pid {pid}"),
+                },
+                None => Site {
+                    named_by: format!("by {file} the server of pid {pid} has it closed"),
+                    ..site_of(listen, settings)
+                },
             };
             Ok(Place {
-                api: site(doors.api),
-                ops: site(doors.ops),
-                registry: site(doors.registry),
+                api: site(doors.api, settings.api.listen),
+                ops: site(doors.ops, settings.ops.listen),
+                registry: site(doors.registry, settings.registry.listen),
             })
         }
         Ok(None) => Ok(by_settings(settings)),

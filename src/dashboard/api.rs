@@ -15,10 +15,10 @@ use crate::http::{
 use crate::registry::access::{Administrator, Visitor};
 use crate::registry::listing::sql::{self as listing, Wanted};
 use crate::registry::topics;
+use crate::state::Change;
 use crate::state::access::Principal;
-use crate::state::api::problem_of_refusal;
+use crate::state::api::{expected, problem_of_refusal};
 use crate::state::variables::{VariablesFormat, text};
-use crate::state::{Change, Expected};
 use crate::store::View;
 use crate::telemetry::{self, Operation};
 
@@ -29,6 +29,7 @@ pub async fn read_config(context: &Context, exchange: &mut Exchange<'_>) -> Resu
     let read = || context.state.read();
     let overview = Overview {
         state: context.telemetry.sample(Operation::ConfigRead, read),
+        sequence: context.state.sequence(),
         packages,
         uptime: context.house.steady_ms() / 1000,
     };
@@ -46,7 +47,8 @@ pub async fn read_config(context: &Context, exchange: &mut Exchange<'_>) -> Resu
     Ok(())
 }
 
-/// `POST /_dashboard/api/config`: one field, by staff; answered when it is on disk.
+/// `POST /_dashboard/api/config`: one field, by staff; answered when it is on disk. With `If-Match`
+/// only where the configuration is the one of a tag that was given; 412 where it is not.
 pub async fn change_config(
     context: &Context,
     _: Administrator,
@@ -65,7 +67,8 @@ pub async fn change_config(
     let writer = caller
         .writer(policy)
         .expect("staff may write under every policy");
-    let changed = context.state.change(change, Expected::Any, writer).await;
+    let expected = expected(&request, Overview::state_of_etag);
+    let changed = context.state.change(change, expected, writer).await;
     let changed = FieldChanged {
         updated: field.name().to_owned(),
         value,

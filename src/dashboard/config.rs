@@ -2,16 +2,18 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use thirteen_kernels::config::{ConfigState, Feature, Field, write_dump};
+use thirteen_kernels::config::{ConfigState, Feature, Field, parse_dump, write_dump};
 
 use crate::http::{Request, TagCondition, conditions};
 use crate::limits::DASHBOARD_CONFIG_FRESH;
 
 /// What `GET /_dashboard/api/config` tells. Two that are equal are the same bytes, so a tag names
-/// them by these three.
+/// them by these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overview {
     pub(super) state: ConfigState,
+    /// The number of the change that led to it.
+    pub(super) sequence: u64,
     /// Packages, hosted and kept of upstreams.
     pub(super) packages: u64,
     /// Seconds since the start.
@@ -55,7 +57,34 @@ impl Overview {
     pub(super) fn etag(&self) -> String {
         let dump = write_dump(&self.state);
         let dump = String::from_utf8_lossy(&dump);
-        format!("\"{}-{:x}-{:x}\"", &dump[2..], self.packages, self.uptime)
+        let Overview { sequence, .. } = self;
+        format!(
+            "\"{}-{sequence:x}-{:x}-{:x}\"",
+            &dump[2..],
+            self.packages,
+            self.uptime
+        )
+    }
+
+    /// What one of our tags stands for.
+    fn of_etag(quoted: &[u8]) -> Option<Overview> {
+        let text = str::from_utf8(quoted).ok()?;
+        let mut parts = text.strip_prefix('"')?.strip_suffix('"')?.split('-');
+        let state = parse_dump(format!("0x{}", parts.next()?).as_bytes()).ok()?;
+        let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
+        let overview = Overview {
+            state,
+            sequence: number()?,
+            packages: number()?,
+            uptime: number()?,
+        };
+        // The same numbers can be written in other ways, and a tag is compared byte by byte.
+        (overview.etag() == text).then_some(overview)
+    }
+
+    /// The configuration of one of our tags, with its number.
+    pub(super) fn state_of_etag(quoted: &[u8]) -> Option<(ConfigState, u64)> {
+        Overview::of_etag(quoted).map(|overview| (overview.state, overview.sequence))
     }
 
     /// The tag of `If-None-Match` that is still good. The uptime moves on every second, so what
@@ -69,14 +98,13 @@ impl Overview {
 
     /// What an own tag stands for, if it is this but for a short time.
     fn earlier(&self, quoted: &[u8]) -> Option<Overview> {
-        let text = str::from_utf8(quoted).ok()?;
-        let (_, uptime) = text.strip_suffix('"')?.rsplit_once('-')?;
-        let uptime = u64::from_str_radix(uptime, 16).ok()?;
-        let age = self.uptime.checked_sub(uptime)?;
-        let earlier = Overview { uptime, ..*self };
-        // The same number can be written in other ways, and a tag is compared byte by byte.
-        let is_its = age < DASHBOARD_CONFIG_FRESH.as_secs() && earlier.etag() == text;
-        is_its.then_some(earlier)
+        let earlier = Overview::of_etag(quoted)?;
+        let age = self.uptime.checked_sub(earlier.uptime)?;
+        let is_its = Overview {
+            uptime: self.uptime,
+            ..earlier
+        } == *self;
+        (is_its && age < DASHBOARD_CONFIG_FRESH.as_secs()).then_some(earlier)
     }
 }
 
@@ -86,6 +114,7 @@ mod tests {
 
     const OVERVIEW: Overview = Overview {
         state: ConfigState::DEFAULT,
+        sequence: 10,
         packages: 17,
         uptime: 1000,
     };
@@ -116,7 +145,7 @@ mod tests {
         let fresh = DASHBOARD_CONFIG_FRESH.as_secs();
         let at = |uptime| Overview { uptime, ..OVERVIEW };
         let tag = OVERVIEW.etag();
-        assert_eq!(tag, "\"01a1b2c3d40000000702185000-11-3e8\"");
+        assert_eq!(tag, "\"01a1b2c3d40000000702185000-a-11-3e8\"");
         for (uptime, is_known) in [
             (1000, true),
             (999 + fresh, true),
@@ -132,6 +161,8 @@ mod tests {
             ..OVERVIEW
         };
         assert_eq!(other.earlier(tag.as_bytes()), None);
+        let state = Overview::state_of_etag(tag.as_bytes());
+        assert_eq!(state, Some((ConfigState::DEFAULT, 10)));
         let rows = ConfigState::DEFAULT.with(Field::Rows, 25).unwrap();
         let other = Overview {
             state: rows,
@@ -140,6 +171,7 @@ mod tests {
         assert_eq!(other.earlier(tag.as_bytes()), None);
         for foreign in ["", "\"", "\"-\"", "\"x-1-3e8\"", "3e8", "\"-3E8\""] {
             assert_eq!(OVERVIEW.earlier(foreign.as_bytes()), None, "{foreign}");
+            assert_eq!(Overview::state_of_etag(foreign.as_bytes()), None);
         }
         let padded = tag.replace("-3e8", "-03e8");
         assert_eq!(OVERVIEW.earlier(padded.as_bytes()), None);

@@ -1,8 +1,8 @@
 //! What a reply has to know of its request and its door.
 
-use thirteen_kernels::http::Head;
+use thirteen_kernels::http::{Head, TargetForm};
 
-use crate::telemetry::trace_id::IdSource;
+use crate::telemetry::trace_id::{IdSource, hex};
 
 use super::coding::{AcceptedCodings, Coding};
 use super::policy::{DoorPolicy, ProblemForm, RequestIds, Welcome};
@@ -16,7 +16,7 @@ pub(super) struct Asked<'o> {
     head: Option<Head<'o>>,
     origin: Option<&'o [u8]>,
     pub(super) trace: Trace,
-    /// The client's own id of the request, where the door echoes it.
+    /// The client's own id of the request, where the door echoes it, or the one that was made.
     request_id: Option<[u8; 16]>,
     policy: &'o DoorPolicy,
 }
@@ -26,11 +26,16 @@ impl<'o> Asked<'o> {
     #[inline]
     pub(super) fn read(head: Head<'o>, policy: &'o DoorPolicy, ids: &mut IdSource) -> Asked<'o> {
         let (sent, origin) = SentIds::find(&head);
+        let mut trace = Trace::of(sent, ids);
+        let sent_id = request_id(sent, policy);
+        if sent_id.is_none() && policy.request_ids == RequestIds::Echoed && is_for_others(&head) {
+            trace.request_id = Some(ids.request_id());
+        }
         Asked {
             head: Some(head),
             origin,
-            trace: Trace::of(sent, ids),
-            request_id: request_id(sent, policy),
+            request_id: sent_id.or_else(|| trace.request_id.map(hex)),
+            trace,
             policy,
         }
     }
@@ -42,7 +47,7 @@ impl<'o> Asked<'o> {
             head: Some(head),
             origin,
             trace,
-            request_id: request_id(sent, policy),
+            request_id: request_id(sent, policy).or_else(|| trace.request_id.map(hex)),
             policy,
         }
     }
@@ -123,6 +128,16 @@ impl<'o> Asked<'o> {
             path: self.head.map(|head| head.path()),
             trace: Some(self.trace.parent.trace),
         }
+    }
+}
+
+/// Whether a request may be one that another host is to answer. Whoever is behind a proxy has no
+/// other way to tell such a request from the next, so each has an id (PROTOCOL.md, "Headers").
+#[inline]
+fn is_for_others(head: &Head<'_>) -> bool {
+    match head.target_form() {
+        TargetForm::Absolute | TargetForm::Authority => true,
+        TargetForm::Origin | TargetForm::Asterisk => false,
     }
 }
 

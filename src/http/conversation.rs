@@ -290,6 +290,7 @@ impl<A: Application> Conversation<A> {
                 write_timeout: options.write_timeout,
                 fault: None,
             },
+            seats: &server.seats,
             tunnel: None,
         };
         let waiting = &server.pending[self.door];

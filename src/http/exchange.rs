@@ -1,6 +1,7 @@
 //! A request and its reply for handlers that wait: the body as it comes, the reply as it goes.
 
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use super::problem::Problem;
 use super::reply::{Audience, Content, Frame, Reply, Stage};
 use super::request::Request;
 use super::route::Tunnel;
+use super::seats::{Seat, Seats};
 
 /// One request in the making of its reply.
 pub struct Exchange<'x> {
@@ -30,6 +32,7 @@ pub struct Exchange<'x> {
     pub(super) body: Body,
     pub(super) frame: Frame,
     pub(super) wire: Wire<'x>,
+    pub(super) seats: &'x Rc<Seats>,
     /// What the connection becomes after the reply.
     pub(super) tunnel: Option<Tunnel>,
 }
@@ -91,6 +94,12 @@ impl<'x> Exchange<'x> {
             self.asked,
             self.wire.date.line(),
         )
+    }
+
+    /// A place for another connection, which counts as those of clients do for as long as it is
+    /// held; `None` where there are as many as may be.
+    pub fn seat(&self) -> Option<Seat> {
+        self.seats.take()
     }
 
     /// Answers a `CONNECT` request, and makes the connection a tunnel once that reply has gone.

@@ -36,6 +36,7 @@ mod reply;
 mod request;
 mod route;
 mod router;
+mod seats;
 mod server;
 mod status;
 mod store_fault;
@@ -73,6 +74,7 @@ pub use route::{
     Route, Session, Tunnel, Upgrade, WaitingHandler, delete, get, method_name, post, put,
 };
 pub use router::{Found, Router};
+pub use seats::Seat;
 pub use server::{Application, ConnectionChange, Observation, Server, ServerOptions};
 pub use status::reason;
 pub use trace::{Came, QUANTUM_ID_BYTES_MAX, QuantumId, Trace};

@@ -24,6 +24,7 @@ use super::reply::{Content, Frame, Reply};
 use super::request::Request;
 use super::route::Route;
 use super::router::Router;
+use super::seats::{Seat, Seats};
 use super::trace::Trace;
 
 /// What the server asks of what it serves.
@@ -118,7 +119,7 @@ pub struct Server<A: Application> {
     pub(super) clock: Clock,
     pub(super) ids: RefCell<IdSource>,
     draining: Cell<bool>,
-    connections: Cell<usize>,
+    pub(super) seats: Rc<Seats>,
     refusals: Cell<usize>,
     pub(super) pending: Vec<Cell<u64>>,
 }
@@ -135,6 +136,7 @@ impl<A: Application> Server<A> {
         let level = Level::detect();
         Rc::new(Server {
             application,
+            seats: Seats::new(options.connections_max),
             options: Cell::new(options),
             level,
             parser: HeadParser::new(level),
@@ -143,7 +145,6 @@ impl<A: Application> Server<A> {
             clock,
             ids: RefCell::new(ids),
             draining: Cell::new(false),
-            connections: Cell::new(0),
             refusals: Cell::new(0),
             pending: doors.iter().map(|_| Cell::new(0)).collect(),
             doors,
@@ -159,6 +160,7 @@ impl<A: Application> Server<A> {
 
     /// Uses other options for everything that begins from here on.
     pub fn set_options(&self, options: ServerOptions) {
+        self.seats.set_max(options.connections_max);
         self.options.set(options);
     }
 
@@ -178,21 +180,24 @@ impl<A: Application> Server<A> {
         self.pending.iter().map(Cell::get).collect()
     }
 
-    /// Connections that are open.
+    /// Connections that are open, the far ends of tunnels among them.
     pub fn connections(&self) -> usize {
-        self.connections.get()
+        self.seats.taken()
     }
 
     fn welcome(self: &Rc<Self>, door: usize, stream: TcpStream) {
         let Ok(peer) = stream.peer() else { return }; // gone already
         let server = self.clone();
-        if self.connections.get() >= self.options.get().connections_max {
+        let Some(seat) = self.seats.take() else {
             return self.refuse(door, stream);
-        }
-        self.connections.set(self.connections.get() + 1);
+        };
         self.application.connection(ConnectionChange::Opened);
         shard::spawn(async move {
-            converse(Connected { server }, door, stream, peer).await;
+            let connected = Connected {
+                server,
+                _seat: seat,
+            };
+            converse(connected, door, stream, peer).await;
         });
     }
 
@@ -224,6 +229,7 @@ impl<A: Application> Server<A> {
 /// Counts a connection for as long as it lives, a WebSocket's session included.
 pub(super) struct Connected<A: Application> {
     server: Rc<Server<A>>,
+    _seat: Seat,
 }
 
 impl<A: Application> Connected<A> {
@@ -234,9 +240,6 @@ impl<A: Application> Connected<A> {
 
 impl<A: Application> Drop for Connected<A> {
     fn drop(&mut self) {
-        self.server
-            .connections
-            .set(self.server.connections.get() - 1);
         self.server.application.connection(ConnectionChange::Ended);
     }
 }

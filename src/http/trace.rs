@@ -14,7 +14,9 @@ pub struct Trace {
     pub parent: TraceParent,
     /// `X-Quantum-Id`.
     pub quantum_id: QuantumId,
-    /// Whether the client sent any of the two.
+    /// `X-Bun-Request-ID`, where it was made here.
+    pub request_id: Option<u64>,
+    /// Whether the client sent any of the first two.
     pub came: Came,
 }
 
@@ -42,6 +44,7 @@ impl Trace {
         Trace {
             parent: ids.trace_parent(),
             quantum_id: QuantumId::of_number(ids.request_id()),
+            request_id: None,
             came: Came::Made,
         }
     }

@@ -37,6 +37,8 @@ async fn open(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Prob
         let timeout = upstream.timeout.unwrap_or(proxy.timeout);
         (timeout, proxy.idle_timeout)
     };
+    // The far end is a connection as the near one is.
+    let seat = exchange.seat().ok_or(Refusal::Busy)?;
     let address = &upstream.address;
     let connecting = context
         .outgoing
@@ -44,7 +46,10 @@ async fn open(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), Prob
     let far = connecting.await.map_err(Refusal::from)?;
     exchange.open_tunnel(Box::new(move |near, early| {
         let here = context::here();
-        Box::pin(async move { tunnel::run(&here, (near, far), early, idle).await })
+        Box::pin(async move {
+            tunnel::run(&here, (near, far), early, idle).await;
+            drop(seat);
+        })
     }));
     Ok(())
 }

@@ -67,6 +67,18 @@ impl Share {
         true
     }
 
+    /// Takes more or gives back, so that it has so many; whether it could.
+    #[must_use]
+    pub fn resize(&mut self, bytes: usize) -> bool {
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => self.grow(more),
+            None => {
+                self.shrink_to(bytes);
+                true
+            }
+        }
+    }
+
     /// Keeps no more than so many bytes.
     pub fn shrink_to(&mut self, bytes: usize) {
         let freed = self.bytes.saturating_sub(bytes);
@@ -95,6 +107,7 @@ mod tests {
         assert!(!one.grow(1));
         one.shrink_to(4);
         assert!(other.grow(2) && !other.grow(1));
+        assert!(!other.resize(7) && other.resize(5) && other.resize(6));
         drop(other);
         assert!(one.grow(6) && !one.grow(1));
         drop(one);

@@ -130,7 +130,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "connections_max",
-        doc: "Connections open at once over all doors, shared evenly by the shards; more get 503.",
+        doc: "Connections open at once over all doors, shared evenly by the shards; a tunnel is \
+              two; more get 503.",
         default: "16384",
         change: Change::Restart,
         slot: &Number {

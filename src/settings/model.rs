@@ -122,6 +122,13 @@ pub struct Documents {
     pub memory_bytes: usize,
 }
 
+impl Documents {
+    /// Whether documents have the same URLs under these settings, whoever asks.
+    pub fn has_bases_of(&self, other: &Documents) -> bool {
+        self.public_url == other.public_url && self.trusted_proxies == other.trusted_proxies
+    }
+}
+
 /// The seven fields of the configuration state, within the ranges of PROTOCOL.md.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigStart {

@@ -59,7 +59,7 @@ pub async fn update(context: &Context, exchange: &mut Exchange<'_>) -> Result<()
     let id = request_id(context, &exchange.request())?;
     let writer = writer(context, &exchange.request())?;
     let change = change_of_body(&exchange.collect().await?).map_err(problem_of_body)?;
-    let expected = expected(&exchange.request());
+    let expected = expected(&exchange.request(), state_of_etag);
     let sequence = context
         .state
         .change(change, expected, writer)
@@ -199,9 +199,13 @@ fn problem_of_handshake(refusal: HandshakeRefusal<'_>) -> Problem {
     problem
 }
 
-/// What `If-Match` asks for. The comparison is the strong one (RFC 9110, section 13.1.1), so that
-/// a weak tag names nothing, and neither does one that this server never gave.
-fn expected(request: &Request<'_>) -> Expected {
+/// What `If-Match` asks for, with what one of a resource's tags stands for. The comparison is the
+/// strong one (RFC 9110, section 13.1.1), so that a weak tag names nothing, and neither does one
+/// that this server never gave.
+pub fn expected(
+    request: &Request<'_>,
+    state_of_etag: impl Fn(&[u8]) -> Option<(ConfigState, u64)>,
+) -> Expected {
     if request.header("if-match").is_none() {
         return Expected::Any;
     }

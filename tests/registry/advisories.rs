@@ -261,6 +261,7 @@ fn a_folder_answers_where_nobody_is_asked() {
                 "events": [{ "introduced": "0" }, { "fixed": "0.2.1" }],
             }],
         }],
+        "severity": [{ "type": "CVSS_V3", "score": VECTOR }],
         "database_specific": { "severity": "MODERATE", "cwe_ids": ["CWE-1321"] },
     });
     std::fs::write(
@@ -291,6 +292,10 @@ fn a_folder_answers_where_nobody_is_asked() {
         (&told["severity"], told["id"].is_u64()),
         (&json!("moderate"), true)
     );
+    assert_eq!(
+        told["cvss"],
+        json!({ "score": 5.6, "vectorString": VECTOR })
+    );
     let safe = post(&server, BULK, "", &json!({ "minimist": ["0.2.1"] }));
     assert_eq!(safe.json(), json!({}));
     let report = post(&server, "/-/npm/v1/security/audits", "", &tree()).json();
@@ -301,6 +306,9 @@ fn a_folder_answers_where_nobody_is_asked() {
         (&json!(">=0.2.1"), &json!(["CVE-2020-7598"]))
     );
 }
+
+/// That of CVE-2020-7598, as npm's registry tells it.
+const VECTOR: &str = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:L/A:L";
 
 #[test]
 fn nobody_to_ask_is_told_in_a_header() {

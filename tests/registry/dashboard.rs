@@ -73,7 +73,10 @@ fn a_tag_holds_until_something_changes() {
     let registry = Registry::start();
     let server = &registry.server;
     let tag = config(server, &[]).header("ETag").unwrap().to_owned();
-    assert!(tag.starts_with("\"01a1b2c3d40000000702185000-0-"), "{tag}");
+    assert!(
+        tag.starts_with("\"01a1b2c3d40000000702185000-0-0-"),
+        "{tag}"
+    );
     let known = || config(server, &[("If-None-Match", &tag)]);
     let same = known();
     assert_eq!((same.status, same.header("ETag")), (304, Some(&*tag)));
@@ -133,6 +136,42 @@ fn staff_changes_fields_and_finds_them_after_a_kill() {
     assert_eq!(
         (&api["rows"], &api["sequence"]),
         (&json!(50), &json!(number + 2))
+    );
+}
+
+#[test]
+fn a_change_can_expect_the_configuration_that_was_read() {
+    let registry = Registry::start();
+    let change_if = |tag: &str, rows: u8| {
+        let body = json!({ "field": "rows", "value": rows }).to_string();
+        registry.request_with("POST", CONFIG, &[("If-Match", tag)], body.as_bytes())
+    };
+    let tag = || {
+        let reply = config(&registry.server, &[]);
+        reply.header("ETag").unwrap().to_owned()
+    };
+    let first = tag();
+    assert_eq!(change_if(&first, 30).status, 200);
+    let stale = change_if(&first, 31);
+    assert_eq!(stale.status, 412, "{}", stale.text());
+    assert_eq!(config(&registry.server, &[]).json()["rows"], 30);
+    // Back to what it was it is another change all the same.
+    assert_eq!(change_if(&tag(), 24).status, 200);
+    assert_eq!(change_if(&first, 40).status, 412);
+    // What the tag tells beside the configuration is no concern of a change.
+    let kept = tag();
+    registry.publish("left-pad", "1.0.0");
+    assert_ne!(kept, tag());
+    let either = format!("{first}, {kept}");
+    assert_eq!(change_if(&either, 41).status, 200);
+    assert_eq!(change_if("*", 42).status, 200);
+    for none in [&*format!("W/{}", tag()), "\"x\"", "x", ""] {
+        assert_eq!(change_if(none, 50).status, 412, "{none}");
+    }
+    assert_eq!(config(&registry.server, &[]).json()["rows"], 42);
+    assert_eq!(
+        change(&registry, &json!({ "field": "rows", "value": 43 })).status,
+        200
     );
 }
 

@@ -10,7 +10,7 @@ use super::support::http::{Connection, fetch};
 use super::support::npm::{Archive, integrity_of};
 use super::support::server::Server;
 use super::support::upstream::{Act, Upstream, tarball_path};
-use super::upstreams::{ask, await_tarballs, await_that, clear, fresh, start};
+use super::upstreams::scene::{ask, await_tarballs, await_that, clear, fresh, start};
 
 /// A server whose settings are in a file, and the file.
 struct Configured {

@@ -1,20 +1,23 @@
-//! What a long download from an upstream costs: memory, and the time of others.
+//! What long tarballs and documents of an upstream cost: memory, and the time of others.
 //!
-//! `THIRTEEN_DOWNLOAD_MIB` is how long the tarball is (24 MiB where it is not set). The time of
+//! `THIRTEEN_DOWNLOAD_MIB` is how long the tarball is (24 MiB where it is not set), and
+//! `THIRTEEN_DOCUMENT_MIB` how long each document (likewise). The time of
 //! others is held to 5 ms where the server is a release build or `THIRTEEN_LATENCY` is set.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 use sha2::{Digest, Sha512};
 
-use super::support::http::{Connection, fetch};
+use super::support::http::{Connection, fetch, send};
 use super::support::moments::number_from_environment;
 use super::support::npm::integrity_of;
 use super::support::server::Server;
-use super::support::upstream::{Upstream, tarball_path};
+use super::support::upstream::{Act, Upstream, tarball_path};
 use super::support::weight::{resident_bytes, weigh};
 
 #[test]
@@ -55,6 +58,54 @@ fn a_long_download_is_never_whole_in_memory() {
     assert!(whole.ends_with(&tarball), "the slow one gets all of it");
 
     weighed.hold(tarball.len() as u64, took);
+}
+
+#[test]
+fn long_documents_take_turns_at_the_memory_that_they_need() {
+    const COUNT: usize = 8;
+    let mib = number_from_environment("THIRTEEN_DOCUMENT_MIB", 24) as usize;
+    let upstream = Upstream::start();
+    upstream.publish("warm", "1.0.0");
+    for number in 0..COUNT {
+        let name = format!("long{number}");
+        upstream.publish(&name, "1.0.0");
+        let path = format!("/{name}");
+        let mut document = fetch(upstream.address(), &path).json();
+        // In a coding it is almost nothing: what it takes is known once it is decoded.
+        document["readme"] = json!("a long way to go ".repeat((mib << 20) / 17));
+        let coded = gzip(document.to_string().as_bytes());
+        assert!(coded.len() < 1 << 20);
+        let act = Act::reply(200, coded).header("Content-Encoding", "gzip");
+        upstream.script(&path, [act]);
+    }
+    let upstreams = json!([upstream.setting()]).to_string();
+    let server = Server::start_with(&[], &[("UPSTREAMS", &upstreams)]);
+    let (door, pid) = (server.registry(), server.pid());
+    assert_eq!(fetch(door, "/warm").status, 200);
+    let before = resident_bytes(pid);
+    let ((), weighed) = weigh(door, pid, before, || {
+        let asking: Vec<_> = (0..COUNT)
+            .map(|number| std::thread::spawn(move || short_of(door, &format!("/long{number}"))))
+            .collect();
+        for one in asking {
+            assert_eq!(one.join().unwrap(), 200);
+        }
+    });
+    println!("{COUNT} documents of {mib} MiB: {weighed:?}");
+    // All that may be made at once, and what compressing holds on each thread.
+    weighed.hold_growth((256 + 64) << 20);
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The status of a document in its short form.
+fn short_of(door: SocketAddr, path: &str) -> u16 {
+    let accept = [("Accept", "application/vnd.npm.install-v1+json")];
+    send(door, "GET", path, &accept, b"").status
 }
 
 /// The SHA-512 of a reply's body, read as it comes.

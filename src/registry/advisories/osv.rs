@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use cvss::Cvss;
 use nodejs_semver::Version;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -293,16 +294,14 @@ fn told(file: &File) -> Value {
         true => format!("https://github.com/advisories/{}", file.id),
         false => format!("https://osv.dev/vulnerability/{}", file.id),
     };
+    let (score, vector) = cvss(&file.severity);
     let is_malware = file.id.starts_with("MAL-");
     let severity = file.database_specific["severity"].as_str();
     let severity = severity.map(str::to_lowercase);
     let known = severity.filter(|word| ["low", "moderate", "high", "critical"].contains(&&**word));
+    let rated = known.as_deref().or_else(|| word_of(score));
     // What is not rated is told as npm tells it.
-    let severity = known.unwrap_or_else(|| if is_malware { "critical" } else { "high" }.to_owned());
-    let vector = file
-        .severity
-        .iter()
-        .find(|rating| rating.kind.starts_with("CVSS_V3"));
+    let severity = rated.unwrap_or(if is_malware { "critical" } else { "high" });
     let cves: Vec<&String> = file
         .aliases
         .iter()
@@ -318,8 +317,41 @@ fn told(file: &File) -> Value {
         "title": title,
         "severity": severity,
         "cwe": file.database_specific["cwe_ids"].as_array().cloned().unwrap_or_default(),
-        "cvss": { "score": 0, "vectorString": vector.map(|rating| &rating.score) },
+        "cvss": { "score": score, "vectorString": vector },
         "cves": cves,
+    })
+}
+
+/// The score and the vector of what npm's registry would name: version 3 before 4. Of what is no
+/// vector there is no score.
+fn cvss(ratings: &[Rating]) -> (f64, Option<&str>) {
+    let of_kind = |kind| ratings.iter().find(|rating| rating.kind == kind);
+    let Some(rating) = of_kind("CVSS_V3").or_else(|| of_kind("CVSS_V4")) else {
+        return (0.0, None);
+    };
+    let vector = rating.score.trim();
+    let read = vector.parse::<Cvss>().ok();
+    let score = read.filter(is_whole).map_or(0.0, |read| read.score());
+    (score, Some(vector))
+}
+
+/// Whether a vector has all that a base score is made of; the parser asks it of version 4 alone.
+fn is_whole(vector: &Cvss) -> bool {
+    let (Cvss::CvssV30(v) | Cvss::CvssV31(v)) = vector else {
+        return true;
+    };
+    let reach = v.av.is_some() && v.ac.is_some() && v.pr.is_some() && v.ui.is_some();
+    reach && v.s.is_some() && v.c.is_some() && v.i.is_some() && v.a.is_some()
+}
+
+/// The word for a score (CVSS 3.1, section 5), as npm has it; none for what is not rated.
+fn word_of(score: f64) -> Option<&'static str> {
+    Some(match score {
+        9.0.. => "critical",
+        7.0.. => "high",
+        4.0.. => "moderate",
+        0.1.. => "low",
+        _ => return None,
     })
 }
 
@@ -391,6 +423,84 @@ mod tests {
         ] {
             assert_eq!(!ask(&all, version).is_empty(), is_affected, "{version}");
         }
+    }
+
+    fn rated(kind: &str, vector: &str) -> Value {
+        let mut all = ByName::default();
+        let file = json!({
+            "id": "GHSA-x", "severity": [{ "type": kind, "score": vector }],
+            "affected": [{ "package": { "ecosystem": "npm", "name": "a" }, "versions": ["1.0.0"] }],
+        });
+        all.add(file.to_string().as_bytes()).unwrap();
+        ask(&all, "1.0.0")["a"][0].clone()
+    }
+
+    /// Of FIRST's own examples (CVSS 3.0 and 3.1, "Examples"; CVSS 4.0, "Examples").
+    #[test]
+    fn vectors_have_the_scores_of_the_specifications() {
+        for (vector, score, severity) in [
+            // CVE-2013-1937, CVE-2013-0375, CVE-2014-3566, CVE-2012-1516, CVE-2009-0783.
+            ("3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1, "moderate"),
+            ("3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", 6.4, "moderate"),
+            ("3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", 3.1, "low"),
+            ("3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", 9.9, "critical"),
+            ("3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L", 4.2, "moderate"),
+            // CVE-2012-0384, CVE-2014-0160, CVE-2014-6271, CVE-2008-1447, CVE-2014-2005.
+            ("3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", 8.8, "high"),
+            ("3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", 7.5, "high"),
+            ("3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8, "critical"),
+            ("3.0/AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N", 6.8, "moderate"),
+            ("3.0/AV:P/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 6.8, "moderate"),
+            // Nothing is lost; and what is not of the base does not count.
+            ("3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0, "high"),
+            (
+                "3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N/E:U/RL:O",
+                7.5,
+                "high",
+            ),
+        ] {
+            let told = rated("CVSS_V3", &format!("CVSS:{vector}"));
+            assert_eq!(told["cvss"]["score"], score, "{vector}");
+            assert_eq!(told["cvss"]["vectorString"], format!("CVSS:{vector}"));
+            assert_eq!(told["severity"], severity, "{vector}");
+        }
+        // CVE-2022-41741, CVE-2021-44228.
+        for (vector, score) in [
+            (
+                "AV:L/AC:L/AT:P/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N",
+                7.3,
+            ),
+            (
+                "AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H",
+                10.0,
+            ),
+        ] {
+            let told = rated("CVSS_V4", &format!("CVSS:4.0/{vector}"));
+            assert_eq!(told["cvss"]["score"], score, "{vector}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_vector_has_no_score() {
+        for vector in [
+            "",
+            "CVSS:3.1",
+            "CVSS:3.1/AV:X",
+            "CVSS:9.9/AV:N",
+            "7.5",
+            "CVSS:3.1/AV:N/C:H",
+        ] {
+            let told = rated("CVSS_V3", vector);
+            assert_eq!(told["cvss"]["score"], 0.0, "{vector}");
+            assert_eq!(told["severity"], "high");
+        }
+        assert_eq!(rated("Ubuntu", "low")["cvss"]["vectorString"], Value::Null);
+        let both = [("CVSS_V4", "CVSS:4.0/x"), ("CVSS_V3", "CVSS:3.1/y")];
+        let both = both.map(|(kind, score)| Rating {
+            kind: kind.to_owned(),
+            score: score.to_owned(),
+        });
+        assert_eq!(cvss(&both).1, Some("CVSS:3.1/y"), "what npm's clients know");
     }
 
     #[test]

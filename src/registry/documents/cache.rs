@@ -29,6 +29,8 @@ pub struct Documents {
     hand: RefCell<VecDeque<Weak<Loaded>>>,
     bytes: Cell<usize>,
     bytes_max: Cell<usize>,
+    /// The first second in which all URLs are as they are; Unix time.
+    since_s: Cell<u64>,
     allowance: Allowance,
 }
 
@@ -51,7 +53,8 @@ pub struct Loaded {
     pub base: String,
     /// All parts for the base that they are stored for, where they are short.
     pub content: Option<Bytes>,
-    /// The second of its last change; Unix time.
+    /// The second in which these documents became what they are: that of its last change, or that
+    /// in which its URLs became others; Unix time.
     pub modified_s: u64,
     /// Its versions, once one was asked for.
     pub index: OnceCell<Rc<Index>>,
@@ -73,13 +76,14 @@ pub struct Filling<'l> {
 }
 
 impl Documents {
-    /// Documents of at most so many bytes.
-    pub fn new(bytes_max: usize) -> Documents {
+    /// Documents of at most so many bytes, whose URLs are as they are since a second.
+    pub fn new(bytes_max: usize, since_s: u64) -> Documents {
         Documents {
             entries: RefCell::default(),
             hand: RefCell::default(),
             bytes: Cell::new(0),
             bytes_max: Cell::new(bytes_max),
+            since_s: Cell::new(since_s),
             allowance: Allowance {
                 bytes: Cell::new(DOCUMENT_VARIANT_BYTES_MAX),
                 at_ms: Cell::new(0),
@@ -91,6 +95,19 @@ impl Documents {
     pub fn set_bytes_max(&self, bytes_max: usize) {
         self.bytes_max.set(bytes_max);
         self.evict();
+    }
+
+    /// Forgets all of them, since URLs are others from this second on.
+    pub fn rebase(&self, since_s: u64) {
+        self.since_s.set(since_s);
+        for loaded in self.entries.borrow_mut().drain().flat_map(|(_, all)| all) {
+            self.bytes.set(self.bytes.get() - loaded.counted.replace(0));
+        }
+    }
+
+    /// The first second in which all URLs are as they are; Unix time.
+    pub fn since_s(&self) -> u64 {
+        self.since_s.get()
     }
 
     /// The documents of a package, where they are of this generation.
@@ -233,19 +250,20 @@ impl Allowance {
 }
 
 impl Loaded {
-    /// The documents of a package, of which no part is in memory yet but what `content` has.
+    /// The documents of a package, of which no part is in memory yet but what `content` has; with
+    /// the second since which URLs are as they are.
     pub fn new(
         generation: u64,
         row: PackageRow,
         document: DocumentRow,
         content: Option<Bytes>,
-        base: String,
+        (base, since_s): (String, u64),
     ) -> Loaded {
         let parts = content
             .as_ref()
             .filter(|_| document.base == base)
             .map(|content| Part::ALL.map(|part| slice(part, &document, content)));
-        let modified_s = (row.modified_at.max(0) / 1000) as u64;
+        let modified_s = (row.modified_at.max(0) as u64 / 1000).max(since_s);
         let tag = tag_of(&document, &base);
         let lines = Part::ALL.map(|part| lines_of(part, &tag));
         Loaded {
@@ -404,13 +422,8 @@ mod tests {
             base: "http://a".to_owned(),
             parts: [0; 6],
         };
-        Rc::new(Loaded::new(
-            generation,
-            row,
-            document,
-            None,
-            base.to_owned(),
-        ))
+        let base = (base.to_owned(), 0);
+        Rc::new(Loaded::new(generation, row, document, None, base))
     }
 
     fn find(documents: &Documents, name: &str, generation: u64) -> Option<Rc<Loaded>> {
@@ -419,7 +432,7 @@ mod tests {
 
     #[test]
     fn only_the_generation_that_counts_is_found() {
-        let documents = Documents::new(1 << 20);
+        let documents = Documents::new(1 << 20, 0);
         let first = loaded("a", 1, 1, "http://a");
         documents.insert(first.clone());
         documents.keep(&first, Part::Full, &Bytes::from_static(b"text"));
@@ -451,7 +464,7 @@ mod tests {
         let content = Bytes::from_static(b"full.abbgzb");
         let made = |base: &str| {
             let (row, document) = (row.clone(), document.clone());
-            let base = base.to_owned();
+            let base = (base.to_owned(), 0);
             Rc::new(Loaded::new(1, row, document, Some(content.clone()), base))
         };
         let one = made("http://a");
@@ -466,7 +479,7 @@ mod tests {
         ] {
             assert_eq!(part(asked), expected, "{asked:?}");
         }
-        let documents = Documents::new(1 << 20);
+        let documents = Documents::new(1 << 20, 0);
         documents.insert(one.clone());
         assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES + content.len());
         // For another base they have to be made.
@@ -477,7 +490,7 @@ mod tests {
 
     #[test]
     fn other_bases_are_bounded_and_do_not_push_out_what_is_used() {
-        let documents = Documents::new(1 << 20);
+        let documents = Documents::new(1 << 20, 0);
         let own = loaded("a", 1, 1, "http://a");
         assert!(documents.has_room(&own, 0));
         documents.insert(own);
@@ -512,7 +525,7 @@ mod tests {
 
     #[test]
     fn what_is_made_for_other_bases_is_bounded_in_time() {
-        let allowance = Documents::new(0).allowance;
+        let allowance = Documents::new(0, 0).allowance;
         let second = DOCUMENT_VARIANT_BYTES_PER_S;
         assert!(allowance.take(DOCUMENT_VARIANT_BYTES_MAX - 1, 5000));
         assert!(!allowance.take(2, 5000) && allowance.take(1, 5000));
@@ -531,7 +544,7 @@ mod tests {
     fn it_is_bounded_and_what_is_asked_for_stays() {
         let part = Bytes::from(vec![0; DOCUMENT_ENTRY_BYTES]);
         let bytes_max = 8 * DOCUMENT_ENTRY_BYTES;
-        let documents = Documents::new(bytes_max);
+        let documents = Documents::new(bytes_max, 0);
         for number in 0..200 {
             let one = loaded(&format!("p{number}"), 1, 1, "http://a");
             documents.insert(one.clone());

@@ -56,7 +56,7 @@ pub fn find(
     let Some((row, document, content)) = found? else {
         return Ok(None);
     };
-    let base = base.text(context);
+    let base = (base.text(context), documents.since_s());
     let loaded = Rc::new(Loaded::new(generation, row, document, content, base));
     if documents.has_room(&loaded, context.house.steady_ms()) {
         documents.insert(loaded.clone());

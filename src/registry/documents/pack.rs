@@ -105,6 +105,22 @@ impl Part {
 /// A library refuses to compress.
 pub fn pack(full: &[u8], abbreviated: &[u8]) -> io::Result<Packed> {
     let mut bytes = Vec::with_capacity((full.len() + abbreviated.len()) * 3 / 2);
+    let parts = pack_to(full, abbreviated, |part| {
+        bytes.extend_from_slice(part);
+        Ok(())
+    })?;
+    Ok(Packed { bytes, parts })
+}
+
+/// As [`pack`], but each part leaves memory before the next is made; gives their lengths.
+///
+/// # Errors
+/// A library refuses to compress, or a part is not taken.
+pub fn pack_to(
+    full: &[u8],
+    abbreviated: &[u8],
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<[u64; 6]> {
     let mut parts = [0; 6];
     let mut lengths = parts.iter_mut();
     for form in [full, abbreviated] {
@@ -116,16 +132,20 @@ pub fn pack(full: &[u8], abbreviated: &[u8]) -> io::Result<Packed> {
         };
         let encodings = [None, Some(Coding::Gzip), Some(Coding::Brotli)];
         for (coding, length) in encodings.into_iter().zip(&mut lengths) {
-            let start = bytes.len();
-            match coding {
-                None => bytes.extend_from_slice(form),
-                Some(_) if form.len() < COMPRESSED_BYTES_MIN => {}
-                Some(coding) => compress(coding, effort, form, &mut bytes)?,
-            }
-            *length = (bytes.len() - start) as u64;
+            let mut coded = Vec::new();
+            let part = match coding {
+                None => form,
+                Some(_) if form.len() < COMPRESSED_BYTES_MIN => &[],
+                Some(coding) => {
+                    compress(coding, effort, form, &mut coded)?;
+                    &coded
+                }
+            };
+            take(part)?;
+            *length = part.len() as u64;
         }
     }
-    Ok(Packed { bytes, parts })
+    Ok(parts)
 }
 
 impl Built {
@@ -135,6 +155,14 @@ impl Built {
     /// A library refuses to compress.
     pub fn pack(&self) -> io::Result<Packed> {
         pack(&self.full, &self.abbreviated)
+    }
+
+    /// [`pack_to`] of both forms.
+    ///
+    /// # Errors
+    /// A library refuses to compress, or a part is not taken.
+    pub fn pack_to(&self, take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<[u64; 6]> {
+        pack_to(&self.full, &self.abbreviated, take)
     }
 }
 

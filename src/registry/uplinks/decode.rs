@@ -1,5 +1,6 @@
 //! Taking the coding off an upstream's answer, to a bound.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// Codings that we ask upstreams for.
@@ -16,40 +17,60 @@ pub(super) enum DecodeFault {
     TooLong,
 }
 
-/// Decodes a body by its `Content-Encoding`; takes as long as the body has it.
+/// How long a body's text may be at the first try: all that is allowed where it is not coded,
+/// otherwise what codings usually make of one. Whoever decodes it needs room for as much.
+pub(super) fn likely_bytes(coding: Option<&str>, body_bytes: usize, bytes_max: usize) -> usize {
+    match is_plain(coding) {
+        true => body_bytes,
+        false => (LIKELY_BYTES_MIN + body_bytes * LIKELY_RATIO).min(bytes_max),
+    }
+}
+
+/// Whether there is nothing to be taken off.
+fn is_plain(coding: Option<&str>) -> bool {
+    let coding = coding.unwrap_or_default().trim();
+    coding.is_empty() || coding.eq_ignore_ascii_case("identity")
+}
+
+/// Decodes a body by its `Content-Encoding`; takes as long as the body has it. What has none is
+/// borrowed.
 ///
 /// # Errors
 /// Why it cannot be.
-pub(super) fn decode(
+pub(super) fn decode<'b>(
     coding: Option<&str>,
-    body: Vec<u8>,
+    body: &'b [u8],
     bytes_max: usize,
-) -> Result<Vec<u8>, DecodeFault> {
-    let coding = coding.unwrap_or_default().trim();
-    if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
+) -> Result<Cow<'b, [u8]>, DecodeFault> {
+    if is_plain(coding) {
         return match body.len() <= bytes_max {
-            true => Ok(body),
+            true => Ok(Cow::Borrowed(body)),
             false => Err(DecodeFault::TooLong),
         };
     }
+    let coding = coding.unwrap_or_default().trim();
     if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
-        return read(flate2::read::MultiGzDecoder::new(&*body), bytes_max);
+        return read(flate2::read::MultiGzDecoder::new(body), bytes_max);
     }
     if coding.eq_ignore_ascii_case("br") {
-        return read(brotli::Decompressor::new(&*body, 32 << 10), bytes_max);
+        return read(brotli::Decompressor::new(body, 32 << 10), bytes_max);
     }
     Err(DecodeFault::Coding)
 }
 
-fn read(decoder: impl Read, bytes_max: usize) -> Result<Vec<u8>, DecodeFault> {
+fn read<'b>(decoder: impl Read, bytes_max: usize) -> Result<Cow<'b, [u8]>, DecodeFault> {
     let mut decoded = Vec::new();
     let outcome: io::Result<usize> = decoder.take(bytes_max as u64 + 1).read_to_end(&mut decoded);
     match outcome {
         Err(_) => Err(DecodeFault::Malformed),
         Ok(_) if decoded.len() > bytes_max => Err(DecodeFault::TooLong),
-        Ok(_) => Ok(decoded),
+        Ok(_) => Ok(Cow::Owned(decoded)),
     }
 }
+
+/// Packuments of npm become five to ten times as long.
+const LIKELY_RATIO: usize = 16;
+const LIKELY_BYTES_MIN: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -81,7 +102,9 @@ mod tests {
             (Some(" X-Gzip "), gzip(&body)),
             (Some("br"), br(&body)),
         ] {
-            assert_eq!(decode(coding, coded, body.len()), Ok(body.clone()));
+            let decoded = decode(coding, &coded, body.len());
+            assert_eq!(decoded.as_deref(), Ok(&*body));
+            assert!(likely_bytes(coding, coded.len(), 1 << 20) >= body.len());
         }
     }
 
@@ -90,16 +113,17 @@ mod tests {
         let bomb = vec![0; 10 << 20];
         for (coding, coded) in [("gzip", gzip(&bomb)), ("br", br(&bomb))] {
             assert!(coded.len() < 20_000);
-            let outcome = decode(Some(coding), coded, 1 << 20);
+            assert!(likely_bytes(Some(coding), coded.len(), 1 << 20) < 1 << 20);
+            let outcome = decode(Some(coding), &coded, 1 << 20);
             assert_eq!(outcome, Err(DecodeFault::TooLong), "{coding}");
         }
         let cut = gzip(b"abcdefghij");
         let cut = cut[..cut.len() - 4].to_vec();
-        assert_eq!(decode(Some("gzip"), cut, 99), Err(DecodeFault::Malformed));
-        let outcome = decode(Some("br"), b"\xff\xff".to_vec(), 99);
+        assert_eq!(decode(Some("gzip"), &cut, 99), Err(DecodeFault::Malformed));
+        let outcome = decode(Some("br"), b"\xff\xff", 99);
         assert_eq!(outcome, Err(DecodeFault::Malformed));
-        let outcome = decode(Some("zstd"), Vec::new(), 99);
+        let outcome = decode(Some("zstd"), b"", 99);
         assert_eq!(outcome, Err(DecodeFault::Coding));
-        assert_eq!(decode(None, vec![0; 100], 99), Err(DecodeFault::TooLong));
+        assert_eq!(decode(None, &[0; 100], 99), Err(DecodeFault::TooLong));
     }
 }

@@ -1,6 +1,7 @@
 //! Taking an upstream's document in: made anew by our rules, kept, and noted in one command with
 //! what changed.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _};
@@ -10,10 +11,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::collect::Collected;
-use super::decode::decode;
+use super::decode::{DecodeFault, decode, likely_bytes};
 use super::eviction;
 use super::fetch::now_ms;
 use super::missing::Missing;
+use super::need::Need;
 use super::policy::PolicyInForce;
 use super::rules::Verdict;
 use super::tally::Outcome;
@@ -21,8 +23,10 @@ use super::uplink::Uplink;
 use crate::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::id::Id;
-use crate::limits::UPSTREAM_DOCUMENT_BYTES_MAX;
+use crate::limits::{UPSTREAM_DOCUMENT_BYTES_MAX, UPSTREAM_MAKING_PATIENCE, UPSTREAM_VERSIONS_MAX};
+use crate::outgoing::OutgoingFault;
 use crate::registry::blobs::{Blobs, Hashed, Kept, Sha512Digest, sweep};
+use crate::registry::budget::Share;
 use crate::registry::documents::base;
 use crate::registry::documents::{Built, Candidate, Everything, Fate, Filter, Part, Source, build};
 use crate::registry::name::PackageName;
@@ -98,9 +102,11 @@ pub(super) async fn ingest(
         now_ms: now_ms(),
         known,
     };
-    let made = shard::offload(move || work.make(fetched)).await;
-    let made = made.map_err(|fault| Missing::Disk(fault.to_string()))?;
+    let made = make(context, uplink, work, fetched).await;
     let made = made.inspect_err(|missing| {
+        if matches!(missing, Missing::Unreachable { .. }) {
+            return; // there was no room for it
+        }
         uplink.tally.count(Outcome::Unsound);
         let upstream = &uplink.shown;
         tracing::warn!(target: "registry", %upstream, %name, ?missing, "a document is refused");
@@ -142,6 +148,36 @@ pub(super) async fn ingest(
     eviction::hold(context);
     sweep::discard(&house.registry, &house.blobs, &left.digests).await;
     Ok(())
+}
+
+/// Makes the documents off the shard, once there is room for what that takes: first for what the
+/// body is likely to become, then, where it becomes more, for that.
+async fn make(
+    context: &Context,
+    uplink: &Uplink,
+    mut work: Work,
+    mut fetched: Fetched,
+) -> Result<Made, Missing> {
+    let body_bytes = fetched.collected.body.len();
+    let coding = fetched.coding.as_deref();
+    let mut need = Need::likely(likely_bytes(
+        coding,
+        body_bytes,
+        UPSTREAM_DOCUMENT_BYTES_MAX,
+    ));
+    loop {
+        let mut room = context.house.uplinks.making.share();
+        let bytes = need.bytes(work.old_bytes());
+        if !room.grow_within(bytes, UPSTREAM_MAKING_PATIENCE).await {
+            return Err(uplink.missing(&OutgoingFault::Busy));
+        }
+        let trying = shard::offload(move || work.make(fetched, need, room));
+        let tried = trying.await;
+        match tried.map_err(|fault| Missing::Disk(fault.to_string()))?? {
+            Tried::Made(made) => return Ok(*made),
+            Tried::Needs(needs) => (work, fetched, need) = *needs,
+        }
+    }
 }
 
 /// Notes that an upstream does not have a package any more that it had.
@@ -260,38 +296,60 @@ struct Work {
     known: Known,
 }
 
+/// What came of trying to make documents.
+enum Tried {
+    Made(Box<Made>),
+    /// There was no room for what the body became.
+    Needs(Box<(Work, Fetched, Need)>),
+}
+
 impl Work {
-    fn make(self, fetched: Fetched) -> Result<Made, Missing> {
-        let unsound = |cause: String| Missing::unsound(cause);
-        let coding = fetched.coding.as_deref();
-        // What becomes of the body is its share's too, until all is packed.
+    /// Makes them in the room that was taken for what is likely needed, if that is enough.
+    fn make(self, fetched: Fetched, need: Need, mut room: Share) -> Result<Tried, Missing> {
+        let body = &fetched.collected.body;
+        let decoded = decode(fetched.coding.as_deref(), body, need.text_bytes_max());
+        let is_first = need.text_bytes_max() < UPSTREAM_DOCUMENT_BYTES_MAX;
+        if is_first && decoded == Err(DecodeFault::TooLong) {
+            let need = Need::likely(UPSTREAM_DOCUMENT_BYTES_MAX);
+            drop(decoded);
+            return Ok(Tried::Needs(Box::new((self, fetched, need))));
+        }
+        let wrong = |fault| Missing::unsound(format!("its coding is wrong ({fault:?})"));
+        let text = decoded.map_err(wrong)?;
+        let exact = Need::of_text(&text);
+        if !room.resize(exact.bytes(self.old_bytes())) {
+            drop(text);
+            return Ok(Tried::Needs(Box::new((self, fetched, exact))));
+        }
+        let text = match text {
+            Cow::Owned(text) => Some(text),
+            Cow::Borrowed(_) => None,
+        };
+        // What becomes of the body is in the room; its own share is for the next one's.
         let Collected { body, share } = fetched.collected;
-        let text = decode(coding, body, UPSTREAM_DOCUMENT_BYTES_MAX)
-            .map_err(|fault| unsound(format!("its coding is wrong ({fault:?})")))?;
+        let text = text.unwrap_or(body);
+        drop(share);
+        let made = self.make_of(text)?;
+        drop(room);
+        Ok(Tried::Made(Box::new(made)))
+    }
+
+    fn make_of(&self, text: Vec<u8>) -> Result<Made, Missing> {
         let judge = Judge {
-            work: &self,
+            work: self,
             listed: RefCell::default(),
             blocked: RefCell::default(),
             rebuild_at: Cell::new(None),
+            judged: Cell::new(0),
         };
-        let old = self.old_document()?;
-        let mut source = Source::of_upstream(&self.name, &text, &judge)
-            .map_err(|fault| unsound(fault.to_string()))?;
-        if let Some(old) = &old {
-            let old = Source::of_upstream(&self.name, old, &Everything)
-                .map_err(|fault| Missing::Disk(format!("a kept document: {fault}")))?;
-            source.adopt(old, |version| judge.is_kept(version));
-        }
-        let built = build(&source, &self.base);
-        let packed = built
-            .pack()
-            .map_err(|error| Missing::Disk(error.to_string()))?;
-        let file = self
-            .spool(&packed.bytes)
+        let built = self.build(&text, &judge)?;
+        // The text has been taken over: what follows needs its room.
+        drop(text);
+        let (file, parts) = self
+            .spool(&built)
             .map_err(|error| Missing::Disk(format!("a document is not kept: {error}")))?;
         let (listed, blocked) = (judge.listed.take(), judge.blocked.take());
         let rebuild_at = judge.rebuild_at.get();
-        drop(share);
         Ok(Made {
             versions: self.changed(&built, &listed, &blocked),
             gone: self.gone(&built, &listed, &blocked),
@@ -301,10 +359,38 @@ impl Work {
                 self.now_ms,
             ),
             tags: tags_of(built),
-            parts: packed.parts,
+            parts,
             file,
             rebuild_at,
         })
+    }
+
+    fn build(&self, text: &[u8], judge: &Judge<'_>) -> Result<Built, Missing> {
+        let old = self.old_document()?;
+        let mut source = Source::of_upstream(&self.name, text, judge)
+            .map_err(|fault| Missing::unsound(fault.to_string()))?;
+        if judge.judged.get() > UPSTREAM_VERSIONS_MAX {
+            return Err(Missing::unsound(format!(
+                "it has more than {UPSTREAM_VERSIONS_MAX} versions"
+            )));
+        }
+        if let Some(old) = &old {
+            let old = Source::of_upstream(&self.name, old, &Everything)
+                .map_err(|fault| Missing::Disk(format!("a kept document: {fault}")))?;
+            source.adopt(old, |version| judge.is_kept(version));
+        }
+        Ok(build(&source, &self.base))
+    }
+
+    /// How long the document before is, where it is read.
+    fn old_bytes(&self) -> usize {
+        let package = self
+            .known
+            .package
+            .as_ref()
+            .filter(|_| self.policy.keeps_removed);
+        let document = package.and_then(|package| package.document.as_ref());
+        document.map_or(0, |document| Part::Full.place(&document.parts).1 as usize)
     }
 
     /// The document before, where versions that are not in the next one are to stay.
@@ -328,10 +414,10 @@ impl Work {
         }
     }
 
-    fn spool(&self, bytes: &[u8]) -> io::Result<Hashed> {
+    fn spool(&self, built: &Built) -> io::Result<(Hashed, [u64; 6])> {
         let mut spool = self.blobs.begin()?;
-        spool.write(bytes)?;
-        Ok(spool.finish())
+        let parts = built.pack_to(|part| spool.write(part))?;
+        Ok((spool.finish(), parts))
     }
 
     /// The rows of versions that are other than they were. One that is blocked is held back, so
@@ -439,6 +525,8 @@ struct Judge<'w> {
     listed: RefCell<HashSet<String>>,
     blocked: RefCell<HashSet<String>>,
     rebuild_at: Cell<Option<i64>>,
+    /// Versions that were looked at.
+    judged: Cell<usize>,
 }
 
 impl Judge<'_> {
@@ -462,6 +550,10 @@ impl Judge<'_> {
 
 impl Filter for Judge<'_> {
     fn judge(&self, candidate: &Candidate<'_>) -> Fate {
+        self.judged.set(self.judged.get() + 1);
+        if self.judged.get() > UPSTREAM_VERSIONS_MAX {
+            return Fate::Dropped;
+        }
         match self.verdict(candidate.version, candidate.published_at) {
             Verdict::Blocked => {
                 self.blocked

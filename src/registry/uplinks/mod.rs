@@ -5,8 +5,8 @@
 //! - `uplink`: the upstreams, and how each is asked; `chain`: for whose sake; `flights`,
 //!   `growing`: one fetch of a kind at a time; `misses`: what upstreams do not have, or nothing
 //!   usable under; `missing`: why something is not to be had;
-//! - `collect`, `decode`: bodies; `fetch`, `ingest`: documents; `tarball`: tarballs; `pass`: what
-//!   is passed on;
+//! - `collect`, `decode`: bodies; `fetch`, `ingest`: documents; `need`: what these take in memory;
+//!   `tarball`: tarballs; `pass`: what is passed on;
 //! - `uses`, `eviction`, `sql`: what is kept, and what goes; `tally`: what is counted.
 
 pub mod api;
@@ -20,6 +20,7 @@ mod growing;
 mod ingest;
 mod misses;
 mod missing;
+mod need;
 mod pass;
 mod policy;
 mod promise;

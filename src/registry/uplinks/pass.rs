@@ -1,8 +1,10 @@
 //! What is passed on to an upstream as it is: keys, attestations, searches, advisories.
 
+use std::borrow::Cow;
+
 use super::chain::Chain;
 use super::collect::{Collected, collect};
-use super::decode::decode;
+use super::decode::{DecodeFault, decode, likely_bytes};
 use super::missing::Missing;
 use super::tally::Outcome;
 use super::uplink::Uplink;
@@ -72,23 +74,58 @@ pub async fn pass(
     uplink.tally.count(Outcome::of_status(status));
     let bytes_max = UPSTREAM_PASSED_BYTES_MAX;
     let collected = collect(context, uplink, response.body, bytes_max).await?;
-    let Collected { body, mut share } = collected;
-    let decoded = shard::offload(move || decode(coding.as_deref(), body, bytes_max));
-    let decoded = decoded
-        .await
-        .map_err(|fault| Missing::unreachable(fault.to_string()))?;
-    let body = decoded.map_err(|fault| {
-        uplink.tally.count(Outcome::Unsound);
-        Missing::unsound(format!("its coding is wrong ({fault:?})"))
-    })?;
-    share.shrink_to(0);
-    if !share.grow_within(body.len(), UPSTREAM_ROOM_PATIENCE).await {
-        return Err(uplink.missing(&OutgoingFault::Busy));
-    }
+    let Collected { body, share } = unfold(uplink, coding, collected).await?;
     Ok(Passed {
         status,
         content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
         body,
         share,
     })
+}
+
+/// Takes the coding off a body. What it may become is in its share before it does: first what is
+/// likely, then all that is allowed.
+async fn unfold(
+    uplink: &Uplink,
+    coding: Option<String>,
+    collected: Collected,
+) -> Result<Collected, Missing> {
+    let Collected {
+        mut body,
+        mut share,
+    } = collected;
+    let likely = likely_bytes(coding.as_deref(), body.len(), UPSTREAM_PASSED_BYTES_MAX);
+    let mut taken = 0;
+    for bytes_max in [likely, UPSTREAM_PASSED_BYTES_MAX] {
+        let more = bytes_max - taken;
+        if !share.grow_within(more, UPSTREAM_ROOM_PATIENCE).await {
+            return Err(uplink.missing(&OutgoingFault::Busy));
+        }
+        taken = bytes_max;
+        let by = coding.clone();
+        let work = move || {
+            let decoded = decode(by.as_deref(), &body, bytes_max);
+            let decoded = decoded.map(|text| match text {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(text) => Some(text),
+            });
+            (decoded, body)
+        };
+        let (decoded, came) = shard::offload(work)
+            .await
+            .map_err(|fault| Missing::unreachable(fault.to_string()))?;
+        match decoded {
+            Ok(text) => {
+                let body = text.unwrap_or(came);
+                share.shrink_to(body.len());
+                return Ok(Collected { body, share });
+            }
+            Err(DecodeFault::TooLong) if bytes_max < UPSTREAM_PASSED_BYTES_MAX => body = came,
+            Err(fault) => {
+                uplink.tally.count(Outcome::Unsound);
+                return Err(Missing::unsound(format!("its coding is wrong ({fault:?})")));
+            }
+        }
+    }
+    unreachable!("the second try has the bound of all");
 }

@@ -17,7 +17,7 @@ use super::misses::Misses;
 use super::missing::Missing;
 use super::rules;
 use super::tally::{Outcome, Tally};
-use crate::limits::UPSTREAM_BODIES_BYTES_MAX;
+use crate::limits::{UPSTREAM_BODIES_BYTES_MAX, UPSTREAM_MAKING_BYTES_MAX};
 use crate::outgoing::breaker::{Admission, Breaker, Ended};
 use crate::outgoing::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT, VIA};
 use crate::outgoing::{Outgoing, OutgoingFault, Request, Response, Scheme, Target, Url};
@@ -52,6 +52,8 @@ pub struct Uplinks {
     pub documents: Flights<(PackageName, Chain), Result<(), Missing>>,
     /// Memory for bodies that are collected whole.
     pub bodies: Arc<Budget>,
+    /// Memory for the documents that are made of them.
+    pub making: Arc<Budget>,
     /// Tarballs that are being fetched.
     pub tarballs: Growing,
     /// Names that upstreams do not have, or have nothing usable under.
@@ -98,6 +100,7 @@ impl Uplinks {
             id,
             documents: Flights::new(),
             bodies: Budget::new(UPSTREAM_BODIES_BYTES_MAX),
+            making: Budget::new(UPSTREAM_MAKING_BYTES_MAX),
             tarballs: Growing::default(),
             misses: Misses::default(),
             pauses: Misses::default(),

@@ -1,0 +1,62 @@
+//! What making documents of an upstream's text takes in memory, told before it is made.
+
+use crate::limits::UPSTREAM_MAKING_SHARE_MAX;
+
+/// What the text of a document needs, and how long it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    text_bytes_max: usize,
+    bytes: usize,
+}
+
+impl Need {
+    /// Of a text that is not known yet and has no more than so many bytes.
+    pub(super) fn likely(text_bytes_max: usize) -> Need {
+        Need {
+            text_bytes_max,
+            bytes: text_bytes_max * LIKELY_TIMES,
+        }
+    }
+
+    /// Of a text: itself and both documents, of which the short one is taken to be half as long;
+    /// and for each of its fields where that stands, with its name and its value.
+    pub(super) fn of_text(text: &[u8]) -> Need {
+        let fields = memchr::memchr_iter(b':', text).count();
+        Need {
+            text_bytes_max: text.len(),
+            bytes: text.len() * 5 / 2 + fields * FIELD_BYTES,
+        }
+    }
+
+    /// The longest text that it is for.
+    pub(super) fn text_bytes_max(self) -> usize {
+        self.text_bytes_max
+    }
+
+    /// The room to be taken, where a document before that is so long takes part. The longest need
+    /// more than one may have; there is one of them at a time then.
+    pub(super) fn bytes(self, old_bytes: usize) -> usize {
+        (self.bytes + old_bytes * LIKELY_TIMES).min(UPSTREAM_MAKING_SHARE_MAX)
+    }
+}
+
+/// What packuments of npm come to.
+const LIKELY_TIMES: usize = 5;
+/// A field's name and where its value stands, in a list that has grown by doubling.
+const FIELD_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_fields_needs_more_than_one_of_a_long_readme() {
+        let fields = br#"{"a":1,"b":2,"c":3}"#.repeat(1000);
+        let readme = vec![b'x'; fields.len()];
+        let (fields, readme) = (Need::of_text(&fields), Need::of_text(&readme));
+        assert_eq!(readme.bytes(0), 19_000 * 5 / 2);
+        assert_eq!(fields.bytes(0), readme.bytes(0) + 3000 * FIELD_BYTES);
+        assert_eq!(readme.bytes(100), readme.bytes(0) + 500);
+        assert_eq!(Need::likely(64 << 20).bytes(0), UPSTREAM_MAKING_SHARE_MAX);
+    }
+}
