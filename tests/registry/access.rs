@@ -114,6 +114,43 @@ fn collaborators_read_and_owners_publish() {
 }
 
 #[test]
+fn collaborators_are_an_object_and_to_pnpm_a_list() {
+    let server = server(&[]);
+    let (alice, _) = (account(&server, "alice"), account(&server, "bob"));
+    assert_eq!(publish(&server, &alice, "@a/b", "1.0.0"), 201);
+    let body = json!({ "user": "bob", "permissions": "read-only" });
+    assert_eq!(post(&server, COLLABORATORS, &alice, &body), 200);
+    let asked_by = |client: &str, query: &str| {
+        let headers = [("User-Agent", client)];
+        let target = format!("{COLLABORATORS}{query}");
+        let reply = send(server.registry(), "GET", &target, &headers, b"");
+        assert_eq!(reply.header("vary"), Some("User-Agent"));
+        reply.json()
+    };
+    let object = json!({ "alice": "write", "bob": "read" });
+    // npm 8 and older ask in the same form as pnpm, and read an object.
+    for (client, query) in [
+        ("npm/11.6.0 node/v20", ""),
+        ("npm/8.19.4 node/v16", "?format=cli"),
+        ("pnpm/12.21.0 npm/?", ""),
+    ] {
+        assert_eq!(asked_by(client, query), object, "{client} {query}");
+    }
+    let alice = json!({
+        "user": "alice", "email": "alice@example.com", "permissions": "read-write",
+    });
+    let bob = json!({ "user": "bob", "email": "bob@example.com", "permissions": "read-only" });
+    let pnpm = "pnpm/12.21.0 npm/? node/v20";
+    assert_eq!(asked_by(pnpm, "?format=cli"), json!([alice, bob]));
+    assert_eq!(asked_by(pnpm, "?format=cli&user=bob"), json!([bob]));
+    assert_eq!(asked_by(pnpm, "?format=cli&user=carol"), json!([]));
+    assert_eq!(
+        asked_by("npm/11.6.0", "?user=bob"),
+        json!({ "bob": "read" })
+    );
+}
+
+#[test]
 fn private_scopes_take_a_credential_and_tell_nothing() {
     let server = server(&[("THIRTEEN_REGISTRY_PRIVATE_SCOPES", "@a")]);
     let (alice, bob) = (account(&server, "alice"), account(&server, "bob"));
