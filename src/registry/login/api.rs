@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::super::access::client_address;
-use super::super::accounts::api::{self, Applicant, address, admit, wrong_credentials};
+use super::super::access::{client_address, wrong_password};
+use super::super::accounts::api::{self, Applicant, address, admit};
 use super::super::accounts::sql as accounts;
 use super::super::body::parse;
 use super::super::documents::base;
@@ -233,7 +233,7 @@ impl Fields {
 /// Signs somebody in to a login; `false` where it was over before.
 async fn enter(context: &Context, secret: &Secret, applicant: Applicant) -> Result<bool, Problem> {
     if applicant.password.is_empty() {
-        return Err(wrong_credentials());
+        return Err(wrong_password());
     }
     let admitted = admit(context, applicant).await?;
     let page = secret.hash();
@@ -248,7 +248,7 @@ async fn enter(context: &Context, secret: &Secret, applicant: Applicant) -> Resu
     let finished = context.house.registry.write(finish).await?;
     finished
         .map_err(StoreFault::from)?
-        .ok_or_else(wrong_credentials)
+        .ok_or_else(wrong_password)
 }
 
 /// The login whose page is asked for.

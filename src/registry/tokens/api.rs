@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::access::{Member, Writer, count_account_try, invalid_token};
+use super::super::access::{Member, Writer, count_account_try, invalid_token, wrong_password};
 use super::super::accounts::{self, api as people};
 use super::super::body::read_json;
 use super::super::topics;
@@ -81,7 +81,7 @@ pub async fn create(
     let create = move |tx: &mut Tx<'_>| -> Result<Listed, Problem> {
         let present = accounts::sql::read(tx, id).map_err(StoreFault::from)?;
         if present.is_none_or(|present| present.password != account.password) {
-            return Err(people::wrong_credentials());
+            return Err(wrong_password());
         }
         make(tx, id, &made, &wanted)
     };
