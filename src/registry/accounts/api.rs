@@ -10,7 +10,7 @@ use super::super::access::{
     Member, Writer, client_address, count_account_try, invalid_token, wrong_password,
 };
 use super::super::body::read_json;
-use super::super::tokens::rules::{Access, Networks, Token};
+use super::super::tokens::rules::Token;
 use super::super::tokens::sql::Wanted;
 use super::super::{tokens, topics};
 use super::rules::{AccountName, Email};
@@ -109,7 +109,8 @@ pub async fn enter(
     let (id, name) = (admitted.id, admitted.name.clone());
     let token = Token::fresh();
     let made = token.clone();
-    let enter = move |tx: &mut Tx<'_>| begin_session(tx, &admitted, &made, peer);
+    let lifetime_ms = context.settings.borrow().access.login_lifetime_ms();
+    let enter = move |tx: &mut Tx<'_>| begin_session(tx, &admitted, &made, peer, lifetime_ms);
     context.house.registry.write(enter).await??;
     let reply = json!({
         "ok": format!("you are authenticated as '{name}'"),
@@ -237,17 +238,14 @@ pub fn begin_session(
     admitted: &Admitted,
     token: &Token,
     peer: IpAddr,
+    lifetime_ms: Option<i64>,
 ) -> Result<(), Problem> {
     let account = sql::read(tx, admitted.id).map_err(StoreFault::from)?;
     if account.is_none_or(|account| account.password != admitted.password) {
         return Err(wrong_password());
     }
-    let wanted = Wanted {
-        description: format!("login from {}", peer.to_canonical()),
-        access: Access::Write,
-        networks: Networks::default(),
-        lifetime_ms: None,
-    };
+    let description = format!("login from {}", peer.to_canonical());
+    let wanted = Wanted::of_login(description, lifetime_ms);
     tokens::api::make(tx, admitted.id, token, &wanted).map(|_| ())
 }
 

@@ -8,7 +8,7 @@ use super::super::accounts::sql as accounts;
 use super::super::body::parse;
 use super::super::documents::base;
 use super::super::tokens;
-use super::super::tokens::rules::{Access, Networks, Token};
+use super::super::tokens::rules::Token;
 use super::super::tokens::sql::Wanted;
 use super::rules::{Form, Offer, PATH, Page, STYLE, is_proof, notice, proof_of};
 use super::sql;
@@ -71,16 +71,13 @@ pub async fn done(
     }
     let token = Token::fresh();
     let made = token.clone();
+    let lifetime_ms = context.settings.borrow().access.login_lifetime_ms();
     let take = move |tx: &mut Tx<'_>| -> Result<bool, Problem> {
         let Some(account) = sql::take(tx, &hash).map_err(StoreFault::from)? else {
             return Ok(false);
         };
-        let wanted = Wanted {
-            description: format!("login by a browser for {}", waiting.peer),
-            access: Access::Write,
-            networks: Networks::default(),
-            lifetime_ms: None,
-        };
+        let description = format!("login by a browser for {}", waiting.peer);
+        let wanted = Wanted::of_login(description, lifetime_ms);
         tokens::api::make(tx, account, &made, &wanted)?;
         Ok(true)
     };

@@ -122,7 +122,7 @@ pub async fn revoke(
     }
 }
 
-/// Makes a token of an account that has room for one.
+/// Makes a token of an account that has room for one. Those whose time is over make room.
 ///
 /// # Errors
 /// 403 where it has too many; what the store says.
@@ -132,6 +132,7 @@ pub fn make(
     token: &Token,
     wanted: &Wanted,
 ) -> Result<Listed, Problem> {
+    sql::drop_expired(tx, account).map_err(StoreFault::from)?;
     if sql::count(tx, account).map_err(StoreFault::from)? >= ACCOUNT_TOKENS_MAX {
         return Err(people::too_many_tokens());
     }
