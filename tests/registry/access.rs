@@ -178,6 +178,13 @@ fn nobody_reads_without_a_credential_where_that_is_so() {
         "/c/1.0.0",
         "/c/-/c-1.0.0.tgz",
         "/-/package/c/dist-tags",
+        "/-/package/c/owners",
+        // Nor is it told who has an account.
+        "/-/user/alice/package",
+        "/-/user/nobody/package",
+        "/-/user/alice/stars",
+        "/-/user/nobody/stars",
+        "/-/_view/starredByUser?key=%22alice%22",
     ] {
         assert_eq!(status(&server, target, ""), 401, "{target}");
     }

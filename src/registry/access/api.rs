@@ -185,6 +185,7 @@ pub async fn packages_of(
     visitor: Visitor,
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
+    visitor.may_list()?;
     let user = exchange.request().parameter("user")?.into_owned();
     let listed = context.house.registry.read_heavy(move |view| {
         let Some(account) = accounts::sql::named(view, &user)? else {

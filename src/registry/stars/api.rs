@@ -42,6 +42,7 @@ pub async fn list(
     visitor: Visitor,
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
+    visitor.may_list()?;
     let user = exchange.request().parameter("user")?.into_owned();
     let names = read(context, visitor, user).await?;
     let names = names.ok_or_else(|| Problem::new(404, "There is no such account."))?;
@@ -74,6 +75,7 @@ pub async fn view(
     visitor: Visitor,
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
+    visitor.may_list()?;
     let key = exchange.request().query().find_map(|pair| match pair {
         Ok((name, value)) => (name == "key").then_some(Ok(value)),
         Err(problem) => Some(Err(problem)),
