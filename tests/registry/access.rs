@@ -120,8 +120,11 @@ fn collaborators_are_an_object_and_to_pnpm_a_list() {
     assert_eq!(publish(&server, &alice, "@a/b", "1.0.0"), 201);
     let body = json!({ "user": "bob", "permissions": "read-only" });
     assert_eq!(post(&server, COLLABORATORS, &alice, &body), 200);
-    let asked_by = |client: &str, query: &str| {
-        let headers = [("User-Agent", client)];
+    let asked = |credential: &str, client: &str, query: &str| {
+        let mut headers = vec![("User-Agent", client)];
+        if !credential.is_empty() {
+            headers.push(("Authorization", credential));
+        }
         let target = format!("{COLLABORATORS}{query}");
         let reply = send(server.registry(), "GET", &target, &headers, b"");
         assert_eq!(reply.header("vary"), Some("User-Agent"));
@@ -134,20 +137,24 @@ fn collaborators_are_an_object_and_to_pnpm_a_list() {
         ("npm/8.19.4 node/v16", "?format=cli"),
         ("pnpm/12.21.0 npm/?", ""),
     ] {
-        assert_eq!(asked_by(client, query), object, "{client} {query}");
+        assert_eq!(asked(&alice, client, query), object, "{client} {query}");
     }
-    let alice = json!({
+    let owner = json!({
         "user": "alice", "email": "alice@example.com", "permissions": "read-write",
     });
-    let bob = json!({ "user": "bob", "email": "bob@example.com", "permissions": "read-only" });
+    let mut reader =
+        json!({ "user": "bob", "email": "bob@example.com", "permissions": "read-only" });
     let pnpm = "pnpm/12.21.0 npm/? node/v20";
-    assert_eq!(asked_by(pnpm, "?format=cli"), json!([alice, bob]));
-    assert_eq!(asked_by(pnpm, "?format=cli&user=bob"), json!([bob]));
-    assert_eq!(asked_by(pnpm, "?format=cli&user=carol"), json!([]));
+    assert_eq!(asked(&alice, pnpm, "?format=cli"), json!([owner, reader]));
+    assert_eq!(asked(&alice, pnpm, "?format=cli&user=bob"), json!([reader]));
+    assert_eq!(asked(&alice, pnpm, "?format=cli&user=carol"), json!([]));
     assert_eq!(
-        asked_by("npm/11.6.0", "?user=bob"),
+        asked(&alice, "npm/11.6.0", "?user=bob"),
         json!({ "bob": "read" })
     );
+    // The document tells everybody of owners, and of nobody else.
+    reader["email"] = Value::Null;
+    assert_eq!(asked("", pnpm, "?format=cli"), json!([owner, reader]));
 }
 
 #[test]

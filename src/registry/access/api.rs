@@ -122,7 +122,7 @@ pub async fn collaborators(
     let mut listed = read(context, &name)?;
     listed.retain(|one| user.as_ref().is_none_or(|user| one.name == *user));
     let reply = match is_pnpm {
-        true => listed.iter().map(entry).collect(),
+        true => listed.iter().map(|one| entry(one, &visitor)).collect(),
         false => keyed(listed),
     };
     let mut out = exchange.reply();
@@ -250,13 +250,15 @@ fn keyed(collaborators: Vec<Collaborator>) -> Value {
         .into()
 }
 
-/// In the words that pnpm shows as they are.
-fn entry(one: &Collaborator) -> Value {
-    let permissions = match one.permission {
-        Permission::Read => "read-only",
-        Permission::Write => "read-write",
+/// In the words that pnpm shows as they are. The document names the addresses of owners to all;
+/// those of others are for accounts.
+fn entry(one: &Collaborator, visitor: &Visitor) -> Value {
+    let (permissions, is_named) = match one.permission {
+        Permission::Read => ("read-only", visitor.is_somebody()),
+        Permission::Write => ("read-write", true),
     };
-    json!({ "user": one.name, "email": one.email, "permissions": permissions })
+    let email = is_named.then_some(&one.email);
+    json!({ "user": one.name, "email": email, "permissions": permissions })
 }
 
 async fn edit_package(
