@@ -87,6 +87,8 @@ pub const DISCARD_BYTES_MAX: u64 = 64 << 10;
 pub const LINGER_BYTES_MAX: usize = 256 << 10;
 /// How long such a peer is given between two pieces of these.
 pub const LINGER_PATIENCE: Duration = Duration::from_secs(1);
+/// Notices that a shard keeps for clients of the configuration whose socket is busy.
+pub const NOTICES_KEPT_MAX: usize = 64;
 /// How long the peer of a WebSocket has to answer our close frame.
 pub const WEBSOCKET_CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an idle connection is kept open while the server drains, so that a request which is on
@@ -350,6 +352,8 @@ pub const STORE_FAULTS_TOLD_MAX: usize = 20;
 /// When a client whose write found no room may come again.
 pub const STORE_RETRY_SECONDS: u32 = 1;
 
+/// The longest content that lies in the row that names it instead of in a file.
+pub const BLOB_SHORT_BYTES_MAX: usize = 16 << 10;
 /// Bytes of a file in the spool that are not on disk yet.
 pub const BLOB_UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 /// Threads that wait for files to be on disk, so that as many share the disk's commits.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use support::http::Connection;
 use support::moments::{Moments, number_from_environment};
-use support::npm::{Archive, PublishBody, integrity_of};
+use support::npm::{Archive, PublishBody, integrity_of, noise};
 use support::registry::Registry;
 
 /// Somebody who publishes one version after the other of a package.
@@ -43,12 +43,12 @@ fn kills_lose_no_acknowledged_version_and_leave_none_in_part() {
         let target = moments.below(ACKNOWLEDGED_BEFORE_KILL_MAX);
         let delay = Duration::from_micros(moments.below(KILL_DELAY_MAX_US));
         rage(&mut registry, &mut publishers, target, delay);
-        check_data(&registry, kill);
+        let kept = check_data(&registry, kill);
         registry.restart();
+        await_sweep(&registry, kept, kill);
         for publisher in &mut publishers {
             publisher.settle(&registry, kill);
         }
-        await_sweep(&registry, &publishers, kill);
     }
     let done: u64 = publishers.iter().map(|publisher| publisher.done).sum();
     assert!(done >= kills, "no storm: {done} versions in {kills} rounds");
@@ -79,26 +79,21 @@ fn rage(registry: &mut Registry, publishers: &mut [Publisher], target: u64, dela
 }
 
 /// The stores are whole, their audit chains hold, and every file that a row names is there, by the
-/// command that operators have for it.
-fn check_data(registry: &Registry, kill: u64) {
+/// command that operators have for it; how many files those are.
+fn check_data(registry: &Registry, kill: u64) -> usize {
     let folder = registry.server.data();
     let report = support::server::run(&["doctor", "--data", folder.to_str().unwrap()], &[]);
     let text = String::from_utf8_lossy(&report.stdout).into_owned();
     assert!(report.status.success(), "kill {kill}: {text}");
-    for line in ["registry.db is whole", "files of the registry are there"] {
-        assert!(text.contains(line), "kill {kill}: no {line:?} in {text}");
-    }
+    let whole = "registry.db is whole";
+    assert!(text.contains(whole), "kill {kill}: no {whole:?} in {text}");
+    let (before, _) = text.split_once(" files of the registry are there").unwrap();
+    before.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-/// Waits until there are as many files as there are versions and documents, and nothing on its
-/// way.
-fn await_sweep(registry: &Registry, publishers: &[Publisher], kill: u64) {
-    let versions: u64 = publishers.iter().map(|publisher| publisher.done).sum();
-    let documents = publishers
-        .iter()
-        .filter(|publisher| publisher.done > 0)
-        .count();
-    let wanted = (versions as usize + documents, 0);
+/// Waits until there are no more files than rows name, and nothing on its way.
+fn await_sweep(registry: &Registry, kept: usize, kill: u64) {
+    let wanted = (kept, 0);
     let deadline = Instant::now() + SWEEP_TIMEOUT;
     while registry.files() != wanted {
         let files = registry.files();
@@ -112,9 +107,14 @@ fn await_sweep(registry: &Registry, publishers: &[Publisher], kill: u64) {
 
 impl Publisher {
     fn tarball(&self, number: u64) -> Vec<u8> {
+        let mut archive = Archive::of_package(&self.name, &version(number));
         let content = format!("{} {number} ", self.name).repeat(500);
-        let archive = Archive::of_package(&self.name, &version(number));
-        archive.file("index.js", content.as_bytes()).gzip()
+        archive = archive.file("index.js", content.as_bytes());
+        // One that lies in the store, one that lies in a file.
+        if number % 2 == 1 {
+            archive = archive.file("noise", &noise(20 << 10, number));
+        }
+        archive.gzip()
     }
 
     fn body(&self, number: u64) -> String {

@@ -92,8 +92,15 @@ fn files(data: &Path) -> Option<Finding> {
     };
     Some(match found {
         Ok(None) => return None,
+        Ok(Some(found)) if !found.damaged.is_empty() => {
+            let (count, short) = (found.damaged.len(), found.short);
+            let first = found.damaged[0];
+            let detail = format!("{count} of {short} in the store are damaged, {first} first");
+            finding(Verdict::Missing, detail, "restore a backup")
+        }
         Ok(Some(found)) if found.missing.is_empty() => {
-            let detail = format!("{} files of the registry are there", found.named);
+            let (named, short) = (found.named, found.short);
+            let detail = format!("{named} files of the registry are there, {short} in its store");
             finding(Verdict::Good, detail, "")
         }
         Ok(Some(found)) => {

@@ -6,7 +6,10 @@ use crate::store::Definition;
 /// `registry.db`.
 pub const DEFINITION: Definition = Definition {
     name: "registry",
-    migrations: &[include_str!("migrations/0001_registry.sql")],
+    migrations: &[
+        include_str!("migrations/0001_registry.sql"),
+        include_str!("migrations/0002_short_contents.sql"),
+    ],
 };
 
 /// The statements of every resource, by name: each `sql.rs` is one line here.
@@ -37,6 +40,8 @@ mod tests {
             "audit_logs",
             "the whole chain is what is checked",
         ),
+        ("blobs::EACH_SHORT", "versions", "the doctor looks at all"),
+        ("blobs::EACH_SHORT", "packages", "the doctor looks at all"),
         (
             "listing::COUNT",
             "packages",

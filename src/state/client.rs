@@ -17,6 +17,8 @@ pub(super) struct Client<O> {
     /// Since when the socket has been busy, if `is_blocked`.
     pub(super) blocked_at_ms: u64,
     pub(super) generation: u32,
+    /// The number of the first notice that it has not been sent.
+    pub(super) next_notice: u32,
     pub(super) replies: Replies,
     /// The fields that it has not been told of.
     pub(super) missed: FieldSet,
@@ -35,6 +37,7 @@ impl<O> Default for Client<O> {
             heard_at_ms: 0,
             blocked_at_ms: 0,
             generation: 0,
+            next_notice: 0,
             replies: Replies::default(),
             missed: FieldSet::EMPTY,
             base: OffsetBase::Lockfile,

@@ -19,6 +19,7 @@ use thirteen_kernels::config::{OffsetBase, StateCell};
 use super::broadcast::{Broadcast, PerBase};
 use super::change::{Asker, Audience, ClientId, FieldSet, Origin, Published, Refusal};
 use super::client::Client;
+use super::notices::Notices;
 use super::replies::WindowFull;
 use super::wire;
 use crate::http::websocket::CloseCode;
@@ -32,6 +33,7 @@ pub struct Hub<O> {
     free: Vec<u32>,
     counts: PerBase<usize>,
     tally: Tally,
+    notices: Notices,
     /// Where private messages are put together.
     scratch: Vec<u8>,
 }
@@ -98,6 +100,7 @@ impl<O: Outlet> Hub<O> {
             free: Vec::new(),
             counts: PerBase::default(),
             tally: Tally::default(),
+            notices: Notices::default(),
             scratch: Vec::new(),
         }
     }
@@ -117,6 +120,7 @@ impl<O: Outlet> Hub<O> {
             base,
             heard_at_ms: now.steady_ms,
             missed: FieldSet::ALL,
+            next_notice: self.notices.next(),
             generation: client.generation.wrapping_add(1),
             ..Client::default()
         };
@@ -278,15 +282,16 @@ impl<O: Outlet> Hub<O> {
         }
     }
 
-    /// Sends every client a frame that is none of the configuration's. A client whose socket is
-    /// busy is not told: it is a notice, and who misses it asks the registry as ever.
+    /// Sends every client a frame that is none of the configuration's; those whose socket is busy
+    /// get it when it drains.
     pub fn announce(&mut self, frame: &[u8], now: Now) {
         self.scratch.clear();
         wire::notice(frame, &mut self.scratch);
         let notice = Bytes::copy_from_slice(&self.scratch);
+        self.notices.add(&notice);
         for index in 0..self.clients.len() {
-            if !self.clients[index].is_blocked {
-                self.send(index, &notice, now);
+            if !self.clients[index].is_blocked && self.send(index, &notice, now) == Sent::Taken {
+                self.clients[index].next_notice = self.notices.next();
             }
         }
     }
@@ -401,7 +406,8 @@ impl<O: Outlet> Hub<O> {
     /// Sends a client all that it is owed, unless its socket is busy.
     fn flush(&mut self, index: usize, now: Now) {
         let client = &self.clients[index];
-        if client.is_blocked || !client.is_owed() {
+        let is_noticed = client.next_notice == self.notices.next();
+        if client.is_blocked || is_noticed && !client.is_owed() {
             return;
         }
         let mut out = std::mem::take(&mut self.scratch);
@@ -417,11 +423,13 @@ impl<O: Outlet> Hub<O> {
         if client.owes_heartbeat {
             wire::heartbeat(now.unix_ms, &mut out);
         }
+        self.notices.since(client.next_notice, &mut out);
         if self.send(index, &Bytes::copy_from_slice(&out), now) == Sent::Taken {
             let client = &mut self.clients[index];
             client.missed = FieldSet::EMPTY;
             client.owes_sync = false;
             client.owes_heartbeat = false;
+            client.next_notice = self.notices.next();
             client.settle(owed);
         }
         self.scratch = out;
@@ -825,7 +833,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_notice_goes_to_everybody_whose_socket_takes_it() {
+    fn a_notice_goes_to_everybody_as_soon_as_their_socket_takes_it() {
         let mut shard = Shard::new();
         let (_, one) = shard.join(OffsetBase::Lockfile);
         let (_, other) = shard.join(OffsetBase::Zero);
@@ -836,11 +844,18 @@ pub(super) mod tests {
         shard.hub.announce(&[3, 1, 2], at(0));
         assert_eq!(one.frames(), ["030102"]);
         assert_eq!(other.frames(), ["030102"]);
+        shard.hub.announce(&[3, 4], at(0));
+        assert_eq!(one.frames(), ["0304"]);
+        assert_eq!(busy.frames(), [""; 0]);
         busy.set_room(None);
         shard.hub.drained(busy_id, at(0));
-        assert_eq!(busy.frames(), [""; 0]);
-        shard.hub.announce(&[3, 4], at(0));
-        assert_eq!(busy.frames(), ["0304"]);
+        assert_eq!(busy.frames(), ["030102", "0304"]);
+        shard.hub.drained(busy_id, at(0));
+        shard.hub.announce(&[3, 5], at(0));
+        assert_eq!(busy.frames(), ["0305"]);
+        // Who comes later was told by the document that it asks for.
+        let (_, late) = shard.join(OffsetBase::Zero);
+        assert_eq!(late.frames(), [""; 0]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! A change travels so: `session` reads a client's frame, or `document` a request's body, into a
 //! `change`; the `owner`, on shard 0, puts it in order and batches it for the state `file`; once
 //! it is on disk the `hub` of every shard updates that shard's copy and tells its clients, and the
-//! hub of the shard that asked acknowledges. `broadcast`, `client`, `replies` and `wire` are the
-//! hub's parts; `access` says who may write, `headers` what is wrong with a request's `X-Bun-*`
-//! headers, `variables` what clients read as environment variables.
+//! hub of the shard that asked acknowledges. `broadcast`, `client`, `notices`, `replies` and `wire`
+//! are the hub's parts; `access` says who may write, `headers` what is wrong with a request's
+//! `X-Bun-*` headers, `variables` what clients read as environment variables.
 //!
 //! These are free of sockets and of the executor. What joins them to both is in `api` (the
 //! handlers), `follow` (a client's session), `local` (a shard's share) and `office` (the owner's
@@ -22,6 +22,7 @@ mod follow;
 pub mod headers;
 mod hub;
 mod local;
+mod notices;
 mod office;
 mod owner;
 mod replies;

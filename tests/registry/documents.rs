@@ -54,7 +54,7 @@ fn both_forms_are_what_npm_reads() {
 fn every_encoding_holds_the_same_and_has_its_own_tag() {
     let server = unhurried(&[]);
     let anna = account(&server, "anna");
-    publish(&server, &anna, "a", "1.0.0");
+    publish_long(&server, &anna, "a");
     let mut tags = Vec::new();
     for accept in ["application/json", CORGI] {
         let plain = get(&server, "a", &[("Accept", accept)]);
@@ -77,6 +77,40 @@ fn every_encoding_holds_the_same_and_has_its_own_tag() {
     let liked = [("Accept-Encoding", "br;q=0.1, gzip;q=0.9")];
     let coded = get(&server, "a", &liked);
     assert_eq!(coded.header("content-encoding"), Some("gzip"));
+}
+
+/// Publishes a version with so many dependencies that both forms are worth an encoding.
+fn publish_long(server: &Server, who: &str, name: &str) {
+    let needs = (0..40).map(|number| (format!("needed-{number}"), json!("^1.0.0")));
+    let needs: serde_json::Map<_, _> = needs.collect();
+    let fields = json!({ "dependencies": needs });
+    publish_with(server, who, name, "1.0.0", "latest", fields);
+}
+
+#[test]
+fn a_form_that_fits_a_packet_has_no_encoding() {
+    let server = unhurried(&[]);
+    let anna = account(&server, "anna");
+    publish(&server, &anna, "a", "1.0.0");
+    let plain = get(&server, "a", &[("Accept", CORGI)]);
+    assert!(plain.body.len() < 1024, "{}", plain.body.len());
+    let headers = [("Accept", CORGI), ("Accept-Encoding", "br, gzip")];
+    // The second is from memory.
+    for _ in 0..2 {
+        let asked = get(&server, "a", &headers);
+        assert_eq!(asked.header("content-encoding"), None);
+        assert_eq!(asked.header("vary"), Some("Accept, Accept-Encoding"));
+        assert_eq!(
+            (&asked.body, asked.header("etag")),
+            (&plain.body, plain.header("etag"))
+        );
+    }
+    let known = [
+        headers[0],
+        headers[1],
+        ("If-None-Match", plain.header("etag").unwrap()),
+    ];
+    assert_eq!(get(&server, "a", &known).status, 304);
 }
 
 fn decoded(coding: &str, reply: &Reply) -> Vec<u8> {
@@ -172,7 +206,7 @@ fn tarball_for(server: &Server, headers: &[(&str, &str)]) -> String {
 fn tarballs_are_where_the_client_asks() {
     let server = unhurried(&[("THIRTEEN_REGISTRY_TRUSTED_PROXIES", "10.0.0.0/8")]);
     let anna = account(&server, "anna");
-    publish(&server, &anna, "a", "1.0.0");
+    publish_long(&server, &anna, "a");
     let address = server.registry();
     let own = format!("http://{address}/a/-/a-1.0.0.tgz");
     assert_eq!(tarball_for(&server, &[]), own);

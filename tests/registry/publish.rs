@@ -10,7 +10,7 @@ use tar::EntryType;
 
 use crate::support::config_client::ConfigClient;
 use crate::support::http::{Connection, Reply};
-use crate::support::npm::{Archive, PublishBody};
+use crate::support::npm::{Archive, PublishBody, noise};
 use crate::support::registry::Registry;
 
 #[test]
@@ -347,7 +347,7 @@ fn a_body_that_is_too_long_is_refused_before_it_comes() {
 fn a_connection_that_breaks_leaves_nothing() {
     let registry = Registry::start();
     let archive = Archive::of_package("evil", "1.0.0")
-        .file("x", &[7; 1 << 20])
+        .file("x", &noise(1 << 20, 7))
         .gzip();
     let body = PublishBody::of("evil", "1.0.0", &archive).to_string();
     for part in [1, 2, 3] {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::npm::{Archive, PublishBody};
+use crate::support::npm::{Archive, PublishBody, noise};
 use crate::support::registry::Registry;
 use crate::support::server::run;
 
@@ -15,18 +15,17 @@ const LONG: &str = "/long/-/long-1.0.0.tgz";
 fn stocked() -> (Registry, Vec<u8>, Vec<u8>) {
     let registry = Registry::start();
     let short = registry.publish("short", "1.0.0");
-    let mut seed = 7_u64;
-    let noise = std::iter::repeat_with(|| {
-        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        (seed >> 56) as u8
-    });
-    let noise: Vec<u8> = noise.take(1_000_000).collect();
-    let long = Archive::of_package("long", "1.0.0")
-        .file("noise", &noise)
-        .gzip();
-    let reply = registry.put("long", &PublishBody::of("long", "1.0.0", &long));
-    assert_eq!(reply.status, 201, "{}", reply.text());
+    let long = publish_noise(&registry, "long", 1_000_000);
     (registry, short, long)
+}
+
+/// Publishes a version with a file that stays as long as it is.
+fn publish_noise(registry: &Registry, name: &str, bytes: usize) -> Vec<u8> {
+    let archive = Archive::of_package(name, "1.0.0").file("noise", &noise(bytes, 7));
+    let tarball = archive.gzip();
+    let reply = registry.put(name, &PublishBody::of(name, "1.0.0", &tarball));
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    tarball
 }
 
 #[test]
@@ -154,8 +153,9 @@ fn a_restricted_package_is_for_those_who_may_read_it() {
 #[test]
 fn a_start_removes_the_files_that_nothing_names() {
     let mut registry = Registry::start();
-    let tarball = registry.publish("kept", "1.0.0");
+    let tarball = publish_noise(&registry, "kept", 100_000);
     let before = registry.files();
+    assert_eq!(before, (1, 0), "its document is short");
     registry.server.terminate();
     let blobs = registry.server.data().join("blobs");
     let orphan = "0".repeat(128);
@@ -185,9 +185,59 @@ fn a_start_removes_the_files_that_nothing_names() {
 }
 
 #[test]
+fn a_short_tarball_lies_in_the_store_and_a_long_one_in_a_file() {
+    let mut registry = Registry::start();
+    let short = registry.publish("short", "1.0.0");
+    assert_eq!(registry.files(), (0, 0), "neither is its document a file");
+    // The archive has 2 KB beside the noise.
+    let longer = publish_noise(&registry, "longer", 16 << 10);
+    assert_eq!(registry.files(), (1, 0));
+    let fits = publish_noise(&registry, "fits", 15 << 10);
+    assert!(fits.len() <= 16 << 10 && longer.len() > 16 << 10);
+    assert_eq!(registry.files(), (1, 0));
+    // A document that grows beyond it becomes a file, its tarballs stay where they are.
+    let mut body = PublishBody::of("short", "1.0.1", &short_again());
+    body["readme"] = json!("word ".repeat(8000));
+    assert_eq!(registry.put("short", &body).status, 201);
+    assert_eq!(registry.files(), (2, 0));
+    registry.server.kill();
+    registry.restart();
+    let fits_target = "/fits/-/fits-1.0.0.tgz";
+    let longer_target = "/longer/-/longer-1.0.0.tgz";
+    let again = short_again();
+    for (target, bytes) in [
+        (SHORT, &short),
+        ("/short/-/short-1.0.1.tgz", &again),
+        (fits_target, &fits),
+        (longer_target, &longer),
+    ] {
+        let part = registry.anyone("GET", target, &[("Range", "bytes=5-9")]);
+        assert_eq!((part.status, &part.body[..]), (206, &bytes[5..10]));
+        let whole = registry.anyone("GET", target, &[]);
+        assert!(whole.status == 200 && whole.body == *bytes, "{target}");
+    }
+    let document = registry.anyone("GET", "/short", &[]).json();
+    assert_eq!(document["versions"].as_object().unwrap().len(), 2);
+    // What changes its document leaves a tarball, what unpublishes it takes it.
+    let mut document = registry.request("GET", "/fits?write=true", b"").json();
+    document["versions"]["1.0.0"]["deprecated"] = json!("it is old");
+    assert_eq!(registry.put("fits", &document).status, 201);
+    let whole = registry.anyone("GET", fits_target, &[]);
+    assert!(whole.status == 200 && whole.body == fits);
+    let revision = document["_rev"].as_str().unwrap().replace("1-", "2-");
+    let gone = registry.request("DELETE", &format!("/fits/-rev/{revision}"), b"");
+    assert_eq!(gone.status, 200, "{}", gone.text());
+    assert_eq!(registry.anyone("GET", fits_target, &[]).status, 404);
+}
+
+fn short_again() -> Vec<u8> {
+    Archive::of_package("short", "1.0.1").gzip()
+}
+
+#[test]
 fn a_file_that_is_gone_is_told_by_the_doctor() {
     let mut registry = Registry::start();
-    registry.publish("lost", "1.0.0");
+    publish_noise(&registry, "lost", 100_000);
     registry.server.terminate();
     let data = registry.server.data();
     let doctor = || {
@@ -199,7 +249,7 @@ fn a_file_that_is_gone_is_told_by_the_doctor() {
     };
     let (is_well, text) = doctor();
     assert!(
-        is_well && text.contains("2 files of the registry are there"),
+        is_well && text.contains("1 files of the registry are there, 1 in its store"),
         "{text}"
     );
     for folder in std::fs::read_dir(data.join("blobs/sha512")).unwrap() {
@@ -208,5 +258,5 @@ fn a_file_that_is_gone_is_told_by_the_doctor() {
         }
     }
     let (is_well, text) = doctor();
-    assert!(!is_well && text.contains("1 of 2 are not"), "{text}");
+    assert!(!is_well && text.contains("1 of 1 are not"), "{text}");
 }

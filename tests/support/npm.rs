@@ -57,6 +57,15 @@ impl Archive {
     }
 }
 
+/// Bytes that no compression makes shorter.
+pub(crate) fn noise(bytes: usize, mut seed: u64) -> Vec<u8> {
+    let next = || {
+        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        (seed >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
 /// The document that `npm publish` puts.
 pub(crate) struct PublishBody;
 

@@ -1,4 +1,4 @@
-//! The SHA-512 of a file, by which it is found.
+//! The digests of a content: its SHA-512, by which it is found, and others.
 
 use std::fmt;
 
@@ -11,6 +11,29 @@ use crate::store::{FromValue, ToValue, Value};
 /// The SHA-512 of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha512Digest(pub [u8; 64]);
+
+/// What a content is known by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digests {
+    /// The SHA-512, by which it is kept.
+    pub sha512: Sha512Digest,
+    /// The SHA-1, which old clients know tarballs by.
+    pub sha1: [u8; 20],
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Digests {
+    /// The SHA-1 as `dist.shasum` has it, in hexadecimal digits.
+    pub fn shasum(&self) -> String {
+        hex(&self.sha1)
+    }
+
+    /// The SHA-1 as integrity metadata.
+    pub fn sha1_integrity(&self) -> String {
+        format!("sha1-{}", STANDARD.encode(self.sha1))
+    }
+}
 
 impl Sha512Digest {
     /// Reads 128 hexadecimal digits in lower case.

@@ -156,7 +156,7 @@ fn labour(work: &Receiver<Unit>, places: &Places, pins: &Arc<Pins>) {
         let attempt = AssertUnwindSafe(|| {
             // Before the file is there, so that the sweep never sees it without its pin.
             let kept = pins.pin(&file);
-            let place = places.of(&file.sha512);
+            let place = places.of(&file.digests.sha512);
             file.keep(&place).map(|()| kept)
         });
         let panicked = |_| Err(io::Error::other("to keep a file panicked"));

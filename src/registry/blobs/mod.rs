@@ -1,13 +1,15 @@
 //! Files by their content: tarballs, and the documents of packages, each under its SHA-512.
+//! Hosted ones that are short lie in the row that names them instead.
 //!
 //! A file is written to the spool, hashed as it comes, made durable and moved to the place that its
 //! hash names; only then may a row name it. What no row names is removed by the sweep.
 //!
-//! - `digest`: the name of a file; `spool`: one on its way; `keeper`: the threads that make files
-//!   durable; `pins`: which files the sweep has to leave alone; `sweep` and `sql`: what is removed;
-//!   `check`: whether all are there.
+//! - `digest`: the name of a file; `content`: a short one, or one that becomes a file; `spool`: one
+//!   on its way; `keeper`: the threads that make files durable; `pins`: which files the sweep has
+//!   to leave alone; `sweep` and `sql`: what is removed; `check`: whether all are there.
 
 pub mod check;
+mod content;
 mod digest;
 mod keeper;
 mod pins;
@@ -30,7 +32,8 @@ use crossbeam_channel::bounded;
 
 use crate::shard;
 
-pub use digest::Sha512Digest;
+pub use content::{Arrived, Content, Short};
+pub use digest::{Digests, Sha512Digest};
 pub use pins::{Doomed, Kept};
 pub use spool::{Hashed, Spool};
 

@@ -40,7 +40,7 @@ impl Pins {
     /// Pins a file that is about to be moved to its place; waits until the sweep has decided on an
     /// older one of the same content.
     pub(super) fn pin(self: &Arc<Pins>, file: &Hashed) -> Kept {
-        let digest = file.sha512;
+        let digest = file.digests.sha512;
         let state = self.lock();
         let mut state = self
             .freed

@@ -5,14 +5,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 use sha2::{Digest, Sha512};
 
-use super::digest::Sha512Digest;
+use super::digest::{Digests, Sha512Digest};
 use crate::limits::BLOB_UNSYNCED_BYTES_MAX;
-use crate::registry::wording::hex;
 
 /// A file that is being written. Its methods block.
 pub struct Spool {
@@ -24,14 +21,10 @@ pub struct Spool {
     place: TemporaryFile,
 }
 
-/// A file that is whole, with its hashes; nothing of it is durable.
+/// A file that is whole, with its digests; nothing of it is durable.
 pub struct Hashed {
-    /// The SHA-512, by which it is kept.
-    pub sha512: Sha512Digest,
-    /// The SHA-1, which old clients know tarballs by.
-    pub sha1: [u8; 20],
-    /// Its length.
-    pub bytes: u64,
+    /// What it is known by.
+    pub digests: Digests,
     file: File,
     place: TemporaryFile,
 }
@@ -89,9 +82,11 @@ impl Spool {
     /// Ends the file.
     pub fn finish(self) -> Hashed {
         Hashed {
-            sha512: Sha512Digest(self.sha512.finalize().into()),
-            sha1: self.sha1.digest().bytes(),
-            bytes: self.bytes,
+            digests: Digests {
+                sha512: Sha512Digest(self.sha512.finalize().into()),
+                sha1: self.sha1.digest().bytes(),
+                bytes: self.bytes,
+            },
             file: self.file,
             place: self.place,
         }
@@ -99,16 +94,6 @@ impl Spool {
 }
 
 impl Hashed {
-    /// The SHA-1 as `dist.shasum` has it, in hexadecimal digits.
-    pub fn shasum(&self) -> String {
-        hex(&self.sha1)
-    }
-
-    /// The SHA-1 as integrity metadata.
-    pub fn sha1_integrity(&self) -> String {
-        format!("sha1-{}", STANDARD.encode(self.sha1))
-    }
-
     /// Opens it to be read. Blocks.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Files that are kept, found again, and removed.
 
 use std::fs;
+use std::io::Read as _;
 use std::sync::Barrier;
 use std::thread;
 
@@ -34,14 +35,21 @@ fn what_is_kept_is_found_by_its_hash() {
     let folder = Folder::new();
     let blobs = Blobs::at(folder.path()).unwrap();
     let file = spooled(&blobs, &[b"he", b"", b"llo"]);
-    assert_eq!(file.bytes, 5);
-    assert_eq!(file.sha1[..4], [0xaa, 0xf4, 0xc6, 0x1d], "SHA-1 of `hello`");
+    assert_eq!(file.digests.bytes, 5);
+    assert_eq!(
+        file.digests.sha1[..4],
+        [0xaa, 0xf4, 0xc6, 0x1d],
+        "SHA-1 of `hello`"
+    );
     let integrity = "sha512-m3HSJL1i83hdltRq0+o9czGb+8KJDKra4t/3JRlnPKcjI8PZm6XBHXx6zG4UuMXaDEZj\
                      R1wuXDre9G9zvN7AQw==";
-    assert_eq!(file.sha512.integrity(), integrity);
+    assert_eq!(file.digests.sha512.integrity(), integrity);
     assert_eq!(io::read_to_string(file.open().unwrap()).unwrap(), "hello");
-    assert!(read(&blobs, &file.sha512).is_err(), "nothing is there yet");
-    let digest = file.sha512;
+    assert!(
+        read(&blobs, &file.digests.sha512).is_err(),
+        "nothing is there yet"
+    );
+    let digest = file.digests.sha512;
     // Twice, as when two packages have the same tarball.
     let more = spooled(&blobs, &[b"hello"]);
     let other = spooled(&blobs, &[b"other"]);
@@ -51,6 +59,27 @@ fn what_is_kept_is_found_by_its_hash() {
     assert_eq!(read(&blobs, &kept[2].sha512).unwrap(), "other");
     assert_eq!(blobs.list(digest.0[0]).unwrap(), [digest]);
     assert!(spool_is_empty(&folder));
+}
+
+#[test]
+fn a_short_content_has_the_digests_of_a_file() {
+    let folder = Folder::new();
+    let blobs = Blobs::at(folder.path()).unwrap();
+    let text = b"hello".repeat(3000);
+    let file = Arrived::Long({
+        let mut spool = blobs.begin().unwrap();
+        spool.write(&text).unwrap();
+        Box::new(spool)
+    });
+    let (file, short) = (file.finish(), Arrived::Short(text.clone()).finish());
+    assert_eq!(file.digests(), short.digests());
+    for content in [&file, &short] {
+        let mut read = Vec::new();
+        content.open().unwrap().read_to_end(&mut read).unwrap();
+        assert_eq!(read, text);
+    }
+    assert!(matches!(short.parted(), (Some(bytes), None) if bytes == text));
+    assert!(matches!(file.parted(), (None, Some(_))));
 }
 
 #[test]

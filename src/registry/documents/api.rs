@@ -46,7 +46,7 @@ pub fn read_at_once(
     if uplinks::standing(context, &loaded.row) != Standing::Current {
         return Ok(Promptness::Waits);
     }
-    let part = part_of(request, form_of(request.values("accept")));
+    let part = loaded.offered(part_of(request, form_of(request.values("accept"))));
     let known = unchanged(&loaded, part, request);
     let body = match loaded.part(part) {
         Some(body) if body.len() <= DOCUMENT_PROMPT_BYTES_MAX => body,
@@ -78,9 +78,10 @@ pub async fn read(
     } else {
         form_of(request.values("accept"))
     };
-    let part = part_of(&request, form);
+    let asked = part_of(&request, form);
     for _ in 0..DOCUMENT_TRIES_MAX {
         let loaded = found(context, &request, &name).await?;
+        let part = loaded.offered(asked);
         if let Some(known) = unchanged(&loaded, part, &request) {
             let mut reply = exchange.reply();
             head(&loaded, known, 304, visitor.is_somebody(), &mut reply).empty();

@@ -49,6 +49,8 @@ pub struct Loaded {
     pub document: DocumentRow,
     /// What the URLs in these documents begin with.
     pub base: String,
+    /// All parts for the base that they are stored for, where they are short.
+    pub content: Option<Bytes>,
     /// The second of its last change; Unix time.
     pub modified_s: u64,
     /// Its versions, once one was asked for.
@@ -146,7 +148,9 @@ impl Documents {
         let same = variants
             .iter()
             .find(|one| one.base == loaded.base && one.document == loaded.document);
-        let parts = same.map(|one| one.parts.borrow().clone());
+        let parts = same
+            .filter(|_| loaded.content.is_none())
+            .map(|one| one.parts.borrow().clone());
         variants.retain(|one| {
             let stays = one.generation == loaded.generation && one.base != loaded.base;
             if !stays {
@@ -160,9 +164,11 @@ impl Documents {
         }
         hand.push_back(Rc::downgrade(&loaded));
         // What else changed of the package, such as when its upstream was asked, is not in them.
-        let parts = parts.unwrap_or_default();
-        let bytes: usize = parts.iter().flatten().map(Bytes::len).sum();
-        *loaded.parts.borrow_mut() = parts;
+        let mut bytes = loaded.content.as_ref().map_or(0, Bytes::len);
+        if let Some(parts) = parts {
+            bytes += parts.iter().flatten().map(Bytes::len).sum::<usize>();
+            *loaded.parts.borrow_mut() = parts;
+        }
         loaded.counted.set(DOCUMENT_ENTRY_BYTES + bytes);
         self.bytes
             .set(self.bytes.get() + DOCUMENT_ENTRY_BYTES + bytes);
@@ -227,8 +233,18 @@ impl Allowance {
 }
 
 impl Loaded {
-    /// The documents of a package, of which no part is in memory yet.
-    pub fn new(generation: u64, row: PackageRow, document: DocumentRow, base: String) -> Loaded {
+    /// The documents of a package, of which no part is in memory yet but what `content` has.
+    pub fn new(
+        generation: u64,
+        row: PackageRow,
+        document: DocumentRow,
+        content: Option<Bytes>,
+        base: String,
+    ) -> Loaded {
+        let parts = content
+            .as_ref()
+            .filter(|_| document.base == base)
+            .map(|content| Part::ALL.map(|part| slice(part, &document, content)));
         let modified_s = (row.modified_at.max(0) / 1000) as u64;
         let tag = tag_of(&document, &base);
         let lines = Part::ALL.map(|part| lines_of(part, &tag));
@@ -242,7 +258,8 @@ impl Loaded {
             index: OnceCell::new(),
             tag,
             lines,
-            parts: RefCell::default(),
+            content,
+            parts: RefCell::new(parts.unwrap_or_default()),
             counted: Cell::new(0),
             is_touched: Cell::new(false),
             filling: RefCell::default(),
@@ -252,6 +269,11 @@ impl Loaded {
     /// Whether it is for another base than the one that it is stored for.
     pub fn is_variant(&self) -> bool {
         self.document.base != self.base
+    }
+
+    /// What is sent to who asks for a part.
+    pub fn offered(&self, part: Part) -> Part {
+        part.offered(&self.document.parts)
     }
 
     /// A part, if it is in memory.
@@ -297,6 +319,12 @@ impl Drop for Filling<'_> {
         *self.loaded.filling.borrow_mut() = None;
         self.flag.raise();
     }
+}
+
+/// A part of short documents, if they have it.
+fn slice(part: Part, document: &DocumentRow, content: &Bytes) -> Option<Bytes> {
+    let bytes = part.of(&document.parts, content);
+    (!bytes.is_empty()).then(|| content.slice_ref(bytes))
 }
 
 /// Documents for another base are other bytes; they are made anew by each version of this program,
@@ -376,7 +404,13 @@ mod tests {
             base: "http://a".to_owned(),
             parts: [0; 6],
         };
-        Rc::new(Loaded::new(generation, row, document, base.to_owned()))
+        Rc::new(Loaded::new(
+            generation,
+            row,
+            document,
+            None,
+            base.to_owned(),
+        ))
     }
 
     fn find(documents: &Documents, name: &str, generation: u64) -> Option<Rc<Loaded>> {
@@ -404,6 +438,41 @@ mod tests {
         // A part that comes late belongs to nobody.
         documents.keep(&first, Part::Abbreviated, &Bytes::from_static(b"late"));
         assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES);
+    }
+
+    #[test]
+    fn short_documents_are_there_at_once() {
+        let row = loaded("a", 1, 1, "http://a").row.clone();
+        let document = DocumentRow {
+            digest: [1; 64],
+            base: "http://a".to_owned(),
+            parts: [5, 0, 0, 3, 2, 1],
+        };
+        let content = Bytes::from_static(b"full.abbgzb");
+        let made = |base: &str| {
+            let (row, document) = (row.clone(), document.clone());
+            let base = base.to_owned();
+            Rc::new(Loaded::new(1, row, document, Some(content.clone()), base))
+        };
+        let one = made("http://a");
+        let part = |part: Part| one.part(one.offered(part)).unwrap();
+        for (asked, expected) in [
+            (Part::Full, "full."),
+            (Part::FullGzip, "full."),
+            (Part::FullBrotli, "full."),
+            (Part::Abbreviated, "abb"),
+            (Part::AbbreviatedGzip, "gz"),
+            (Part::AbbreviatedBrotli, "b"),
+        ] {
+            assert_eq!(part(asked), expected, "{asked:?}");
+        }
+        let documents = Documents::new(1 << 20);
+        documents.insert(one.clone());
+        assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES + content.len());
+        // For another base they have to be made.
+        let other = made("http://b");
+        assert_eq!(other.offered(Part::FullGzip), Part::Full);
+        assert!(other.part(Part::Full).is_none());
     }
 
     #[test]

@@ -43,11 +43,21 @@ pub fn find(
     if let Some(loaded) = documents.find(name.as_str(), generation, is_base) {
         return Ok(Some(loaded));
     }
-    let row = store.read(|view| sql::read(view, name))?;
-    let Some((row, document)) = row.and_then(with_document) else {
+    let found = store.read(|view| {
+        let Some((row, document)) = sql::read(view, name)?.and_then(with_document) else {
+            return Ok(None);
+        };
+        let content = match row.upstream {
+            None => sql::document(view, row.id, &document.digest)?,
+            Some(_) => None,
+        };
+        Ok(Some((row, document, content.map(Bytes::from))))
+    });
+    let Some((row, document, content)) = found? else {
         return Ok(None);
     };
-    let loaded = Rc::new(Loaded::new(generation, row, document, base.text(context)));
+    let base = base.text(context);
+    let loaded = Rc::new(Loaded::new(generation, row, document, content, base));
     if documents.has_room(&loaded, context.house.steady_ms()) {
         documents.insert(loaded.clone());
     }
@@ -61,6 +71,7 @@ pub async fn part(
     loaded: &Loaded,
     part: Part,
 ) -> Result<Option<(Part, Bytes)>, Problem> {
+    let part = loaded.offered(part);
     if let Some(bytes) = loaded.part(part) {
         return Ok(Some((part, bytes)));
     }
@@ -73,11 +84,14 @@ pub async fn part(
     if let Some(bytes) = loaded.part(part) {
         return Ok(Some((part, bytes)));
     }
-    let (blobs, document) = (context.house.blobs.clone(), loaded.document.clone());
+    let stored = Stored {
+        blobs: context.house.blobs.clone(),
+        document: loaded.document.clone(),
+        content: loaded.content.clone(),
+    };
     let base = loaded.base.clone();
     let name = loaded.row.name.clone();
-    let read = move || read_part(&blobs, &document, &base, &name, part);
-    match shard::offload(read).await {
+    match shard::offload(move || stored.part(&base, &name, part)).await {
         Ok(Ok(bytes)) => {
             let bytes = Bytes::from(bytes);
             if is_kept {
@@ -121,35 +135,44 @@ fn with_document(mut row: PackageRow) -> Option<(PackageRow, DocumentRow)> {
     Some((row, document))
 }
 
-fn read_part(
-    blobs: &Arc<Blobs>,
-    document: &DocumentRow,
-    base: &str,
-    name: &PackageName,
-    part: Part,
-) -> io::Result<Vec<u8>> {
-    let file = blobs.open(&Sha512Digest(document.digest))?;
-    let read = |part: Part| {
-        let (start, length) = part.place(&document.parts);
+/// The documents of a package as they are stored: in their row where they are short, in their file
+/// where they are not.
+struct Stored {
+    blobs: Arc<Blobs>,
+    document: DocumentRow,
+    content: Option<Bytes>,
+}
+
+impl Stored {
+    /// A part for a base. Blocks.
+    fn part(&self, base: &str, name: &PackageName, part: Part) -> io::Result<Vec<u8>> {
+        if self.document.base == base {
+            return self.read(part);
+        }
+        let text = rebased(&self.read(part.plain())?, name, &self.document.base, base);
+        let Some(coding) = part.coding() else {
+            return Ok(text);
+        };
+        let effort = if text.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {
+            Effort::Kept
+        } else {
+            Effort::Usual
+        };
+        let mut coded = Vec::new();
+        compress(coding, effort, &text, &mut coded)?;
+        Ok(coded)
+    }
+
+    fn read(&self, part: Part) -> io::Result<Vec<u8>> {
+        if let Some(content) = &self.content {
+            return Ok(part.of(&self.document.parts, content).to_vec());
+        }
+        let file = self.blobs.open(&Sha512Digest(self.document.digest))?;
+        let (start, length) = part.place(&self.document.parts);
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         file.read_exact_at(&mut bytes, start)?;
-        Ok::<_, io::Error>(bytes)
-    };
-    if document.base == base {
-        return read(part);
+        Ok(bytes)
     }
-    let text = rebased(&read(part.plain())?, name, &document.base, base);
-    let Some(coding) = part.coding() else {
-        return Ok(text);
-    };
-    let effort = if text.len() <= DOCUMENT_PACKED_WELL_BYTES_MAX {
-        Effort::Kept
-    } else {
-        Effort::Usual
-    };
-    let mut coded = Vec::new();
-    compress(coding, effort, &text, &mut coded)?;
-    Ok(coded)
 }
 
 /// A document whose tarballs are at another base. A quote that is not escaped begins or ends a

@@ -4,7 +4,9 @@ use std::io;
 
 use super::build::Built;
 use crate::http::{Coding, Effort, compress};
-use crate::limits::{DOCUMENT_PACKED_WELL_BYTES_MAX, DOCUMENT_PACKED_WELL_BYTES_MIN};
+use crate::limits::{
+    COMPRESSED_BYTES_MIN, DOCUMENT_PACKED_WELL_BYTES_MAX, DOCUMENT_PACKED_WELL_BYTES_MIN,
+};
 
 /// The documents of a package in all their forms and encodings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +74,32 @@ impl Part {
         }
     }
 
+    /// What is sent for it: a form that is too short to be worth a coding has none.
+    pub fn offered(self, parts: &[u64; 6]) -> Part {
+        match parts[self as usize] {
+            0 => self.plain(),
+            _ => self,
+        }
+    }
+
     /// Where the part begins in the blob, and how long it is.
     pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
         let start = parts[..self as usize].iter().sum();
         (start, parts[self as usize])
     }
+
+    /// The part of the whole blob.
+    ///
+    /// # Panics
+    /// The blob is shorter than its parts are together.
+    pub fn of<'b>(self, parts: &[u64; 6], blob: &'b [u8]) -> &'b [u8] {
+        let (start, length) = self.place(parts);
+        &blob[start as usize..][..length as usize]
+    }
 }
 
-/// Compresses both forms. It takes milliseconds to seconds: nothing for a shard.
+/// Compresses both forms, but for one that fits a packet as it is. Of long ones it takes
+/// milliseconds to seconds: nothing for a shard.
 ///
 /// # Errors
 /// A library refuses to compress.
@@ -99,6 +119,7 @@ pub fn pack(full: &[u8], abbreviated: &[u8]) -> io::Result<Packed> {
             let start = bytes.len();
             match coding {
                 None => bytes.extend_from_slice(form),
+                Some(_) if form.len() < COMPRESSED_BYTES_MIN => {}
                 Some(coding) => compress(coding, effort, form, &mut bytes)?,
             }
             *length = (bytes.len() - start) as u64;
@@ -120,7 +141,6 @@ impl Built {
 impl Packed {
     /// A part.
     pub fn part(&self, part: Part) -> &[u8] {
-        let (start, length) = part.place(&self.parts);
-        &self.bytes[start as usize..][..length as usize]
+        part.of(&self.parts, &self.bytes)
     }
 }

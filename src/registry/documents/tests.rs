@@ -343,12 +343,13 @@ fn the_newest_is_no_pre_release_and_not_above_its_bound() {
 fn a_packed_document_is_read_in_each_encoding() {
     use std::io::Read as _;
     let made = built(&upstream(), &Everything);
-    let packed = made.pack().unwrap();
+    let (full, abbreviated) = (made.full.repeat(9), made.abbreviated.repeat(9));
+    let packed = pack::pack(&full, &abbreviated).unwrap();
     assert_eq!(packed.parts.iter().sum::<u64>(), packed.bytes.len() as u64);
     for (form, [plain, gzip, brotli]) in [
-        (&made.full, [Part::Full, Part::FullGzip, Part::FullBrotli]),
+        (&full, [Part::Full, Part::FullGzip, Part::FullBrotli]),
         (
-            &made.abbreviated,
+            &abbreviated,
             [
                 Part::Abbreviated,
                 Part::AbbreviatedGzip,
@@ -365,4 +366,14 @@ fn a_packed_document_is_read_in_each_encoding() {
         brotli::BrotliDecompress(&mut packed.part(brotli), &mut read).unwrap();
         assert_eq!(&read, form);
     }
+}
+
+#[test]
+fn a_form_that_fits_a_packet_has_no_encodings() {
+    let (long, short) = (vec![b'a'; 1024], vec![b'a'; 1023]);
+    let packed = pack::pack(&long, &short).unwrap();
+    let [full, gzip, brotli, abbreviated, none, neither] = packed.parts;
+    assert_eq!((full, abbreviated, none, neither), (1024, 1023, 0, 0));
+    assert!(gzip > 0 && brotli > 0);
+    assert_eq!(packed.part(Part::Abbreviated), short);
 }

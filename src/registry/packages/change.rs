@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -14,9 +15,9 @@ use super::turns;
 use crate::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::http::Problem;
-use crate::limits::PACKAGE_VERSIONS_READ_HERE_MAX;
+use crate::limits::{BLOB_SHORT_BYTES_MAX, PACKAGE_VERSIONS_READ_HERE_MAX};
 use crate::registry::archive::Inspected;
-use crate::registry::blobs::{Blobs, Hashed, Kept, Sha512Digest, sweep};
+use crate::registry::blobs::{Arrived, Blobs, Hashed, Kept, Sha512Digest, sweep};
 use crate::registry::documents::fields::{Fields, ObjectWriter, write_string};
 use crate::registry::documents::{self, Packed, Source};
 use crate::registry::name::PackageName;
@@ -64,16 +65,18 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         inspected,
         publisher,
     } = publication;
+    let digests = *tarball.digests();
+    let (content, file) = tarball.parted();
     let row = VersionRow {
         file: name.tarball(&version),
         version,
         state: VersionState::Live,
         manifest: Some(finished(manifest.get(), &inspected)?),
-        integrity: Some(tarball.sha512.integrity()),
-        shasum: Some(tarball.shasum()),
+        integrity: Some(digests.sha512.integrity()),
+        shasum: Some(digests.shasum()),
         upstream_url: None,
-        digest: Some(tarball.sha512.0),
-        bytes: i64::try_from(tarball.bytes).ok(),
+        digest: Some(digests.sha512.0),
+        bytes: i64::try_from(digests.bytes).ok(),
         published_at: None,
         seen_at: 0,
         used_at: None,
@@ -88,6 +91,7 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
     let access = access.or_else(|| usual_access(context, &name));
     let addition = Addition {
         row,
+        content,
         tags,
         members,
         access,
@@ -99,7 +103,7 @@ pub async fn publish(context: &Context, publication: Publication) -> Result<Chan
         addition.apply(draft, now_ms)?;
         Ok(told)
     };
-    let files = vec![tarball];
+    let files = Vec::from_iter(file);
     let named = name.clone();
     let check = move |view: &View<'_>| claim.check(view, &named);
     run(context, &name, Missing::IsMade, files, check, edit).await
@@ -117,6 +121,7 @@ fn usual_access(context: &Context, name: &PackageName) -> Option<Visibility> {
 /// A version that is added.
 struct Addition {
     row: VersionRow,
+    content: Option<Bytes>,
     tags: Vec<String>,
     members: Vec<(String, Box<RawValue>)>,
     access: Option<Visibility>,
@@ -135,11 +140,12 @@ impl Addition {
             }
         }
         let version = self.row.version.clone();
-        draft.put_version(VersionRow {
+        let row = VersionRow {
             published_at: Some(now_ms),
             seen_at: now_ms,
             ..self.row
-        });
+        };
+        draft.add_version(row, self.content);
         for tag in &self.tags {
             draft.put_tag(tag, &version);
         }
@@ -210,11 +216,14 @@ pub async fn run(
     let base = documents::base::primary(context);
     let blobs = context.house.blobs.clone();
     let built = shard::offload(move || build(&blobs, draft, base)).await;
-    let (mut draft, hashed, card) = built
+    let (mut draft, file, card) = built
         .map_err(busy)?
         .map_err(|error| unwritten(name, &error))?;
-    files.push(hashed);
-    let kept = context.house.blobs.keep_soon(files).await;
+    files.extend(file);
+    let kept = match files.is_empty() {
+        true => Ok(Vec::new()),
+        false => context.house.blobs.keep_soon(files).await,
+    };
     let kept = kept.map_err(|error| unwritten(name, &error))?;
     let revision = draft.package.revision_text();
     let mut freed = std::mem::take(&mut draft.freed);
@@ -276,27 +285,26 @@ fn build(
     blobs: &Arc<Blobs>,
     mut draft: Draft,
     base: String,
-) -> io::Result<(Draft, Hashed, Option<Card>)> {
+) -> io::Result<(Draft, Option<Hashed>, Option<Card>)> {
     let source = Source::hosted(draft.rows()).map_err(io::Error::other)?;
-    let packed = documents::build(&source, &base).pack()?;
-    let hashed = spool(blobs, &packed)?;
+    let Packed { bytes, parts } = documents::build(&source, &base).pack()?;
+    let arrived = if bytes.len() <= BLOB_SHORT_BYTES_MAX {
+        Arrived::Short(bytes)
+    } else {
+        let mut spool = blobs.begin()?;
+        spool.write(&bytes)?;
+        Arrived::Long(Box::new(spool))
+    };
+    let documents = arrived.finish();
     let card = Card::of(&draft.rows());
     draft.package.document = Some(DocumentRow {
-        digest: hashed.sha512.0,
+        digest: documents.digests().sha512.0,
         base,
-        parts: packed.parts,
+        parts,
     });
-    Ok((draft, hashed, card))
-}
-
-/// Puts documents into the spool. Blocks.
-///
-/// # Errors
-/// What the system says.
-pub fn spool(blobs: &Blobs, packed: &Packed) -> io::Result<Hashed> {
-    let mut spool = blobs.begin()?;
-    spool.write(&packed.bytes)?;
-    Ok(spool.finish())
+    let (content, file) = documents.parted();
+    draft.document = content;
+    Ok((draft, file, card))
 }
 
 fn write(

@@ -1,5 +1,7 @@
 //! A hosted package while it is being changed: its rows, and what of them has to be written.
 
+use bytes::Bytes;
+
 use super::rows::{
     Collaborator, PackageRow, Permission, TagRow, VersionRow, VersionState, Visibility,
 };
@@ -23,6 +25,8 @@ pub struct Draft {
     pub collaborators: Vec<Collaborator>,
     /// The names of who starred it.
     pub stargazers: Vec<String>,
+    /// Its documents, where they are short.
+    pub document: Option<Bytes>,
     /// Files that its rows name no longer.
     pub freed: Vec<Sha512Digest>,
     base: Before,
@@ -42,7 +46,7 @@ enum Before {
 #[derive(Debug)]
 enum Edit {
     Package,
-    Version(Box<VersionRow>),
+    Version(Box<VersionRow>, Option<Bytes>),
     Tag(TagRow),
     Untag(String),
     Grant(Id, Permission),
@@ -74,6 +78,7 @@ impl Draft {
             collaborators: sql::collaborators(view, id)?,
             stargazers: sql::stargazers(view, id)?,
             package,
+            document: None,
             freed: Vec::new(),
             base,
             edits: Vec::new(),
@@ -112,9 +117,15 @@ impl Draft {
         versions.filter(|row| row.state == VersionState::Live)
     }
 
-    /// Adds or replaces a version.
+    /// Adds or replaces a version, whose tarball stays as it is where it has the same digest.
     pub fn put_version(&mut self, row: VersionRow) {
-        self.edits.push(Edit::Version(Box::new(row.clone())));
+        self.add_version(row, None);
+    }
+
+    /// Adds a version with its tarball, where that is short.
+    pub fn add_version(&mut self, row: VersionRow, content: Option<Bytes>) {
+        self.edits
+            .push(Edit::Version(Box::new(row.clone()), content));
         match self
             .versions
             .iter_mut()
@@ -260,9 +271,10 @@ impl Draft {
     /// # Errors
     /// What the store says.
     pub fn write(&self, tx: &mut Tx<'_>) -> Result<bool, SqlFault> {
+        let document = self.document.as_deref();
         match self.base {
             Before::Hosted => {
-                if !sql::update(tx, &self.package)? {
+                if !sql::update(tx, &self.package, document)? {
                     return Ok(false);
                 }
             }
@@ -273,14 +285,14 @@ impl Draft {
                     Some(_) => return Ok(false),
                     None => {}
                 }
-                sql::insert(tx, &self.package)?;
+                sql::insert(tx, &self.package, document)?;
             }
         }
         let id = self.package.id;
         for edit in &self.edits {
             match edit {
                 Edit::Package => {}
-                Edit::Version(row) => sql::put_version(tx, id, row)?,
+                Edit::Version(row, content) => sql::put_version(tx, id, row, content.as_deref())?,
                 Edit::Tag(row) => sql::put_tag(tx, id, &row.tag, &row.version)?,
                 Edit::Untag(tag) => drop(sql::remove_tag(tx, id, tag)?),
                 Edit::Grant(account, permission) => {

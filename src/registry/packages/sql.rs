@@ -15,27 +15,46 @@ pub fn read(view: &View<'_>, name: &PackageName) -> Result<Option<PackageRow>, S
     view.one(READ, &[&name.as_str()], package)
 }
 
-/// Stores a package that was not there.
+/// The documents of a package, where they are short; of another one, nothing.
 ///
 /// # Errors
 /// What the store says.
-pub fn insert(tx: &mut Tx<'_>, row: &PackageRow) -> Result<(), SqlFault> {
-    put(tx, INSERT, row).map(|_| ())
+pub fn document(
+    view: &View<'_>,
+    package: Id,
+    digest: &[u8; 64],
+) -> Result<Option<Vec<u8>>, SqlFault> {
+    let content = view.one(DOCUMENT, &[&package.text(), digest], |row| row.get(0))?;
+    Ok(content.flatten())
+}
+
+/// Stores a package that was not there, and its documents where they are short.
+///
+/// # Errors
+/// What the store says.
+pub fn insert(tx: &mut Tx<'_>, row: &PackageRow, document: Option<&[u8]>) -> Result<(), SqlFault> {
+    put(tx, INSERT, row, document).map(|_| ())
 }
 
 /// Stores what a change made of a package, of which `row` holds the next revision; whether it was
-/// of the one before until then. Nothing is written where it was not.
+/// of the one before until then. Nothing is written where it was not. `content` has its documents
+/// where they are short.
 ///
 /// # Errors
 /// What the store says.
-pub fn update(tx: &mut Tx<'_>, row: &PackageRow) -> Result<bool, SqlFault> {
-    put(tx, UPDATE, row).map(|rows| rows == 1)
+pub fn update(tx: &mut Tx<'_>, row: &PackageRow, content: Option<&[u8]>) -> Result<bool, SqlFault> {
+    put(tx, UPDATE, row, content).map(|rows| rows == 1)
 }
 
-fn put(tx: &mut Tx<'_>, statement: &'static str, row: &PackageRow) -> Result<usize, SqlFault> {
+fn put(
+    tx: &mut Tx<'_>,
+    statement: &'static str,
+    row: &PackageRow,
+    content: Option<&[u8]>,
+) -> Result<usize, SqlFault> {
     let document = row.document.as_ref();
     let parts = document.map(|document| write_parts(&document.parts));
-    let args: [&dyn ToValue; 16] = [
+    let args: [&dyn ToValue; 17] = [
         &row.id.text(),
         &row.name.as_str(),
         &row.upstream,
@@ -52,6 +71,7 @@ fn put(tx: &mut Tx<'_>, statement: &'static str, row: &PackageRow) -> Result<usi
         &row.checked_at,
         &row.rebuild_at,
         &row.used_at,
+        &content,
     ];
     tx.run(statement, &args)
 }
@@ -121,12 +141,18 @@ pub fn version_of_file(
     view.one(VERSION_OF_FILE, &[&package.text(), &file], version_row)
 }
 
-/// Stores a version, over the one of its number where there is one.
+/// Stores a version, over the one of its number where there is one, and its tarball where that is
+/// short. One that has the same digest as before stays.
 ///
 /// # Errors
 /// What the store says.
-pub fn put_version(tx: &mut Tx<'_>, package: Id, row: &VersionRow) -> Result<(), SqlFault> {
-    let args: [&dyn ToValue; 14] = [
+pub fn put_version(
+    tx: &mut Tx<'_>,
+    package: Id,
+    row: &VersionRow,
+    content: Option<&[u8]>,
+) -> Result<(), SqlFault> {
+    let args: [&dyn ToValue; 15] = [
         &package.text(),
         &row.version,
         &row.file,
@@ -141,6 +167,7 @@ pub fn put_version(tx: &mut Tx<'_>, package: Id, row: &VersionRow) -> Result<(),
         &row.seen_at,
         &row.used_at,
         &row.publisher,
+        &content,
     ];
     tx.run(PUT_VERSION, &args).map(|_| ())
 }
@@ -406,15 +433,17 @@ const READ: &str = "\
     SELECT id, name, upstream, access, revision, fields, created_at, modified_at, document, \
     document_base, document_parts, etag, last_modified, checked_at, rebuild_at, used_at \
     FROM packages WHERE name = ?1";
+const DOCUMENT: &str = "SELECT document_content FROM packages WHERE id = ?1 AND document = ?2";
 const INSERT: &str = "\
     INSERT INTO packages (id, name, upstream, access, revision, fields, created_at, modified_at, \
-    document, document_base, document_parts, etag, last_modified, checked_at, rebuild_at, used_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    document, document_base, document_parts, etag, last_modified, checked_at, rebuild_at, used_at, \
+    document_content) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 const UPDATE: &str = "\
     UPDATE packages SET name = ?2, upstream = ?3, access = ?4, revision = ?5, fields = ?6, \
     created_at = ?7, modified_at = ?8, document = ?9, document_base = ?10, document_parts = ?11, \
-    etag = ?12, last_modified = ?13, checked_at = ?14, rebuild_at = ?15, used_at = ?16 \
-    WHERE id = ?1 AND revision = ?5 - 1";
+    etag = ?12, last_modified = ?13, checked_at = ?14, rebuild_at = ?15, used_at = ?16, \
+    document_content = ?17 WHERE id = ?1 AND revision = ?5 - 1";
 const REMOVE: &str = "DELETE FROM packages WHERE id = ?1";
 const MARK_CHECKED: &str = "UPDATE packages SET checked_at = ?2 WHERE id = ?1";
 const MARK_USED: &str = "UPDATE packages SET used_at = ?2 WHERE id = ?1";
@@ -433,13 +462,14 @@ const VERSION_OF_FILE: &str = "\
     published_at, seen_at, used_at, publisher FROM versions WHERE package_id = ?1 AND file = ?2";
 const PUT_VERSION: &str = "\
     INSERT INTO versions (package_id, version, file, state, manifest, integrity, shasum, \
-    upstream_url, digest, bytes, published_at, seen_at, used_at, publisher) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+    upstream_url, digest, bytes, published_at, seen_at, used_at, publisher, content) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
     ON CONFLICT (package_id, version) DO UPDATE SET file = excluded.file, \
     state = excluded.state, manifest = excluded.manifest, integrity = excluded.integrity, \
     shasum = excluded.shasum, upstream_url = excluded.upstream_url, digest = excluded.digest, \
     bytes = excluded.bytes, published_at = excluded.published_at, seen_at = excluded.seen_at, \
-    used_at = excluded.used_at, publisher = excluded.publisher";
+    used_at = excluded.used_at, publisher = excluded.publisher, \
+    content = iif(versions.digest IS excluded.digest, versions.content, excluded.content)";
 // No segment of a URL begins with a slash, and no other version has this one's number.
 const FREE_FILE: &str = "\
     UPDATE versions SET file = '/' || version \
@@ -485,6 +515,7 @@ const STARRED_BY: &str = "\
 /// Every statement, for the test of query plans.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("packages::READ", READ),
+    ("packages::DOCUMENT", DOCUMENT),
     ("packages::INSERT", INSERT),
     ("packages::UPDATE", UPDATE),
     ("packages::REMOVE", REMOVE),
@@ -518,6 +549,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 mod tests {
     use super::*;
     use crate::registry::schema::DEFINITION;
+    use crate::registry::tarballs::sql as tarballs;
     use crate::store::{Folder, Options, open};
 
     fn package_row() -> PackageRow {
@@ -565,8 +597,8 @@ mod tests {
         };
         let written = (row.clone(), version.clone());
         let outcome = store.write_blocking(move |tx| {
-            insert(tx, &written.0)?;
-            put_version(tx, written.0.id, &written.1)?;
+            insert(tx, &written.0, None)?;
+            put_version(tx, written.0.id, &written.1, None)?;
             put_tag(tx, written.0.id, "latest", "1.0.0")
         });
         outcome.unwrap().unwrap();
@@ -586,8 +618,64 @@ mod tests {
             row.revision = revision;
             row.document = None;
             let row = row.clone();
-            let done = store.write_blocking(move |tx| update(tx, &row));
+            let done = store.write_blocking(move |tx| update(tx, &row, None));
             assert_eq!(done.unwrap(), Ok(is_done), "{revision}");
         }
+    }
+
+    #[test]
+    fn a_short_content_stays_as_long_as_its_digest() {
+        let folder = Folder::new();
+        let store = open(&DEFINITION, folder.path(), Options { shards: 0 }).unwrap();
+        let row = package_row();
+        let (id, name) = (row.id, row.name.clone());
+        let mut version = VersionRow {
+            version: "1.0.0".to_owned(),
+            file: "b-1.0.0.tgz".to_owned(),
+            state: VersionState::Live,
+            manifest: None,
+            integrity: None,
+            shasum: None,
+            upstream_url: None,
+            digest: Some([9; 64]),
+            bytes: Some(7),
+            published_at: None,
+            seen_at: 12,
+            used_at: None,
+            publisher: None,
+        };
+        let content = |digest: u8| {
+            let digest = crate::registry::blobs::Sha512Digest([digest; 64]);
+            let read = |view: &View<'_>| tarballs::content(view, &name, "b-1.0.0.tgz", &digest);
+            store.read(read).unwrap()
+        };
+        let put = |version: &VersionRow, content: Option<&'static [u8]>| {
+            let version = version.clone();
+            let put = move |tx: &mut Tx<'_>| put_version(tx, id, &version, content);
+            store.write_blocking(put).unwrap().unwrap();
+        };
+        let inserted = row.clone();
+        let insertion = move |tx: &mut Tx<'_>| insert(tx, &inserted, Some(b"documents"));
+        store.write_blocking(insertion).unwrap().unwrap();
+        put(&version, Some(b"tarball"));
+        assert_eq!(content(9).as_deref(), Some(b"tarball".as_slice()));
+        assert_eq!(content(8), None, "it is another one");
+        version.manifest = Some("{}".to_owned());
+        put(&version, None);
+        assert_eq!(content(9).as_deref(), Some(b"tarball".as_slice()));
+        version.digest = Some([8; 64]);
+        put(&version, None);
+        assert_eq!((content(9), content(8)), (None, None));
+
+        let documents = |digest: u8| {
+            let read = |view: &View<'_>| document(view, id, &[digest; 64]);
+            store.read(read).unwrap()
+        };
+        assert_eq!(documents(7).as_deref(), Some(b"documents".as_slice()));
+        assert_eq!(documents(6), None);
+        let next = PackageRow { revision: 2, ..row };
+        let update = move |tx: &mut Tx<'_>| update(tx, &next, None);
+        assert_eq!(store.write_blocking(update).unwrap(), Ok(true));
+        assert_eq!(documents(7), None, "they are a file");
     }
 }

@@ -14,7 +14,7 @@ use crate::http::{Answer, Content, Exchange, Problem, Reply, Request, Signature,
 use crate::json::Schemas;
 use crate::registry::access::Writer;
 use crate::registry::archive::Inspected;
-use crate::registry::blobs::Hashed;
+use crate::registry::blobs::Content as Blob;
 use crate::registry::name::PackageName;
 use crate::registry::packages::{self, change};
 use crate::registry::uplinks;
@@ -103,23 +103,23 @@ async fn checked(
 ) -> Result<Publication, Problem> {
     let Attachment {
         name: file,
-        spool,
+        content,
         admitted: claim,
     } = attachment;
     let known = name.clone();
     let begun = shard::offload(move || {
         let document = Document::parse(&body, &known, Some(&file))?;
-        let tarball = Tarball::begin(spool.finish(), &known, &document)?;
-        Ok::<_, PublishFault>((document, Box::new(tarball)))
+        let tarball = Tarball::begin(content.finish(), &known, &document)?;
+        Ok::<_, PublishFault>((document, tarball.step()?))
     });
-    let (document, mut tarball) = begun.await.map_err(busy)??;
+    let (document, mut checked) = begun.await.map_err(busy)??;
     let (tarball, inspected) = loop {
-        match shard::offload(move || tarball.step())
-            .await
-            .map_err(busy)??
-        {
-            Checked::More(more) => tarball = more,
-            Checked::Done(file, inspected) => break (file, *inspected),
+        match checked {
+            Checked::More(more) => {
+                let step = shard::offload(move || more.step()).await;
+                checked = step.map_err(busy)??;
+            }
+            Checked::Done(content, inspected) => break (content, *inspected),
         }
     };
     let publisher = Publisher {
@@ -134,7 +134,7 @@ async fn checked(
 fn publication(
     name: PackageName,
     document: Document,
-    tarball: Hashed,
+    tarball: Blob,
     inspected: Inspected,
     publisher: Publisher,
 ) -> Publication {

@@ -1,15 +1,17 @@
 //! Whether a document and its tarball belong together.
 
+use std::io::Read;
+
 use super::document::Document;
 use super::fault::PublishFault;
 use crate::registry::archive::{ArchiveFault, Inspected, Inspection, Step};
-use crate::registry::blobs::{Hashed, Sha512Digest};
+use crate::registry::blobs::{Content, Digests, Sha512Digest};
 use crate::registry::name::PackageName;
 
-/// A tarball in the spool that is looked at.
+/// A tarball that is looked at.
 pub struct Tarball {
-    file: Hashed,
-    inspection: Inspection<std::fs::File>,
+    content: Content,
+    inspection: Inspection<Box<dyn Read + Send>>,
 }
 
 /// How far a look has come.
@@ -17,7 +19,7 @@ pub enum Checked {
     /// There is more to look at.
     More(Box<Tarball>),
     /// The tarball is the version's.
-    Done(Hashed, Box<Inspected>),
+    Done(Content, Box<Inspected>),
 }
 
 impl Tarball {
@@ -26,15 +28,18 @@ impl Tarball {
     /// # Errors
     /// What differs.
     pub fn begin(
-        file: Hashed,
+        content: Content,
         name: &PackageName,
         document: &Document,
-    ) -> Result<Tarball, PublishFault> {
-        compare(&file, document)?;
-        let opened = file.open();
+    ) -> Result<Box<Tarball>, PublishFault> {
+        compare(content.digests(), document)?;
+        let opened = content.open();
         let reader = opened.map_err(ArchiveFault::System)?;
         let inspection = Inspection::begin(reader, name.clone(), document.version.clone());
-        Ok(Tarball { file, inspection })
+        Ok(Box::new(Tarball {
+            content,
+            inspection,
+        }))
     }
 
     /// Looks on for a moment. Blocks.
@@ -44,22 +49,22 @@ impl Tarball {
     pub fn step(mut self: Box<Tarball>) -> Result<Checked, PublishFault> {
         match self.inspection.step()? {
             Step::More => Ok(Checked::More(self)),
-            Step::Done(found) => Ok(Checked::Done(self.file, found)),
+            Step::Done(found) => Ok(Checked::Done(self.content, found)),
         }
     }
 }
 
-fn compare(file: &Hashed, document: &Document) -> Result<(), PublishFault> {
+fn compare(found: &Digests, document: &Document) -> Result<(), PublishFault> {
     let unlike = |member, said: String, found: String| PublishFault::Unlike {
         member,
         said,
         found,
     };
-    if let Some(length) = document.length.filter(|length| *length != file.bytes) {
-        let found = file.bytes.to_string();
+    if let Some(length) = document.length.filter(|length| *length != found.bytes) {
+        let found = found.bytes.to_string();
         return Err(unlike("length", length.to_string(), found));
     }
-    let sha1 = file.shasum();
+    let sha1 = found.shasum();
     if let Some(said) = document.shasum.as_ref()
         && !said.eq_ignore_ascii_case(&sha1)
     {
@@ -69,19 +74,19 @@ fn compare(file: &Hashed, document: &Document) -> Result<(), PublishFault> {
         return Ok(());
     };
     match Sha512Digest::of_integrity(said) {
-        Some(digest) if digest == file.sha512 => Ok(()),
+        Some(digest) if digest == found.sha512 => Ok(()),
         // One of SHA-1 alone is what old clients send; `shasum` says the same.
         None if said
             .split_ascii_whitespace()
             .all(|hash| hash.starts_with("sha1-"))
-            && *said == file.sha1_integrity() =>
+            && *said == found.sha1_integrity() =>
         {
             Ok(())
         }
         Some(_) | None => Err(unlike(
             "dist.integrity",
             said.clone(),
-            file.sha512.integrity(),
+            found.sha512.integrity(),
         )),
     }
 }

@@ -1,4 +1,5 @@
-//! A body on its way in: what is the tarball's goes to the spool, a piece while the next arrives.
+//! A body on its way in: a short tarball stays in memory, a long one goes to the spool, a piece
+//! while the next arrives.
 
 use std::future::Future;
 use std::io;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 
 use super::decoder::Decoder;
 use crate::http::{Exchange, Problem};
-use crate::limits::PUBLISH_PIECE_BYTES;
-use crate::registry::blobs::{Blobs, Spool};
+use crate::limits::{BLOB_SHORT_BYTES_MAX, PUBLISH_PIECE_BYTES};
+use crate::registry::blobs::{Arrived, Blobs, Spool};
 use crate::registry::wording::busy;
 use crate::shard::{self, OffloadFault};
 
@@ -22,7 +23,7 @@ pub(super) struct Received<A> {
 /// The attachment that is the tarball.
 pub(super) struct Attachment<A> {
     pub(super) name: String,
-    pub(super) spool: Spool,
+    pub(super) content: Arrived,
     /// What was said when it was let in.
     pub(super) admitted: A,
 }
@@ -36,51 +37,62 @@ pub(super) async fn receive<A>(
     let mut decoder = Decoder::default();
     let mut writing = None;
     let filled = fill(exchange, blobs, &mut decoder, &mut writing, admit).await;
-    let (admitted, spool) = match writing {
-        None => (None, None),
-        Some((admitted, writing)) => (Some(admitted), Some(writing.finish().await)),
+    let spool = match writing {
+        None => None,
+        Some(writing) => Some(writing.finish().await),
     };
-    if let Err(problem) = filled {
-        // To take a file away may wait for the disk, which a shard does not.
-        let left = shard::offload(move || drop(spool)).await;
-        left.map_err(busy)?;
-        return Err(problem);
-    }
+    let (admitted, rest) = match filled {
+        Ok(filled) => filled,
+        Err(problem) => {
+            // To take a file away may wait for the disk, which a shard does not.
+            let left = shard::offload(move || drop(spool)).await;
+            left.map_err(busy)?;
+            return Err(problem);
+        }
+    };
     let (document, name) = decoder.finish();
-    let tarball = match (name, spool, admitted) {
-        (Some(name), Some(spool), Some(admitted)) => Some(Attachment {
+    let tarball = match (name, admitted) {
+        (Some(name), Some(admitted)) => Some(Attachment {
             name,
-            spool: spool?,
+            content: match spool {
+                None => Arrived::Short(rest),
+                Some(spool) => Arrived::Long(Box::new(spool?)),
+            },
             admitted,
         }),
-        (_, _, _) => None,
+        (_, _) => None,
     };
     Ok(Received { document, tarball })
 }
 
+/// What was said when a tarball was let in, and what of it was not written.
 async fn fill<A>(
     exchange: &mut Exchange<'_>,
     blobs: &Arc<Blobs>,
     decoder: &mut Decoder,
-    writing: &mut Option<(A, Writing)>,
+    writing: &mut Option<Writing>,
     admit: impl AsyncFn() -> Result<A, Problem>,
-) -> Result<(), Problem> {
+) -> Result<(Option<A>, Vec<u8>), Problem> {
+    let mut admitted = None;
     let mut piece = Vec::new();
     loop {
         let arrived = exchange.read().await?;
         let is_end = arrived.is_none();
         decoder.push(arrived.unwrap_or_default(), &mut piece)?;
-        if writing.is_none() && decoder.has_tarball() {
-            let admitted = admit().await?;
-            *writing = Some((admitted, Writing::begin(blobs.clone())));
+        if admitted.is_none() && decoder.has_tarball() {
+            admitted = Some(admit().await?);
         }
-        if let Some((_, writing)) = writing.as_mut()
-            && (piece.len() >= PUBLISH_PIECE_BYTES || is_end && !piece.is_empty())
-        {
+        let is_due = match (is_end, &writing) {
+            (false, _) => piece.len() >= PUBLISH_PIECE_BYTES,
+            (true, Some(_)) => !piece.is_empty(),
+            (true, None) => piece.len() > BLOB_SHORT_BYTES_MAX,
+        };
+        if is_due {
+            let writing = writing.get_or_insert_with(|| Writing::begin(blobs.clone()));
             piece = writing.write(std::mem::take(&mut piece)).await?;
         }
         if is_end {
-            return Ok(());
+            return Ok((admitted, piece));
         }
     }
 }

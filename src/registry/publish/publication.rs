@@ -6,7 +6,7 @@ use super::claim::Claim;
 use crate::audit::Actor;
 use crate::id::Id;
 use crate::registry::archive::Inspected;
-use crate::registry::blobs::Hashed;
+use crate::registry::blobs::Content;
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::Visibility;
 
@@ -30,9 +30,9 @@ pub struct Publication {
     pub access: Option<Visibility>,
     /// The README: the document's, the manifest's, or that of the archive.
     pub readme: Option<String>,
-    /// The tarball in the spool; its `sha512`, `sha1` and `bytes` are those of what came. It is to
-    /// be kept together with the documents, so that both wait for one commit of the disk.
-    pub tarball: Hashed,
+    /// The tarball; its digests are those of what came. It is to be kept together with the
+    /// documents, so that both wait for one commit of the disk.
+    pub tarball: Content,
     /// What the archive tells.
     pub inspected: Inspected,
     /// Who publishes.

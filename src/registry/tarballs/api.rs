@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::reading::{Reading, ReadingFault, Source};
+use super::sql::{self, Place};
 use super::upstream;
 use crate::context::Context;
 use crate::http::{
@@ -90,7 +91,7 @@ pub async fn read(context: &Context, exchange: &mut Exchange<'_>) -> Result<(), 
         ("Accept-Ranges", "bytes"),
         ("Content-Type", ANY_BYTES),
     ];
-    match content(context, digest).await {
+    match content(context, &name, &file, &place, digest).await {
         Ok(content) => send(exchange, content, &headers, &etag).await,
         // Evicted since its row was read, or lost: it can be fetched again.
         Err(ReadingFault::Missing) if place.is_upstreams => {
@@ -126,8 +127,22 @@ impl Content {
     }
 }
 
-async fn content(context: &Context, digest: Sha512Digest) -> Result<Content, ReadingFault> {
+async fn content(
+    context: &Context,
+    name: &PackageName,
+    file: &str,
+    place: &Place,
+    digest: Sha512Digest,
+) -> Result<Content, ReadingFault> {
     if let Some(bytes) = context.tarballs.find(&digest) {
+        return Ok(Content::Kept(bytes));
+    }
+    if place.is_short {
+        let store = &context.house.registry;
+        let bytes = store.read(|view| sql::content(view, name, file, &digest));
+        let bytes = bytes.map_err(ReadingFault::Store)?;
+        let bytes = Bytes::from(bytes.ok_or(ReadingFault::Missing)?);
+        context.tarballs.keep(digest, bytes.clone());
         return Ok(Content::Kept(bytes));
     }
     let source = Source::open(&context.house.blobs, digest).await?;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::limits::TARBALL_PIECE_BYTES;
 use crate::registry::blobs::{Blobs, Sha512Digest};
 use crate::shard::{self, OffloadFault};
+use crate::store::StoreFault;
 
 /// An open file and its length.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub(super) struct Source {
 pub(super) enum ReadingFault {
     /// It is not there.
     Missing,
+    /// The store refused.
+    Store(StoreFault),
     /// The system refused.
     System(io::Error),
     /// Too much waits for the disk.
@@ -37,6 +40,7 @@ impl fmt::Display for ReadingFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReadingFault::Missing => out.write_str("it is not there"),
+            ReadingFault::Store(fault) => fault.fmt(out),
             ReadingFault::System(error) => error.fmt(out),
             ReadingFault::Busy(fault) => fault.fmt(out),
         }

@@ -9,6 +9,8 @@ use crate::store::{SqlFault, View};
 pub struct Place {
     /// The SHA-512 of its file; none where it is an upstream's and not here.
     pub digest: Option<Sha512Digest>,
+    /// Whether it lies in its version's row.
+    pub is_short: bool,
     /// Whether everybody may read it.
     pub is_public: bool,
     /// Whether it is an upstream's.
@@ -25,14 +27,35 @@ pub fn find(view: &View<'_>, name: &PackageName, file: &str) -> Result<Option<Pl
             digest: row.get(0)?,
             is_public: row.text(1)? == "public",
             is_upstreams: row.get::<Option<u32>>(2)?.is_some(),
+            is_short: row.get(3)?,
         })
     })
 }
 
+/// The tarball of this name in a package, where it is short and of this digest.
+///
+/// # Errors
+/// What the store says.
+pub fn content(
+    view: &View<'_>,
+    name: &PackageName,
+    file: &str,
+    digest: &Sha512Digest,
+) -> Result<Option<Vec<u8>>, SqlFault> {
+    let content = view.one(CONTENT, &[&name.as_str(), &file, digest], |row| row.get(0))?;
+    Ok(content.flatten())
+}
+
 /// See [`crate::registry::schema`].
-pub const STATEMENTS: &[(&str, &str)] = &[("tarballs::FIND", FIND)];
+pub const STATEMENTS: &[(&str, &str)] = &[("tarballs::FIND", FIND), ("tarballs::CONTENT", CONTENT)];
 
 const FIND: &str = "\
-    SELECT versions.digest, packages.access, packages.upstream FROM packages \
+    SELECT versions.digest, packages.access, packages.upstream, versions.content IS NOT NULL \
+    FROM packages \
     JOIN versions ON versions.package_id = packages.id AND versions.file = ?2 \
     WHERE packages.name = ?1 AND versions.state = 'live'";
+
+const CONTENT: &str = "\
+    SELECT versions.content FROM packages \
+    JOIN versions ON versions.package_id = packages.id AND versions.file = ?2 \
+    WHERE packages.name = ?1 AND versions.digest = ?3";

@@ -106,7 +106,7 @@ pub(super) async fn ingest(
         tracing::warn!(target: "registry", %upstream, %name, ?missing, "a document is refused");
     })?;
     uplink.tally.count(Outcome::Fetched);
-    let bytes = i64::try_from(made.file.bytes).expect("a document is bounded");
+    let bytes = i64::try_from(made.file.digests.bytes).expect("a document is bounded");
     let row = row_of(uplink, name, package.as_ref(), &made, context);
     let row = PackageRow {
         etag,
@@ -234,7 +234,7 @@ fn row_of(
         created_at: package.map_or(now_ms, |package| package.created_at),
         modified_at: made.modified_at,
         document: Some(DocumentRow {
-            digest: made.file.sha512.0,
+            digest: made.file.digests.sha512.0,
             base: base::primary(context),
             parts: made.parts,
         }),
@@ -295,7 +295,11 @@ impl Work {
         Ok(Made {
             versions: self.changed(&built, &listed, &blocked),
             gone: self.gone(&built, &listed, &blocked),
-            modified_at: modified_at(self.known.package.as_ref(), &file.sha512, self.now_ms),
+            modified_at: modified_at(
+                self.known.package.as_ref(),
+                &file.digests.sha512,
+                self.now_ms,
+            ),
             tags: tags_of(built),
             parts: packed.parts,
             file,
@@ -515,7 +519,7 @@ impl Change {
             return Ok(left);
         }
         match current {
-            None => sql::insert(tx, &self.row)?,
+            None => sql::insert(tx, &self.row, None)?,
             Some(current) => {
                 if current.upstream.is_none() {
                     return Ok(left);
@@ -523,13 +527,13 @@ impl Change {
                 let old = current.document.as_ref().map(|document| document.digest);
                 left.digests.extend(old.map(Sha512Digest));
                 if current.id == self.row.id {
-                    sql::update(tx, &self.row)?;
+                    sql::update(tx, &self.row, None)?;
                 } else {
                     let versions = sql::versions(tx, current.id)?.into_iter();
                     let digests = versions.filter_map(|row| row.digest);
                     left.digests.extend(digests.map(Sha512Digest));
                     sql::remove(tx, current.id)?;
-                    sql::insert(tx, &self.row)?;
+                    sql::insert(tx, &self.row, None)?;
                 }
             }
         }
@@ -550,7 +554,7 @@ impl Change {
                 row.used_at = known.used_at;
             }
             sql::free_file(tx, package, &row.file, &row.version)?;
-            sql::put_version(tx, package, &row)?;
+            sql::put_version(tx, package, &row, None)?;
         }
         for version in &self.gone {
             if let Some(known) = sql::version(tx, package, version)? {

@@ -44,7 +44,7 @@ impl Promise {
 
     /// Whether a tarball is the one that was promised.
     pub(super) fn holds(&self, tarball: &Hashed) -> bool {
-        self.is_kept_by(&tarball.sha512, &tarball.sha1)
+        self.is_kept_by(&tarball.digests.sha512, &tarball.digests.sha1)
     }
 
     fn is_kept_by(&self, sha512: &Sha512Digest, sha1: &[u8; 20]) -> bool {

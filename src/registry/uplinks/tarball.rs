@@ -225,7 +225,9 @@ impl Job {
             body: response.body,
         };
         let hashed = self.receive(context, fetching, spool, coming).await?;
-        if announced.is_some_and(|bytes| bytes != hashed.bytes) || !self.promise.holds(&hashed) {
+        if announced.is_some_and(|bytes| bytes != hashed.digests.bytes)
+            || !self.promise.holds(&hashed)
+        {
             off_shard(move || {
                 drop(hashed);
                 Ok(())
@@ -234,7 +236,7 @@ impl Job {
             return Err(self.unsound("it is not the tarball that its document promises"));
         }
         self.uplink.tally.count(Outcome::Fetched);
-        fetching.complete(hashed.bytes);
+        fetching.complete(hashed.digests.bytes);
         // Whoever follows has it; that it could not be kept is for the log.
         if let Err(missing) = self.keep(context, hashed).await {
             let name = &self.package.name;
@@ -329,7 +331,7 @@ impl Job {
 
     async fn keep(&self, context: &Context, hashed: Hashed) -> Result<(), Missing> {
         let house = &context.house;
-        let (digest, bytes) = (hashed.sha512, hashed.bytes);
+        let (digest, bytes) = (hashed.digests.sha512, hashed.digests.bytes);
         let length = i64::try_from(bytes).expect("a tarball is bounded");
         let kept = house.blobs.keep_soon(vec![hashed]).await;
         let kept = kept.map_err(|error| Missing::Disk(error.to_string()))?;
