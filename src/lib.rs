@@ -16,6 +16,7 @@ pub mod mail;
 pub mod openapi;
 pub mod outgoing;
 pub mod proxy;
+pub mod ranges;
 pub mod registry;
 pub mod ring;
 pub mod routes;

@@ -14,8 +14,8 @@ use crate::limits::{
 };
 use crate::openapi::by_hand;
 use crate::registry::{
-    access, accounts, advisories, documents, login, packages, publish, search as finding, tags,
-    tarballs, tokens, uplinks,
+    access, accounts, advisories, documents, login, owners, packages, publish, search as finding,
+    stars, tags, tarballs, tokens, uplinks,
 };
 use crate::telemetry::RouteLabel;
 use crate::vault::uploads;
@@ -253,8 +253,15 @@ fn people() -> Vec<Route<Context>> {
         post("/-/package/:@package/access", access::api::set_access).rate(Publish),
         get("/-/package/:@package/collaborators", access::api::collaborators).rate(Registry),
         post("/-/package/:@package/collaborators", access::api::set_collaborator).rate(Publish),
+        get("/-/package/:@package/owners", owners::api::list).rate(Registry),
+        put("/-/package/:@package/owners", owners::api::add).rate(Publish),
+        delete("/-/package/:@package/owners/:user", owners::api::remove).rate(Publish),
         get("/-/user/:user/package", access::api::packages_of).rate(Registry),
-        get("/-/_view/starredByUser", access::api::starred).rate(Registry),
+        get("/-/_view/starredByUser", stars::api::view).rate(Registry),
+        get("/-/user/v1/star", stars::api::own).rate(Registry),
+        put("/-/user/v1/star", stars::api::give).rate(Publish),
+        delete("/-/user/v1/star", stars::api::take).rate(Publish).body(BODY_BYTES_MAX),
+        get("/-/user/:user/stars", stars::api::list).rate(Registry),
         get("/-/v1/search", finding::api::find).rate(Registry),
         post(BULK, advisories::api::bulk).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),
         post(AUDITS, advisories::api::audit).rate(Registry).body(ADVISORY_BODY_BYTES_MAX),

@@ -2,7 +2,8 @@
 //! each.
 //!
 //! - `documents`: what clients resolve versions by, built when a package changes;
-//! - `packages`: their rows, and how a hosted one is changed; `tags`: names for versions;
+//! - `packages`: their rows, and how a hosted one is changed; `tags`: names for versions; `owners`,
+//!   `stars`: who owns and who likes them;
 //! - `uplinks`: packages of other registries;
 //! - `publish`: how a version comes in; `tarballs`: how its archive goes out; `blobs`: files by
 //!   their content; `archive`: what a tarball holds;
@@ -24,10 +25,12 @@ pub mod documents;
 pub mod listing;
 pub mod login;
 pub mod name;
+pub mod owners;
 pub mod packages;
 pub mod publish;
 pub mod schema;
 pub mod search;
+pub mod stars;
 pub mod tags;
 pub mod tarballs;
 pub mod tokens;

@@ -9,6 +9,12 @@ pub fn not_found(name: &PackageName) -> Problem {
     Problem::new(404, format!("'{name}' is not in this registry."))
 }
 
+/// That a change would leave a package to nobody.
+pub fn ownerless() -> Problem {
+    let detail = "Somebody has to own the package: give it to another account first.";
+    Problem::new(409, detail)
+}
+
 /// That other threads did not do what they were asked for.
 pub fn busy(fault: OffloadFault) -> Problem {
     tracing::warn!(target: "registry", %fault, "a request waits in vain");

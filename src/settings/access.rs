@@ -1,5 +1,7 @@
 //! Who may read and publish packages: the settings of the registry door's access.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::choices::Choice;
@@ -19,6 +21,8 @@ pub struct Access {
     pub scoped_access: ScopedAccess,
     /// Whether clients may make accounts.
     pub signup: Signup,
+    /// How long the token of a login is good; zero for as long as nobody ends it.
+    pub login_token_ttl: Duration,
     /// Under which names packages may be created.
     pub names: Names,
     /// A folder of OSV files that audits are answered from; empty for none.
@@ -97,6 +101,12 @@ impl Choice for Names {
 }
 
 impl Access {
+    /// How long the token of a login is good.
+    pub fn login_lifetime_ms(&self) -> Option<i64> {
+        let ms = i64::try_from(self.login_token_ttl.as_millis()).unwrap_or(i64::MAX);
+        (ms > 0).then_some(ms)
+    }
+
     /// Whether this is a private scope.
     pub fn is_private(&self, scope: Option<&str>) -> bool {
         let mut private = self.private_scopes.iter();

@@ -1,6 +1,6 @@
 //! What `registry.blocked` takes: names of packages, with or without a range of versions.
 
-use nodejs_semver::Range;
+use crate::ranges::{Prereleases, Range};
 
 /// Splits `name@range`; the range is empty where all versions are meant.
 pub fn split(text: &str) -> (&str, &str) {
@@ -21,8 +21,8 @@ pub(super) fn check(text: &str) -> Result<(), String> {
         ));
     }
     if !range.is_empty() {
-        let read = Range::parse(range);
-        read.map_err(|_| format!("`{range}` in `{text}` is no range of versions"))?;
+        let read = Range::parse_whole(range, Prereleases::All);
+        read.ok_or_else(|| format!("`{range}` in `{text}` is no range of versions"))?;
     } else if text.len() > name.len() {
         return Err(format!("`{text}` has no range after its `@`"));
     }
@@ -40,11 +40,19 @@ mod tests {
             ("left-pad@<1.3.0", ("left-pad", "<1.3.0")),
             ("@a/b", ("@a/b", "")),
             ("@a/b@1.x || 2", ("@a/b", "1.x || 2")),
+            ("a@1.0.0 - 1.2.0", ("a", "1.0.0 - 1.2.0")),
         ] {
             assert_eq!(split(text), parts, "{text}");
             assert_eq!(check(text), Ok(()), "{text}");
         }
-        for text in ["", "<1.0.0", "a@", "a@not a range", "a b"] {
+        for text in [
+            "",
+            "<1.0.0",
+            "a@",
+            "a@not a range",
+            "a b",
+            "a@>=1.0.0 <2.O.0",
+        ] {
             assert!(check(text).is_err(), "{text}");
         }
     }

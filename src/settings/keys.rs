@@ -551,6 +551,19 @@ pub static KEYS: &[Key] = &[
         spellings: &[],
     },
     Key {
+        name: "registry.login_token_ttl_s",
+        doc: "How long the token of a login is good; 0 until it is revoked.",
+        default: "0",
+        change: Change::Live,
+        slot: &Span {
+            field: |settings| &mut settings.access.login_token_ttl,
+            unit: Unit::Seconds,
+            min: 0,
+            max: 3650 * 86_400,
+        },
+        spellings: &[],
+    },
+    Key {
         name: "registry.names",
         doc: "Names for packages that are created: those npm gives, or ever gave (capitals too).",
         default: "new",

@@ -241,6 +241,7 @@ fn sample(name: &str) -> (&'static str, Option<&'static str>) {
         "registry.open_scopes" => ("unscoped, @a", Some("*,@a")),
         "registry.scoped_access" => ("restricted", Some("private")),
         "registry.signup" => ("closed", Some("yes")),
+        "registry.login_token_ttl_s" => ("7200", Some("315360001")),
         "registry.names" => ("old", Some("all")),
         "registry.public_url" => ("https://npm.example", Some("npm.example")),
         "registry.trusted_proxies" => ("10.0.0.0/8, ::1", Some("10.0.0.0/33")),

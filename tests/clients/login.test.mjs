@@ -2,6 +2,8 @@
 // profiles, owners, access, stars.
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { converse, folder } from "./command.mjs";
 import { MANAGERS } from "./managers.mjs";
@@ -55,8 +57,11 @@ const browser = (name, more = {}) => [
   },
 ];
 
+const npmrcOf = (url, token) =>
+  `registry=${url}/\n${url.slice(url.indexOf(":") + 1)}/:_authToken=${token}\n`;
+
 test("npm signs up and in, in the terminal", async (t) => {
-  const { visitor } = await world(t);
+  const { url, visitor } = await world(t);
   const one = visitor();
   await one.say("npm", ["whoami"], [], 1);
   await one.say("npm", ["adduser", "--auth-type=legacy"], [NAME("joe"), SECRET, EMAIL("joe")]);
@@ -69,6 +74,10 @@ test("npm signs up and in, in the terminal", async (t) => {
   const wrong = [/[pP]assword:/, "another password"];
   const refused = await other.say("npm", ["login", "--auth-type=legacy"], [NAME("joe"), wrong], 1);
   assert.match(refused, /E401/);
+  assert.match(refused, /Incorrect or missing password/);
+  // A token that is over is told as one.
+  writeFileSync(join(other.place, ".npmrc"), npmrcOf(url, `npm_${"0".repeat(36)}`));
+  assert.match(await other.say("npm", ["whoami"], [], 1), /token seems to be invalid/);
   const taken = [NAME("joe"), wrong, EMAIL("joe")];
   assert.match(await other.say("npm", ["adduser", "--auth-type=legacy"], taken, 1), /taken/);
 });
@@ -108,13 +117,23 @@ test("yarn 1 signs in for each change", async (t) => {
   await one.say("yarn 1", ["login"], [[/username/, "joe"], EMAIL("joe")]);
   await one.say("yarn 1", ["publish", "--new-version", "1.0.0"], [SECRET]);
   assert.match(await one.say("yarn 1", ["owner", "list", "yarn-lib"]), /joe/);
-  // It reads the short form, which names neither owners nor a revision, so who is added would be
-  // the only owner: it is refused, and joe keeps the package.
-  await one.say("yarn 1", ["owner", "add", "joe", "yarn-lib"], [SECRET], 1);
+  const bob = visitor();
+  await bob.say("npm", ["adduser", "--auth-type=legacy"], [NAME("bob"), SECRET, EMAIL("bob")]);
+  // It reads the short form, which names neither owners nor a revision, and puts whom it adds
+  // alone: both own the package then. With any registry, it removes nobody: it ends with an error
+  // if the account is among the owners that it read, and sends the list if it is not.
+  await one.say("yarn 1", ["owner", "add", "bob", "yarn-lib"], [SECRET]);
+  const listed = await one.say("yarn 1", ["owner", "list", "yarn-lib"]);
+  assert.match(listed, /joe[^]*bob|bob[^]*joe/);
+  const refused = await one.say("yarn 1", ["owner", "remove", "bob", "yarn-lib"], [SECRET], 1);
+  assert.match(refused, /Use npm owner rm/);
   await one.say("yarn 1", ["tag", "add", "yarn-lib@1.0.0", "stable"], [SECRET]);
   const { maintainers, "dist-tags": tags } = await (await fetch(`${url}/yarn-lib`)).json();
-  assert.deepEqual(maintainers.map(({ name }) => name), ["joe"]);
+  assert.deepEqual(maintainers.map(({ name }) => name), ["bob", "joe"]);
   assert.equal(tags.stable, "1.0.0");
+  const wrong = [/[pP]assword:/, "another password"];
+  const untold = await one.say("yarn 1", ["tag", "rm", "yarn-lib", "stable"], [wrong], 1);
+  assert.match(untold, /The name or the password of the account is wrong/);
   await one.say("yarn 1", ["logout"]);
 });
 
@@ -162,7 +181,7 @@ test("pnpm's tokens, profile, access, owners and stars", async (t) => {
   const { url, visitor } = await world(t);
   const lib = "@joe/lib";
   const joe = visitor({ name: lib, version: "1.0.0" });
-  const pnpm = (args, talk) => joe.say("pnpm", args, talk);
+  const pnpm = (args, talk, code) => joe.say("pnpm", args, talk, code);
   await joe.say("npm", ["adduser", "--auth-type=legacy"], [NAME("joe"), SECRET, EMAIL("joe")]);
   await pnpm(["publish", "--no-git-checks", "--access=public"]);
   await pnpm(["token", "create"], [SECRET]);
@@ -174,6 +193,9 @@ test("pnpm's tokens, profile, access, owners and stars", async (t) => {
   await pnpm(["access", "set", "status=public", lib]);
   assert.match(await pnpm(["access", "list", "packages", "joe"]), /@joe\/lib/);
   assert.match(await pnpm(["owner", "ls", lib]), /joe/);
+  assert.match(
+    await pnpm(["access", "list", "collaborators", lib]), /^joe <other@example.com>: read-write/m,
+  );
 
   const users = async () => (await (await fetch(`${url}/@joe%2flib`)).json()).users ?? {};
   const bob = visitor();
@@ -181,7 +203,17 @@ test("pnpm's tokens, profile, access, owners and stars", async (t) => {
   for (const [one, name] of [[joe, "joe"], [bob, "bob"]]) {
     await one.say("pnpm", ["star", lib]);
     assert.deepEqual(await users(), { [name]: true });
+    assert.match(await one.say("pnpm", ["stars"]), /@joe\/lib/);
+    assert.match(await pnpm(["stars", name]), /@joe\/lib/);
     await one.say("pnpm", ["unstar", lib]);
     assert.deepEqual(await users(), {});
+    assert.doesNotMatch(await one.say("pnpm", ["stars"]), /@joe\/lib/);
   }
+
+  await pnpm(["owner", "add", lib, "bob"]);
+  assert.match(await pnpm(["owner", "ls", lib]), /bob <bob@example.com>/);
+  await bob.say("pnpm", ["owner", "rm", lib, "joe"]);
+  assert.doesNotMatch(await pnpm(["owner", "ls", lib]), /joe/);
+  assert.match(await pnpm(["owner", "add", lib, "joe"], [], 1), /do not have permission/);
+  assert.match(await bob.say("pnpm", ["owner", "rm", lib, "bob"], [], 1), /has to own/);
 });

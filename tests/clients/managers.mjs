@@ -1,5 +1,5 @@
 // The package managers: how each is set up for a registry, and its words for what all of them do.
-// A manager that has no word for something lacks it.
+// A manager that has no word for something lacks it; `why` tells more of that, where there is more.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +33,12 @@ export const MANAGERS = {
       search: (text) => ["search", text, "--json"],
       audit: () => ["audit", "--json"],
       star: (name) => ["star", name],
+      stars: (user) => ["stars", user],
       unstar: (name) => ["unstar", name],
+      ownerAdd: (user, name) => ["owner", "add", user, name],
+      ownerList: (name) => ["owner", "ls", name],
+      ownerRemove: (user, name) => ["owner", "rm", user, name],
+      collaborators: (name) => ["access", "list", "collaborators", name],
       unpublish: (spec) => ["unpublish", spec, "--force"],
     },
   },
@@ -59,6 +64,13 @@ export const MANAGERS = {
       undeprecate: (name, version) => ["undeprecate", `${name}@${version}`],
       search: (text) => ["search", text, "--json"],
       audit: () => ["audit", "--json"],
+      star: (name) => ["star", name],
+      stars: (user) => ["stars", user],
+      unstar: (name) => ["unstar", name],
+      ownerAdd: (user, name) => ["owner", "add", name, user],
+      ownerList: (name) => ["owner", "ls", name],
+      ownerRemove: (user, name) => ["owner", "rm", name, user],
+      collaborators: (name) => ["access", "list", "collaborators", name],
       unpublish: (spec) => ["unpublish", spec, "--force"],
     },
   },
@@ -66,7 +78,13 @@ export const MANAGERS = {
     command: [process.execPath, join(MODULES, "yarn/bin/yarn.js")],
     setUp: npmrc,
     lockfile: "yarn.lock",
-    // Its audit asks registry.yarnpkg.com, whatever its registry is.
+    // Its audit posts to `https://registry.yarnpkg.com`, a constant of its program: neither
+    // `registry` in `.npmrc` and `.yarnrc`, nor YARN_REGISTRY, npm_config_registry or --registry
+    // changes that. Its `owner remove` fails with every registry (login.test.mjs tells how).
+    why: {
+      audit: "it asks registry.yarnpkg.com alone, whatever its settings say",
+      ownerRemove: "its `owner remove` fails with every registry",
+    },
     words: {
       publish: (version) => ["publish", "--non-interactive", "--new-version", version],
       install: () => ["install", "--non-interactive"],
@@ -75,6 +93,8 @@ export const MANAGERS = {
       tagAdd: (name, version, tag) => ["tag", "add", `${name}@${version}`, tag],
       tagList: (name) => ["tag", "list", name],
       tagRemove: (name, tag) => ["tag", "remove", name, tag],
+      ownerAdd: (user, name) => ["owner", "add", user, name, "--non-interactive"],
+      ownerList: (name) => ["owner", "list", name],
     },
   },
   "yarn berry": {

@@ -173,13 +173,37 @@ const STEPS = [
   },
   {
     name: "star and unstar",
-    needs: ["star", "unstar"],
+    needs: ["star", "stars", "unstar"],
     async run(world) {
       const users = async () => (await packument(world, world.lib)).body.users ?? {};
       await world.say("star", [world.lib]);
       assert.equal((await users())[world.user], true);
+      assert.match(await world.say("stars", [world.user]), new RegExp(world.lib));
       await world.say("unstar", [world.lib]);
       assert.deepEqual(await users(), {});
+    },
+  },
+  {
+    name: "owner add, ls",
+    needs: ["ownerAdd", "ownerList"],
+    async run(world) {
+      const other = `other-${world.user}`;
+      await signUp(world.server, other);
+      await world.say("ownerAdd", [other, world.lib]);
+      const owners = await world.say("ownerList", [world.lib]);
+      for (const user of [world.user, other]) assert.match(owners, new RegExp(`\\b${user}\\b`));
+    },
+  },
+  {
+    name: "access list collaborators, owner rm",
+    needs: ["collaborators", "ownerRemove"],
+    async run(world) {
+      const other = `other-${world.user}`;
+      const writers = () => world.say("collaborators", [world.lib]);
+      const writes = new RegExp(`^${other}( <.*>)?: read-write`, "m");
+      assert.match(await writers(), writes);
+      await world.say("ownerRemove", [other, world.lib]);
+      assert.doesNotMatch(await writers(), writes);
     },
   },
   {
@@ -209,7 +233,8 @@ for (const name of Object.keys(MANAGERS)) {
     const world = await enter(t, server, name);
     for (const step of STEPS) {
       const lacks = step.needs.filter((word) => !world.manager.words[word]);
-      const skip = lacks.length > 0 && `it has no ${lacks.join(", ")}`;
+      const why = lacks.map((word) => world.manager.why?.[word] ?? `it has no ${word}`);
+      const skip = lacks.length > 0 && why.join(", ");
       await t.test(step.name, { skip }, () => step.run(world));
     }
   });

@@ -114,6 +114,50 @@ fn collaborators_read_and_owners_publish() {
 }
 
 #[test]
+fn collaborators_are_an_object_and_to_pnpm_a_list() {
+    let server = server(&[]);
+    let (alice, _) = (account(&server, "alice"), account(&server, "bob"));
+    assert_eq!(publish(&server, &alice, "@a/b", "1.0.0"), 201);
+    let body = json!({ "user": "bob", "permissions": "read-only" });
+    assert_eq!(post(&server, COLLABORATORS, &alice, &body), 200);
+    let asked = |credential: &str, client: &str, query: &str| {
+        let mut headers = vec![("User-Agent", client)];
+        if !credential.is_empty() {
+            headers.push(("Authorization", credential));
+        }
+        let target = format!("{COLLABORATORS}{query}");
+        let reply = send(server.registry(), "GET", &target, &headers, b"");
+        assert_eq!(reply.header("vary"), Some("User-Agent"));
+        reply.json()
+    };
+    let object = json!({ "alice": "write", "bob": "read" });
+    // npm 8 and older ask in the same form as pnpm, and read an object.
+    for (client, query) in [
+        ("npm/11.6.0 node/v20", ""),
+        ("npm/8.19.4 node/v16", "?format=cli"),
+        ("pnpm/12.21.0 npm/?", ""),
+    ] {
+        assert_eq!(asked(&alice, client, query), object, "{client} {query}");
+    }
+    let owner = json!({
+        "user": "alice", "email": "alice@example.com", "permissions": "read-write",
+    });
+    let mut reader =
+        json!({ "user": "bob", "email": "bob@example.com", "permissions": "read-only" });
+    let pnpm = "pnpm/12.21.0 npm/? node/v20";
+    assert_eq!(asked(&alice, pnpm, "?format=cli"), json!([owner, reader]));
+    assert_eq!(asked(&alice, pnpm, "?format=cli&user=bob"), json!([reader]));
+    assert_eq!(asked(&alice, pnpm, "?format=cli&user=carol"), json!([]));
+    assert_eq!(
+        asked(&alice, "npm/11.6.0", "?user=bob"),
+        json!({ "bob": "read" })
+    );
+    // The document tells everybody of owners, and of nobody else.
+    reader["email"] = Value::Null;
+    assert_eq!(asked("", pnpm, "?format=cli"), json!([owner, reader]));
+}
+
+#[test]
 fn private_scopes_take_a_credential_and_tell_nothing() {
     let server = server(&[("THIRTEEN_REGISTRY_PRIVATE_SCOPES", "@a")]);
     let (alice, bob) = (account(&server, "alice"), account(&server, "bob"));
@@ -141,6 +185,13 @@ fn nobody_reads_without_a_credential_where_that_is_so() {
         "/c/1.0.0",
         "/c/-/c-1.0.0.tgz",
         "/-/package/c/dist-tags",
+        "/-/package/c/owners",
+        // Nor is it told who has an account.
+        "/-/user/alice/package",
+        "/-/user/nobody/package",
+        "/-/user/alice/stars",
+        "/-/user/nobody/stars",
+        "/-/_view/starredByUser?key=%22alice%22",
     ] {
         assert_eq!(status(&server, target, ""), 401, "{target}");
     }

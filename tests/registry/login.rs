@@ -152,6 +152,22 @@ fn the_page_makes_accounts() {
 }
 
 #[test]
+fn the_token_of_a_page_ends_where_the_setting_says_so() {
+    let server = server(&[("THIRTEEN_REGISTRY_LOGIN_TOKEN_TTL_S", "7200")]);
+    account(&server, "alice");
+    let begun = begin(&server, &json!({}));
+    let (cookie, proof) = open(&server, &begun.page);
+    let form = format!("proof={proof}&name=alice&password=correct+horse+battery");
+    assert_eq!(submit(&server, &begun.page, &cookie, &form).status, 200);
+    let token = bearer(done(&server, &begun).json()["token"].as_str().unwrap());
+    let listed = ask(&server, "GET", "/-/npm/v1/tokens", &token, None).json();
+    assert_eq!(listed["total"], 2);
+    for token in listed["objects"].as_array().unwrap() {
+        assert!(token["expires"].is_string(), "{token}");
+    }
+}
+
+#[test]
 fn closed_signup_closes_the_page_too() {
     let server = server(&[("THIRTEEN_REGISTRY_SIGNUP", "closed")]);
     let begun = begin(&server, &json!({ "create": true }));

@@ -172,6 +172,53 @@ fn a_token_is_good_where_it_may_come_from() {
 }
 
 #[test]
+fn the_token_of_a_login_ends_where_the_setting_says_so() {
+    let server = server(&[("THIRTEEN_REGISTRY_LOGIN_TOKEN_TTL_S", "1")]);
+    let alice = account(&server, "alice");
+    // A token that was asked for has its own time, here none.
+    let asked = create(&server, &basic("alice", PASSWORD), json!({ "name": "ci" }));
+    assert!(asked.json()["expires"].is_null());
+    let over = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while whoami(&server, &alice) != 401 {
+        assert!(std::time::Instant::now() < over, "it does not end");
+        std::thread::yield_now();
+    }
+    assert_eq!(whoami(&server, &token_of(&asked)), 200);
+    // The next login makes room.
+    account_again(&server);
+    let names: Vec<_> = list(&server, &token_of(&asked))
+        .iter()
+        .map(|token| token["name"].clone())
+        .collect();
+    assert_eq!(names, [json!("login from 127.0.0.1"), json!("ci")]);
+}
+
+#[test]
+fn the_token_of_a_login_lasts_as_long_as_is_set() {
+    for (days, setting) in [(None, "0"), (Some(1), "86400")] {
+        let server = server(&[("THIRTEEN_REGISTRY_LOGIN_TOKEN_TTL_S", setting)]);
+        let alice = account(&server, "alice");
+        let listed = &list(&server, &alice)[0];
+        let created = listed["created"].as_str().unwrap();
+        // The same moment of another day.
+        let moment = |text: &str| text.split_once('T').unwrap().1.to_owned();
+        let expires = listed["expires"].as_str();
+        assert_eq!(
+            expires.map(moment),
+            days.map(|_: u32| moment(created)),
+            "{listed}"
+        );
+        assert!(expires.is_none_or(|expires| expires > created), "{listed}");
+    }
+}
+
+fn account_again(server: &Server) {
+    let body = crate::people::user_body("alice", PASSWORD, None);
+    let target = "/-/user/org.couchdb.user:alice";
+    assert_eq!(ask(server, "PUT", target, "", Some(&body)).status, 201);
+}
+
+#[test]
 fn a_list_goes_on_over_its_pages() {
     let server = server(&[("THIRTEEN_RATE_PUBLISHES_PER_MINUTE", "0")]);
     account(&server, "alice");

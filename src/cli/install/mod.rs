@@ -10,7 +10,6 @@ mod integrity;
 mod packument;
 mod place;
 mod platform;
-mod range;
 mod registry;
 mod reify;
 mod sets;

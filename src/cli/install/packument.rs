@@ -11,8 +11,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::range::{Prereleases, Range};
 use super::want::{self, Want};
+use crate::ranges::{Prereleases, Range};
 
 /// What the registry knows of a package. Its manifests are read when they are wanted.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use nodejs_semver::Version;
 
-use super::range::{self, Prereleases, Range};
+use crate::ranges::{self, Prereleases, Range};
 
 /// What stands behind a name in `dependencies`, or behind the `@` on the command line.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ pub(super) fn split(argument: &str) -> (&str, &str) {
 
 /// A version as npm's loose reading has it: with `v` or `=` before it.
 pub(in crate::cli) fn version(text: &str) -> Option<Version> {
-    range::exact(text.trim())
+    ranges::exact(text.trim())
 }
 
 fn strip_alias(text: &str) -> Option<&str> {

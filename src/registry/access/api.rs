@@ -1,5 +1,5 @@
 //! `/-/package/:@package/{visibility,access,collaborators}`: who may read and publish a package;
-//! what an account has and has starred; and what this registry does not have.
+//! what an account has; and what this registry does not have.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,13 +13,13 @@ use super::super::packages::draft::Draft;
 use super::super::packages::rows::{Collaborator, PackageRow, Permission, Visibility};
 use super::super::packages::sql as packages;
 use super::super::uplinks::{self, Standing};
-use super::super::wording::not_found;
+use super::super::wording::{not_found, ownerless};
 use super::rules::{permission_named, visibility_named};
 use super::sql::{self, Origin};
 use super::{Visitor, Writer};
 use crate::auth::principal::Anyone;
 use crate::context::Context;
-use crate::http::{Exchange, Problem, Sent};
+use crate::http::{Exchange, Problem, Request, Sent};
 use crate::store::View;
 
 /// What `npm access set status=…` and `npm access set mfa=…` send.
@@ -105,16 +105,28 @@ pub async fn set_access(
     Ok(Sent)
 }
 
-/// `GET /-/package/:@package/collaborators`.
+/// `GET /-/package/:@package/collaborators`; with `user` that one alone. npm reads an object, as
+/// its registry sends it. pnpm asks as npm once did and reads a list, which npm's registry has
+/// never sent, so it is known by its name.
 pub async fn collaborators(
     context: &Context,
     visitor: Visitor,
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
-    let name = name_of(&exchange.request())?;
+    let request = exchange.request();
+    let name = name_of(&request)?;
+    let user = parameter(&request, "user")?;
+    let client = request.header("user-agent").unwrap_or_default();
+    let is_pnpm = client.starts_with(b"pnpm/") && parameter(&request, "format")?.is_some();
     shown(context, &visitor, &name)?;
-    let reply = list(context, &name)?;
-    exchange.reply().status(200).json(&reply);
+    let mut listed = read(context, &name)?;
+    listed.retain(|one| user.as_ref().is_none_or(|user| one.name == *user));
+    let reply = match is_pnpm {
+        true => listed.iter().map(|one| entry(one, &visitor)).collect(),
+        false => keyed(listed),
+    };
+    let mut out = exchange.reply();
+    out.status(200).header("Vary", "User-Agent").json(&reply);
     Ok(Sent)
 }
 
@@ -149,10 +161,8 @@ pub async fn set_collaborator(
                 permission,
             }),
         }
-        let is_owner = |one: &Collaborator| one.permission == Permission::Write;
-        if !draft.collaborators.iter().any(is_owner) {
-            let detail = "Somebody has to own the package: give it to another account first.";
-            return Err(Problem::new(409, detail));
+        if draft.owners().next().is_none() {
+            return Err(ownerless());
         }
         Ok(Told {
             actor,
@@ -164,7 +174,7 @@ pub async fn set_collaborator(
         })
     };
     edit_package(context, writer, &name, edit).await?;
-    let reply = list(context, &name)?;
+    let reply = keyed(read(context, &name)?);
     exchange.reply().status(200).json(&reply);
     Ok(Sent)
 }
@@ -175,6 +185,7 @@ pub async fn packages_of(
     visitor: Visitor,
     exchange: &mut Exchange<'_>,
 ) -> Result<Sent, Problem> {
+    visitor.may_list()?;
     let user = exchange.request().parameter("user")?.into_owned();
     let listed = context.house.registry.read_heavy(move |view| {
         let Some(account) = accounts::sql::named(view, &user)? else {
@@ -191,37 +202,6 @@ pub async fn packages_of(
     let listed = listed.await?;
     let listed = listed.ok_or_else(|| Problem::new(404, "There is no such account."))?;
     exchange.reply().status(200).json(&listed);
-    Ok(Sent)
-}
-
-/// `GET /-/_view/starredByUser?key="name"`.
-pub async fn starred(
-    context: &Context,
-    visitor: Visitor,
-    exchange: &mut Exchange<'_>,
-) -> Result<Sent, Problem> {
-    let key = exchange.request().query().find_map(|pair| match pair {
-        Ok((name, value)) => (name == "key").then_some(Ok(value)),
-        Err(problem) => Some(Err(problem)),
-    });
-    let key = key.transpose()?.unwrap_or_default();
-    // A JSON string, as CouchDB takes its keys.
-    let user = serde_json::from_str::<String>(&key).unwrap_or(key);
-    let rows = context.house.registry.read_heavy(move |view| {
-        let Some(account) = accounts::sql::named(view, &user)? else {
-            return Ok(Vec::new());
-        };
-        let mut rows = Vec::new();
-        for name in packages::starred_by(view, account.id)? {
-            if visitor.sees(view, &name)? {
-                rows.push(json!({ "id": name.as_str(), "key": user, "value": name.as_str() }));
-            }
-        }
-        Ok(rows)
-    });
-    let rows = rows.await?;
-    let reply = json!({ "total_rows": rows.len(), "offset": 0, "rows": rows });
-    exchange.reply().status(200).json(&reply);
     Ok(Sent)
 }
 
@@ -243,21 +223,42 @@ fn shown(context: &Context, visitor: &Visitor, name: &PackageName) -> Result<Vis
     Ok(package.ok_or_else(|| not_found(name))?.access)
 }
 
-fn list(context: &Context, name: &PackageName) -> Result<Map<String, Value>, Problem> {
-    let collaborators =
-        context
-            .house
-            .registry
-            .read(|view| match sql::package(view, name.as_str())? {
-                Some(package) if package.origin == Origin::Hosted => {
-                    packages::collaborators(view, package.id)
-                }
-                Some(_) | None => Ok(Vec::new()),
-            })?;
-    let named = collaborators.into_iter();
-    Ok(named
+/// The first value of a parameter of the query.
+fn parameter(request: &Request<'_>, wanted: &str) -> Result<Option<String>, Problem> {
+    let mut values = request.query().filter_map(|pair| match pair {
+        Ok((name, value)) => (name == wanted).then_some(Ok(value.to_string())),
+        Err(problem) => Some(Err(problem)),
+    });
+    values.next().transpose()
+}
+
+fn read(context: &Context, name: &PackageName) -> Result<Vec<Collaborator>, Problem> {
+    let read = |view: &View<'_>| match sql::package(view, name.as_str())? {
+        Some(package) if package.origin == Origin::Hosted => {
+            packages::collaborators(view, package.id)
+        }
+        Some(_) | None => Ok(Vec::new()),
+    };
+    Ok(context.house.registry.read(read)?)
+}
+
+fn keyed(collaborators: Vec<Collaborator>) -> Value {
+    let pairs = collaborators.into_iter();
+    pairs
         .map(|one| (one.name, Value::from(one.permission.as_str())))
-        .collect())
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// In the words that pnpm shows as they are. The document names the addresses of owners to all;
+/// those of others are for accounts.
+fn entry(one: &Collaborator, visitor: &Visitor) -> Value {
+    let (permissions, is_named) = match one.permission {
+        Permission::Read => ("read-only", visitor.is_somebody()),
+        Permission::Write => ("read-write", true),
+    };
+    let email = is_named.then_some(&one.email);
+    json!({ "user": one.name, "email": email, "permissions": permissions })
 }
 
 async fn edit_package(

@@ -327,7 +327,9 @@ async fn check(
             memory.remember(key, holder.clone(), generation);
             Ok((holder, generation))
         }
-        (Verified::Right | Verified::RightOutdated | Verified::Wrong, _, _) => Err(invalid_token()),
+        (Verified::Right | Verified::RightOutdated | Verified::Wrong, _, _) => {
+            Err(wrong_password())
+        }
     }
 }
 
@@ -365,8 +367,19 @@ pub fn invalid_token() -> Problem {
     problem.header("WWW-Authenticate", CHALLENGE)
 }
 
-/// What npm asks for in this form, and tells its user.
-pub(in crate::registry) const CHALLENGE: &str = "Bearer, Basic";
+/// A name and a password were shown that do not belong together; the same for an account that is
+/// not there.
+pub fn wrong_password() -> Problem {
+    let detail = "The name or the password of the account is wrong.";
+    let problem = Problem::new(401, detail).code("invalid_credentials");
+    problem.header("WWW-Authenticate", PASSWORD_CHALLENGE)
+}
+
+/// What npm asks for in this form: it tells its user that the token is not valid.
+const CHALLENGE: &str = "Bearer, Basic";
+/// The same two schemes (RFC 9110, 11.1: names of schemes have no case). npm tells its user of a
+/// token where it finds `Bearer` and of a password where it finds `Basic` alone, by the letter.
+const PASSWORD_CHALLENGE: &str = "Basic, bearer";
 /// By which npm tells its user that it is the address.
 const IP_CHALLENGE: &str = "Bearer, Basic, ipaddress";
 const USE_NOTED_EVERY_MS: i64 = 60 * 60 * 1000;

@@ -15,7 +15,7 @@ pub mod rules;
 pub mod sql;
 
 pub use address::{client_address, is_in};
-pub(in crate::registry) use credentials::{CHALLENGE, count_account_try};
-pub use credentials::{Caller, Holder, invalid_token, unauthenticated};
+pub(in crate::registry) use credentials::count_account_try;
+pub use credentials::{Caller, Holder, invalid_token, unauthenticated, wrong_password};
 pub use guards::{Administrator, Member, Visitor, Writer};
 pub use memory::Memory;

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::access::{
-    CHALLENGE, Member, Writer, client_address, count_account_try, invalid_token,
+    Member, Writer, client_address, count_account_try, invalid_token, wrong_password,
 };
 use super::super::body::read_json;
-use super::super::tokens::rules::{Access, Networks, Token};
+use super::super::tokens::rules::Token;
 use super::super::tokens::sql::Wanted;
 use super::super::{tokens, topics};
 use super::rules::{AccountName, Email};
@@ -109,7 +109,8 @@ pub async fn enter(
     let (id, name) = (admitted.id, admitted.name.clone());
     let token = Token::fresh();
     let made = token.clone();
-    let enter = move |tx: &mut Tx<'_>| begin_session(tx, &admitted, &made, peer);
+    let lifetime_ms = context.settings.borrow().access.login_lifetime_ms();
+    let enter = move |tx: &mut Tx<'_>| begin_session(tx, &admitted, &made, peer, lifetime_ms);
     context.house.registry.write(enter).await??;
     let reply = json!({
         "ok": format!("you are authenticated as '{name}'"),
@@ -185,9 +186,7 @@ pub async fn admit(context: &Context, applicant: Applicant) -> Result<Admitted, 
             name: account.name,
             password: account.password,
         }),
-        (Verified::Right | Verified::RightOutdated | Verified::Wrong, _) => {
-            Err(wrong_credentials())
-        }
+        (Verified::Right | Verified::RightOutdated | Verified::Wrong, _) => Err(wrong_password()),
     }
 }
 
@@ -239,17 +238,14 @@ pub fn begin_session(
     admitted: &Admitted,
     token: &Token,
     peer: IpAddr,
+    lifetime_ms: Option<i64>,
 ) -> Result<(), Problem> {
     let account = sql::read(tx, admitted.id).map_err(StoreFault::from)?;
     if account.is_none_or(|account| account.password != admitted.password) {
-        return Err(wrong_credentials());
+        return Err(wrong_password());
     }
-    let wanted = Wanted {
-        description: format!("login from {}", peer.to_canonical()),
-        access: Access::Write,
-        networks: Networks::default(),
-        lifetime_ms: None,
-    };
+    let description = format!("login from {}", peer.to_canonical());
+    let wanted = Wanted::of_login(description, lifetime_ms);
     tokens::api::make(tx, admitted.id, token, &wanted).map(|_| ())
 }
 
@@ -389,7 +385,7 @@ pub async fn change_profile(
     let changed = context.house.registry.write(change).await?;
     let changed = changed
         .map_err(StoreFault::from)?
-        .ok_or_else(wrong_credentials)?;
+        .ok_or_else(wrong_password)?;
     exchange.reply().status(200).json(&shown(&changed));
     Ok(Sent)
 }
@@ -413,12 +409,12 @@ pub async fn check_password(
     password: String,
 ) -> Result<(), Problem> {
     if password.chars().count() > PASSWORD_CHARACTERS_MAX {
-        return Err(wrong_credentials());
+        return Err(wrong_password());
     }
     let stored = Some(account.password.clone());
     match context.passwords.verify(password, stored).await? {
         Verified::Right | Verified::RightOutdated => Ok(()),
-        Verified::Wrong => Err(wrong_credentials()),
+        Verified::Wrong => Err(wrong_password()),
     }
 }
 
@@ -447,13 +443,6 @@ pub fn too_many_tokens() -> Problem {
          revoke)."
     );
     Problem::new(403, detail)
-}
-
-/// The same for a wrong password and for an unknown account.
-pub fn wrong_credentials() -> Problem {
-    let detail = "The name or the password of the account is wrong.";
-    let problem = Problem::new(401, detail).code("invalid_credentials");
-    problem.header("WWW-Authenticate", CHALLENGE)
 }
 
 fn taken(name: &str) -> Problem {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nodejs_semver::{Range, Version};
+use nodejs_semver::Version;
 use serde_json::{Map, Value, json};
 
 use super::super::name::PackageName;
 use super::asked::{self, Node};
 use crate::limits::ADVISORY_PATH_BYTES_MAX;
+use crate::ranges::{Prereleases, Range};
 
 /// Names of packages, and the versions of each that are installed.
 pub(super) type Question = BTreeMap<PackageName, BTreeSet<String>>;
@@ -187,10 +188,11 @@ fn told(name: &str, advisory: &Value, findings: Vec<Value>) -> Value {
 /// Whether a version is in a range, one before a release as the release is: a release that is
 /// vulnerable had the fault before it came out.
 pub(super) fn is_in(range: &str, version: &str) -> bool {
-    let (Ok(range), Ok(version)) = (Range::parse(range), Version::parse(version)) else {
+    let range = Range::parse(range, Prereleases::Named);
+    let (Some(range), Ok(version)) = (range, Version::parse(version)) else {
         return false;
     };
-    if range.satisfies(&version) {
+    if range.holds(&version, Prereleases::Named) {
         return true;
     }
     let release = format!(
@@ -202,7 +204,7 @@ pub(super) fn is_in(range: &str, version: &str) -> bool {
     let release = Version::parse(release)
         .ok()
         .filter(|_| !version.pre_release().is_empty());
-    release.is_some_and(|release| range.satisfies(&release))
+    release.is_some_and(|release| range.holds(&release, Prereleases::Named))
 }
 
 /// What comes after the last range that is vulnerable; [`NEVER`] where that has no end.
@@ -268,6 +270,7 @@ mod tests {
     fn a_version_before_a_release_counts_as_the_release() {
         assert!(is_in("<1.2.3", "1.2.2") && !is_in("<1.2.3", "1.2.3"));
         assert!(is_in("<=1.2.3", "1.2.3-rc.1") && is_in("*", "1.0.0-a"));
+        assert!(is_in("1.0.0 - 2.0.0", "1.5.0") && !is_in("1.0.0 - 2.0.0", "2.0.1"));
         assert!(!is_in("*", "one") && !is_in("", "one"));
     }
 

@@ -245,7 +245,15 @@ pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
         b"/readyz" => "readyz".into(),
         _ => request.parameter("package")?,
     };
-    PackageName::parse_old(&text).map_err(|fault| {
+    named(&text)
+}
+
+/// The package of a name that a client tells.
+///
+/// # Errors
+/// As [`name_of`].
+pub fn named(text: &str) -> Result<PackageName, Problem> {
+    PackageName::parse_old(text).map_err(|fault| {
         let status = match fault {
             NameFault::Reserved => 404,
             NameFault::Empty | NameFault::Long | NameFault::Start | NameFault::Character => 400,

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use nodejs_semver::{Range as Versions, Version};
+use nodejs_semver::Version;
 
 use super::fields::Fields;
 use super::source::newest;
+use crate::ranges::{Prereleases, Range as Versions};
 
 /// The versions and tags of a document.
 pub struct Index {
@@ -50,9 +51,10 @@ impl Index {
     }
 
     fn best(&self, spec: &str) -> Option<&str> {
-        let range = Versions::parse(spec).ok()?;
-        let is_in =
-            |text: &str| Version::parse(text).is_ok_and(|version| version.satisfies(&range));
+        let range = Versions::parse(spec, Prereleases::Named)?;
+        let is_in = |text: &str| {
+            Version::parse(text).is_ok_and(|version| range.holds(&version, Prereleases::Named))
+        };
         let latest = self.tags.get("latest").map(|version| &**version);
         if let Some(latest) = latest.filter(|latest| is_in(latest)) {
             return Some(latest);
@@ -79,6 +81,8 @@ mod tests {
             ("^1.0.0", Some(r#"{"v":2}"#)),
             (">1.1.0", Some(r#"{"v":3}"#)),
             ("0.x", Some(r#"{"v":4}"#)),
+            ("0.8.0 - 1.0.0", Some(r#"{"v":1}"#)),
+            ("^0.9.0 || ", Some(r#"{"v":2}"#)),
             ("^2.0.0-rc.0", Some(r#"{"v":5}"#)),
             ("^3", None),
             ("nothing", None),

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::super::access::client_address;
-use super::super::accounts::api::{self, Applicant, address, admit, wrong_credentials};
+use super::super::access::{client_address, wrong_password};
+use super::super::accounts::api::{self, Applicant, address, admit};
 use super::super::accounts::sql as accounts;
 use super::super::body::parse;
 use super::super::documents::base;
 use super::super::tokens;
-use super::super::tokens::rules::{Access, Networks, Token};
+use super::super::tokens::rules::Token;
 use super::super::tokens::sql::Wanted;
 use super::rules::{Form, Offer, PATH, Page, STYLE, is_proof, notice, proof_of};
 use super::sql;
@@ -71,16 +71,13 @@ pub async fn done(
     }
     let token = Token::fresh();
     let made = token.clone();
+    let lifetime_ms = context.settings.borrow().access.login_lifetime_ms();
     let take = move |tx: &mut Tx<'_>| -> Result<bool, Problem> {
         let Some(account) = sql::take(tx, &hash).map_err(StoreFault::from)? else {
             return Ok(false);
         };
-        let wanted = Wanted {
-            description: format!("login by a browser for {}", waiting.peer),
-            access: Access::Write,
-            networks: Networks::default(),
-            lifetime_ms: None,
-        };
+        let description = format!("login by a browser for {}", waiting.peer);
+        let wanted = Wanted::of_login(description, lifetime_ms);
         tokens::api::make(tx, account, &made, &wanted)?;
         Ok(true)
     };
@@ -233,7 +230,7 @@ impl Fields {
 /// Signs somebody in to a login; `false` where it was over before.
 async fn enter(context: &Context, secret: &Secret, applicant: Applicant) -> Result<bool, Problem> {
     if applicant.password.is_empty() {
-        return Err(wrong_credentials());
+        return Err(wrong_password());
     }
     let admitted = admit(context, applicant).await?;
     let page = secret.hash();
@@ -248,7 +245,7 @@ async fn enter(context: &Context, secret: &Secret, applicant: Applicant) -> Resu
     let finished = context.house.registry.write(finish).await?;
     finished
         .map_err(StoreFault::from)?
-        .ok_or_else(wrong_credentials)
+        .ok_or_else(wrong_password)
 }
 
 /// The login whose page is asked for.

@@ -36,13 +36,17 @@ pub async fn put_document(
     let document = document
         .map_err(|fault| Problem::new(400, format!("The document cannot be read: {}.", fault.0)))?;
     match (&document.versions, &document.owners, &document.stargazers) {
-        (None, None, Some(_)) => star(context, &writer, name, &document).await,
+        (None, None, Some(stars)) => {
+            let star = Star::of(stars, writer.name());
+            set_star(context, &writer, name, star).await
+        }
         (None, Some(_), _) => {
             let revision = revision.or_else(|| document.revision.clone());
             give(context, writer, name, revision, document).await
         }
-        (Some(_), _, _) if moves_star_alone(context, &writer, name, &document)? => {
-            star(context, &writer, name, &document).await
+        (Some(_), _, Some(stars)) if moves_star_alone(context, &writer, name, stars)? => {
+            let star = Star::of(stars, writer.name());
+            set_star(context, &writer, name, star).await
         }
         (Some(_), _, _) => edit(context, writer, name, revision, document).await,
         (None, None, None) => {
@@ -135,11 +139,8 @@ fn moves_star_alone(
     context: &Context,
     writer: &Writer,
     name: &PackageName,
-    document: &Document,
+    stars: &[String],
 ) -> Result<bool, Problem> {
-    let Some(stars) = &document.stargazers else {
-        return Ok(false);
-    };
     let moves = |view: &View<'_>| {
         if writer.may_edit(view, name).is_ok() {
             return Ok(false);
@@ -188,7 +189,8 @@ async fn edit(
     run_as(context, writer, name, edit).await
 }
 
-/// Makes those accounts the owners of a package, and nobody else.
+/// Makes those accounts the owners of a package, and nobody else. Who names no revision but
+/// [`UNREAD`] has not seen who owns it: those accounts own it as well from then on.
 async fn give(
     context: &Context,
     writer: Writer,
@@ -197,20 +199,27 @@ async fn give(
     document: Document,
 ) -> Result<Changed, Problem> {
     let names = document.owners.unwrap_or_default();
-    if names.is_empty() || names.len() > OWNERS_MAX {
-        let detail = format!("A package has from 1 to {OWNERS_MAX} owners.");
+    let is_addition = revision.as_deref() == Some(UNREAD);
+    if names.is_empty() && is_addition {
+        let detail =
+            "yarn 1 cannot remove owners: it does not read who they are. Use npm owner rm.";
         return Err(Problem::new(400, detail));
+    }
+    if names.is_empty() || names.len() > OWNERS_MAX {
+        return Err(Problem::new(400, owners_counted()));
     }
     let owners = context.house.registry.read(|view| owners(view, &names))?;
     let owners =
         owners.map_err(|unknown| Problem::new(400, format!("There is no account '{unknown}'.")))?;
     let actor = writer.actor();
     let edit = move |draft: &mut Draft, _: i64| {
-        if revision.is_some_and(|known| known != draft.package.revision_text()) {
+        let is_stale = |known: String| known != draft.package.revision_text();
+        if !is_addition && revision.is_some_and(is_stale) {
             return Err(stale());
         }
         let is_kept = |one: &Collaborator| {
-            one.permission == Permission::Read
+            is_addition
+                || one.permission == Permission::Read
                 || owners.iter().any(|owner| owner.account == one.account)
         };
         let withdrawn = draft.collaborators.iter().filter(|one| !is_kept(one));
@@ -221,13 +230,23 @@ async fn give(
         for owner in owners {
             draft.grant(owner);
         }
+        if draft.owners().count() > OWNERS_MAX {
+            return Err(Problem::new(400, owners_counted()));
+        }
         Ok(Told {
             actor,
             action: "package.owners_changed",
-            detail: json!({ "owners": names }),
+            detail: match is_addition {
+                true => json!({ "added": names }),
+                false => json!({ "owners": names }),
+            },
         })
     };
     run_as(context, writer, name, edit).await
+}
+
+fn owners_counted() -> String {
+    format!("A package has from 1 to {OWNERS_MAX} owners.")
 }
 
 /// The accounts of these names, or the first name that nobody has.
@@ -250,12 +269,15 @@ fn owners(
     Ok(Ok(owners))
 }
 
-/// Gives or takes the caller's star; that of nobody else, whatever the document says.
-async fn star(
+/// Gives or takes the caller's star.
+///
+/// # Errors
+/// 404 where the caller sees no such package; 403 for staff, who has no account.
+pub async fn set_star(
     context: &Context,
     writer: &Writer,
     name: &PackageName,
-    document: &Document,
+    star: Star,
 ) -> Result<Changed, Problem> {
     writer.visitor().may_read(context, name)?;
     let Some(account) = writer.account() else {
@@ -263,7 +285,6 @@ async fn star(
         return Err(Problem::new(403, detail));
     };
     let own = writer.name().to_owned();
-    let star = Star::of(document.stargazers.as_deref().unwrap_or_default(), &own);
     let row = context.house.registry.read(|view| sql::read(view, name))?;
     let row = row.ok_or_else(|| not_found(name))?;
     if row.upstream.is_some() {
@@ -317,7 +338,7 @@ pub async fn run_as(
     run(context, name, Missing::IsRefused, Vec::new(), check, edit).await
 }
 
-/// What npm's registry says of a change.
+/// What npm's registry says of a change; yarn 1 believes nothing but `success`.
 pub fn reply_changed(
     exchange: &mut Exchange<'_>,
     status: u16,
@@ -326,7 +347,12 @@ pub fn reply_changed(
 ) {
     exchange.reply().status(status).json(&json!({
         "ok": true,
+        "success": true,
         "id": name.as_str(),
         "rev": changed.revision,
     }));
 }
+
+/// What yarn 1 puts in a revision's place: it reads the short form of a document, which has neither
+/// a revision nor owners.
+const UNREAD: &str = "undefined";

@@ -180,6 +180,12 @@ impl Draft {
         is_removed
     }
 
+    /// Who may publish and change the package.
+    pub fn owners(&self) -> impl Iterator<Item = &Collaborator> {
+        let all = self.collaborators.iter();
+        all.filter(|one| one.permission == Permission::Write)
+    }
+
     /// Gives an account a right.
     pub fn grant(&mut self, collaborator: Collaborator) {
         if self.collaborators.contains(&collaborator) {

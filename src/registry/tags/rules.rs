@@ -1,5 +1,7 @@
 //! What a tag may be called.
 
+use crate::ranges::{Prereleases, Range};
+
 /// Why a text is no tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagFault {
@@ -43,7 +45,7 @@ pub fn check_tag(text: &str) -> Result<(), TagFault> {
     if !text.bytes().all(is_plain) {
         return Err(TagFault::Character);
     }
-    if nodejs_semver::Range::parse(text).is_ok() {
+    if Range::parse(text, Prereleases::Named).is_some() {
         return Err(TagFault::Range);
     }
     Ok(())
@@ -62,7 +64,20 @@ mod tests {
         ] {
             assert_eq!(check_tag(tag), Ok(()), "{tag}");
         }
-        for range in ["1", "1.0.0", "v1.0.0", "1.x", "*", "x", "^1", "~2.1"] {
+        for range in [
+            "1",
+            "1.0.0",
+            "v1.0.0",
+            "1.x",
+            "*",
+            "x",
+            "^1",
+            "~2.1",
+            "01",
+            "vv1",
+            "1.2.3beta",
+            "~x",
+        ] {
             let fault = check_tag(range).unwrap_err();
             assert!(
                 matches!(fault, TagFault::Range | TagFault::Character),

@@ -15,6 +15,7 @@ use crate::limits::{TARBALL_KEPT_BYTES_MAX, TARBALL_PROMPT_BYTES_MAX};
 use crate::registry::access::Visitor;
 use crate::registry::blobs::Sha512Digest;
 use crate::registry::name::PackageName;
+use crate::registry::wording::hex;
 
 /// `GET /:@package/-/:file`, where the client has it already or a short one is in memory: one that
 /// is long is sent from where it lies, which waits.
@@ -170,12 +171,14 @@ async fn send(
             return Err(problem.header("Content-Range", format!("bytes */{length}")));
         }
     };
-    let range = format!("bytes {first}-{}/{length}", end.saturating_sub(1));
-    let mut headers = headers.to_vec();
-    if status == 206 {
-        headers.push(("Content-Range", &range));
-    }
-    let mut reply = exchange.counted(status, &headers, end - first);
+    let mut reply = match status {
+        206 => {
+            let range = format!("bytes {first}-{}/{length}", end.saturating_sub(1));
+            let headers = [headers, &[("Content-Range", &range)]].concat();
+            exchange.counted(status, &headers, end - first)
+        }
+        _ => exchange.counted(status, headers, end - first),
+    };
     if reply.left() == 0 {
         return Ok(());
     }
@@ -193,7 +196,7 @@ async fn send(
 
 /// A part of the content's hash names it well enough.
 pub(super) fn etag_of(digest: &Sha512Digest) -> String {
-    format!("\"{}\"", &digest.hex()[..ETAG_DIGITS])
+    format!("\"{}\"", hex(&digest.0[..ETAG_BYTES]))
 }
 
 /// A version's tarball never changes. Whoever had to show who they are gets it for themselves
@@ -215,5 +218,5 @@ fn unreadable(fault: &ReadingFault) -> Problem {
     problem.header("Retry-After", "1")
 }
 
-const ETAG_DIGITS: usize = 40;
+const ETAG_BYTES: usize = 20;
 const ANY_BYTES: &str = "application/octet-stream";

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::access::{Member, Writer, count_account_try, invalid_token};
+use super::super::access::{Member, Writer, count_account_try, invalid_token, wrong_password};
 use super::super::accounts::{self, api as people};
 use super::super::body::read_json;
 use super::super::topics;
@@ -81,7 +81,7 @@ pub async fn create(
     let create = move |tx: &mut Tx<'_>| -> Result<Listed, Problem> {
         let present = accounts::sql::read(tx, id).map_err(StoreFault::from)?;
         if present.is_none_or(|present| present.password != account.password) {
-            return Err(people::wrong_credentials());
+            return Err(wrong_password());
         }
         make(tx, id, &made, &wanted)
     };
@@ -122,7 +122,7 @@ pub async fn revoke(
     }
 }
 
-/// Makes a token of an account that has room for one.
+/// Makes a token of an account that has room for one. Those whose time is over make room.
 ///
 /// # Errors
 /// 403 where it has too many; what the store says.
@@ -132,6 +132,7 @@ pub fn make(
     token: &Token,
     wanted: &Wanted,
 ) -> Result<Listed, Problem> {
+    sql::drop_expired(tx, account).map_err(StoreFault::from)?;
     if sql::count(tx, account).map_err(StoreFault::from)? >= ACCOUNT_TOKENS_MAX {
         return Err(people::too_many_tokens());
     }

@@ -52,6 +52,18 @@ pub struct Wanted {
     pub lifetime_ms: Option<i64>,
 }
 
+impl Wanted {
+    /// The token of a login.
+    pub fn of_login(description: String, lifetime_ms: Option<i64>) -> Wanted {
+        Wanted {
+            description,
+            access: Access::Write,
+            networks: Networks::default(),
+            lifetime_ms,
+        }
+    }
+}
+
 /// A token that is shown, with its owner's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -130,6 +142,13 @@ pub fn create(
     Ok(Listed { token: made, key })
 }
 
+/// Takes away the tokens of an account whose time is over. Nobody can use them, so that no topic
+/// is touched.
+pub fn drop_expired(tx: &mut Tx<'_>, account: Id) -> Result<usize, SqlFault> {
+    let now_ms = tx.now_ms();
+    tx.run(DROP_EXPIRED, &[&account, &now_ms])
+}
+
 /// Takes away the token of a hash, if it is this account's; gives its id.
 pub fn revoke(tx: &mut Tx<'_>, account: Id, hash: &TokenHash) -> Result<Option<Id>, SqlFault> {
     tx.one(REVOKE, &[hash, &account], |row| row.get(0))
@@ -183,6 +202,7 @@ const COUNT: &str = "SELECT count(*) FROM tokens WHERE account_id = ?1";
 const CREATE: &str = "\
     INSERT INTO tokens (id, account_id, hash, shown, description, access, networks, created_at, \
     expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const DROP_EXPIRED: &str = "DELETE FROM tokens WHERE account_id = ?1 AND expires_at <= ?2";
 const REVOKE: &str = "DELETE FROM tokens WHERE hash = ?1 AND account_id = ?2 RETURNING id";
 const REVOKE_SHOWN: &str = "DELETE FROM tokens WHERE hash = ?1 RETURNING id, account_id";
 const REVOKE_OTHERS: &str = "DELETE FROM tokens WHERE account_id = ?1 AND id <> ?2";
@@ -194,6 +214,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("tokens::LIST", LIST),
     ("tokens::COUNT", COUNT),
     ("tokens::CREATE", CREATE),
+    ("tokens::DROP_EXPIRED", DROP_EXPIRED),
     ("tokens::REVOKE", REVOKE),
     ("tokens::REVOKE_SHOWN", REVOKE_SHOWN),
     ("tokens::REVOKE_OTHERS", REVOKE_OTHERS),

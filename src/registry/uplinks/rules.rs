@@ -1,7 +1,8 @@
 //! What upstreams are asked for, when, and what of their answers is shown; without I/O.
 
-use nodejs_semver::{Range, Version};
+use nodejs_semver::Version;
 
+use crate::ranges::{Prereleases, Range};
 use crate::registry::name::PackageName;
 use crate::settings::blocked;
 
@@ -141,7 +142,10 @@ impl Policy {
                 name: name.to_owned(),
                 range: match range {
                     "" => None,
-                    range => Some(Range::parse(range).expect("the settings hold ranges only")),
+                    range => {
+                        let range = Range::parse_whole(range, Prereleases::All);
+                        Some(range.expect("the settings hold ranges only"))
+                    }
                 },
             }
         });
@@ -204,7 +208,7 @@ impl Block {
         match Version::parse(version) {
             // A pre-release is of the version that it comes before: `<2` blocks `1.9.0-rc.1`,
             // which ranges leave out otherwise.
-            Ok(version) => range.satisfies_with_prerelease(&version, true),
+            Ok(version) => range.holds(&version, Prereleases::All),
             // What cannot be compared may be what was meant.
             Err(_) => true,
         }
@@ -334,7 +338,7 @@ mod tests {
 
     #[test]
     fn versions_are_judged_by_age_quarantine_and_block_list() {
-        let blocked = ["bad".to_owned(), "left@<2 || 3.0.0".to_owned()];
+        let blocked = ["bad", "left@<2 || 3.0.0", "span@1.0.0 - 2.0.0"].map(str::to_owned);
         let policy = Policy::new(100, 50, &blocked);
         let judge = |text, version, published, seen| {
             policy.judge(&name(text), version, published, seen, 1000)
@@ -358,6 +362,9 @@ mod tests {
             ("left", "3.0.0", true),
             ("left", "3.0.1", false),
             ("left", "nonsense", true),
+            ("span", "1.5.0", true),
+            ("span", "2.0.0-rc.1", true),
+            ("span", "2.0.1", false),
             ("right", "1.0.0", false),
         ] {
             let verdict = judge(text, version, Some(0), 0);

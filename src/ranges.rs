@@ -1,11 +1,12 @@
 //! Ranges of versions as node-semver reads them in its loose way, which npm uses. The crate that
 //! gives us versions reads some ranges otherwise: `1.0.0 - 2.0.0`, `1 || ` and `^x` among them.
+//! `npm_ranges.json` of `cli/install` holds npm's own answers.
 
 use nodejs_semver::Version;
 
 /// Alternatives, each of comparators that must all hold.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Range(Vec<Vec<Comparator>>);
+pub struct Range(Vec<Vec<Comparator>>);
 
 #[derive(Debug, Clone, PartialEq)]
 enum Comparator {
@@ -25,7 +26,7 @@ enum Operator {
 
 /// Whether prereleases are like any other version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prereleases {
+pub enum Prereleases {
     /// Only those of the very version that a comparator names.
     Named,
     /// All.
@@ -33,13 +34,26 @@ pub(super) enum Prereleases {
 }
 
 impl Range {
-    /// Reads a range; `None` where node-semver has none.
-    pub(super) fn parse(text: &str, prereleases: Prereleases) -> Option<Range> {
+    /// Reads a range; `None` where node-semver has none. What of it cannot be read is passed over
+    /// where the rest can.
+    pub fn parse(text: &str, prereleases: Prereleases) -> Option<Range> {
         let alternatives = text.split("||").filter_map(|part| {
             let part = part.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-            read_alternative(&part, prereleases)
+            read_alternative(&part, prereleases, Unread::Passed)
         });
-        let mut sets: Vec<Vec<Comparator>> = alternatives.collect();
+        Range::of(alternatives.collect())
+    }
+
+    /// Reads a range of which all can be read.
+    pub fn parse_whole(text: &str, prereleases: Prereleases) -> Option<Range> {
+        let alternatives = text.split("||").map(|part| {
+            let part = part.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+            read_alternative(&part, prereleases, Unread::Refused)
+        });
+        Range::of(alternatives.collect::<Option<_>>()?)
+    }
+
+    fn of(mut sets: Vec<Vec<Comparator>>) -> Option<Range> {
         if sets.iter().any(|set| *set == [Comparator::Any]) {
             sets = vec![vec![Comparator::Any]];
         }
@@ -47,7 +61,7 @@ impl Range {
     }
 
     /// Whether a version is in it.
-    pub(super) fn holds(&self, version: &Version, prereleases: Prereleases) -> bool {
+    pub fn holds(&self, version: &Version, prereleases: Prereleases) -> bool {
         let plain = prereleases == Prereleases::All || version.pre_release().is_empty();
         self.0.iter().any(|set| {
             set.iter().all(|comparator| comparator.holds(version))
@@ -92,7 +106,7 @@ struct Partial {
 }
 
 /// A version with all its parts, `v` or `=` before it or not.
-pub(super) fn exact(text: &str) -> Option<Version> {
+pub fn exact(text: &str) -> Option<Version> {
     let partial = Partial::parse(text)?;
     let Known::Patch(major, minor, patch) = partial.known() else {
         return None;
@@ -183,8 +197,21 @@ fn is_identifier(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(part)
 }
 
-/// What stands between two `||`. What cannot be read is passed over, unless nothing is left.
-fn read_alternative(text: &str, prereleases: Prereleases) -> Option<Vec<Comparator>> {
+/// What becomes of a word that cannot be read.
+#[derive(Clone, Copy)]
+enum Unread {
+    /// It is passed over, unless nothing is left then.
+    Passed,
+    /// There is no range with it.
+    Refused,
+}
+
+/// What stands between two `||`.
+fn read_alternative(
+    text: &str,
+    prereleases: Prereleases,
+    unread: Unread,
+) -> Option<Vec<Comparator>> {
     let hyphen = text.split_once(" - ");
     let ends = hyphen.and_then(|(from, to)| Some((Partial::parse(from)?, Partial::parse(to)?)));
     let mut set = Vec::new();
@@ -200,7 +227,11 @@ fn read_alternative(text: &str, prereleases: Prereleases) -> Option<Vec<Comparat
             }
         }
         for simple in joined.split(' ') {
-            set.extend(read_simple(simple, prereleases).unwrap_or_default());
+            match (read_simple(simple, prereleases), unread) {
+                (Some(comparators), _) => set.extend(comparators),
+                (None, Unread::Passed) => {}
+                (None, Unread::Refused) => return None,
+            }
         }
     }
     if set.contains(&Comparator::Nothing) {
@@ -376,4 +407,29 @@ fn version(major: u64, minor: u64, patch: u64, prerelease: &str) -> Version {
         // Numbers past what JavaScript counts to: nothing has such a version.
         Version::from((NUMBER_MAX, NUMBER_MAX, NUMBER_MAX))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_cannot_be_read_is_passed_over_or_not() {
+        for (text, loose, whole) in [
+            ("1.0.0 - 2.0.0", true, true),
+            (">= 1.2 <2 || ^3", true, true),
+            ("1 ||", true, true),
+            ("", true, true),
+            ("vx", true, true),
+            (">=1.0.0 <2.O.0", true, false),
+            ("1.x or 2.x", true, false),
+            ("1.0.0 - two", true, false),
+            ("1 || two", true, false),
+            ("not a range", false, false),
+        ] {
+            let read = [Range::parse, Range::parse_whole];
+            let read = read.map(|read| read(text, Prereleases::Named).is_some());
+            assert_eq!(read, [loose, whole], "{text}");
+        }
+    }
 }
