@@ -1,4 +1,4 @@
-//! The lines of packages: reading, publishing, changing, tags.
+//! The lines of packages: reading, publishing, changing, tags, owners, stars.
 
 use serde_json::{Value, json};
 
@@ -88,7 +88,80 @@ pub(crate) const LINES: &[Line] = &[
             ]
         },
     },
+    Line {
+        route: "GET /-/package/:@package/owners",
+        visit: |_| {
+            vec![
+                Try::nobody("/-/package/a/owners", 200),
+                Try::nobody("/-/package/nothing/owners", 404),
+            ]
+        },
+    },
+    Line {
+        route: "PUT /-/package/:@package/owners",
+        visit: |_| {
+            let path = "/-/package/a/owners";
+            let body = json!({ "user": "bob" });
+            vec![
+                Try::nobody(path, 401).json(&body),
+                Try::by(Who::Bob, path, 403).json(&body),
+                Try::alice(path, 201).json(&body),
+                Try::alice(path, 400).json(&json!({ "user": "none" })),
+                Try::alice(path, 400).body("{"),
+            ]
+        },
+    },
+    Line {
+        route: "DELETE /-/package/:@package/owners/:user",
+        visit: |_| {
+            let path = "/-/package/a/owners/bob";
+            vec![
+                Try::nobody(path, 401),
+                Try::alice(path, 200),
+                Try::alice(path, 404),
+                Try::by(Who::Bob, path, 403),
+                Try::alice("/-/package/a/owners/alice", 409),
+            ]
+        },
+    },
+    Line {
+        route: "GET /-/user/v1/star",
+        visit: |_| {
+            vec![
+                Try::nobody("/-/user/v1/star", 401),
+                Try::alice("/-/user/v1/star", 200),
+            ]
+        },
+    },
+    Line {
+        route: "PUT /-/user/v1/star",
+        visit: |_| star(),
+    },
+    Line {
+        route: "DELETE /-/user/v1/star",
+        visit: |_| star(),
+    },
+    Line {
+        route: "GET /-/user/:user/stars",
+        visit: |_| {
+            vec![
+                Try::nobody("/-/user/alice/stars", 200),
+                Try::alice("/-/user/none/stars", 404),
+            ]
+        },
+    },
 ];
+
+fn star() -> Vec<Try> {
+    let path = "/-/user/v1/star";
+    let body = json!({ "name": "a", "package": "a" });
+    vec![
+        Try::nobody(path, 401).json(&body),
+        Try::by(Who::Bob, path, 200).json(&body),
+        Try::alice(path, 404).json(&json!({ "name": "nothing", "package": "nothing" })),
+        Try::alice(path, 400).body("{"),
+    ]
+}
 
 fn publish(_: &Town) -> Vec<Try> {
     let body = |version: &str| {
