@@ -18,13 +18,13 @@ impl Need {
         }
     }
 
-    /// Of a text: itself and both documents, of which the short one is taken to be half as long;
-    /// and for each of its fields where that stands, with its name and its value.
+    /// Of a text: itself, both documents, and what compressing them holds; and for each of its
+    /// fields where that stands, with its name and its value.
     pub(super) fn of_text(text: &[u8]) -> Need {
         let fields = memchr::memchr_iter(b':', text).count();
         Need {
             text_bytes_max: text.len(),
-            bytes: text.len() * 5 / 2 + fields * FIELD_BYTES,
+            bytes: text.len() * TEXT_TIMES + fields * FIELD_BYTES,
         }
     }
 
@@ -40,8 +40,11 @@ impl Need {
     }
 }
 
-/// What packuments of npm come to.
-const LIKELY_TIMES: usize = 5;
+/// What packuments of npm come to, a field of which has some forty bytes.
+const LIKELY_TIMES: usize = 6;
+/// The text, the long document, and as much again for the short one beside them, or, once the text
+/// is gone, for brotli's window and what comes out of it.
+const TEXT_TIMES: usize = 4;
 /// A field's name and where its value stands, in a list that has grown by doubling.
 const FIELD_BYTES: usize = 64;
 
@@ -54,9 +57,9 @@ mod tests {
         let fields = br#"{"a":1,"b":2,"c":3}"#.repeat(1000);
         let readme = vec![b'x'; fields.len()];
         let (fields, readme) = (Need::of_text(&fields), Need::of_text(&readme));
-        assert_eq!(readme.bytes(0), 19_000 * 5 / 2);
+        assert_eq!(readme.bytes(0), 19_000 * TEXT_TIMES);
         assert_eq!(fields.bytes(0), readme.bytes(0) + 3000 * FIELD_BYTES);
-        assert_eq!(readme.bytes(100), readme.bytes(0) + 500);
+        assert_eq!(readme.bytes(100), readme.bytes(0) + 100 * LIKELY_TIMES);
         assert_eq!(Need::likely(64 << 20).bytes(0), UPSTREAM_MAKING_SHARE_MAX);
     }
 }
