@@ -1,8 +1,10 @@
 // Commands as a user runs them, each in a folder of its own.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -62,7 +64,10 @@ export async function converse([command, ...args], cwd, talk, env = {}) {
     const [, answer] = left.shift();
     said = said.slice(match.index + match[0].length);
     const words = typeof answer === "string" ? answer : await answer(match);
-    if (words !== undefined) child.stdin.write(`${words}\r`);
+    if (words !== undefined) {
+      await isListening(child);
+      child.stdin.write(`${words}\r`);
+    }
     hear("");
   };
   child.stdout.setEncoding("utf8").on("data", hear);
@@ -70,6 +75,24 @@ export async function converse([command, ...args], cwd, talk, env = {}) {
   const [code] = await once(child, "close");
   clearTimeout(late);
   return { code, text, unasked: left.length };
+}
+
+/**
+ * Waits until who asks has turned the terminal's echo off: a prompt is written before that, and the
+ * terminal may forget then what was typed until it. Every one of these clients does so.
+ */
+async function isListening(script) {
+  while (script.exitCode === null) {
+    const stty = spawnSync("stty", ["-a", "-F", terminalOf(script.pid)], { encoding: "utf8" });
+    if (/ -echo\b/.test(stty.stdout)) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The terminal that `script` made for its command. */
+function terminalOf(pid) {
+  const [inner] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+  return readlinkSync(`/proc/${inner}/fd/0`);
 }
 
 const TALK_MS = 60_000;
