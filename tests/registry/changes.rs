@@ -43,6 +43,37 @@ fn unpublish(server: &impl Door, who: &str, name: &str, version: &str) {
 }
 
 #[test]
+fn a_publish_without_its_archive_is_told_what_it_lacks() {
+    let server = unhurried(&[]);
+    let anna = account(&server, "anna");
+    publish(&server, &anna, "a", "1.0.0");
+    let mut document = to_write(&server, &anna, "a");
+    document["versions"]["1.1.0"] = json!({ "name": "a", "version": "1.1.0" });
+    let (versions, attachments) = (document["versions"].clone(), json!({}));
+    for (name, body) in [
+        ("a", document),
+        (
+            "a",
+            json!({ "versions": versions, "_attachments": attachments }),
+        ),
+        (
+            "none",
+            json!({ "name": "none", "versions": { "1.0.0": {} } }),
+        ),
+    ] {
+        let reply = ask(&server, "PUT", &format!("/{name}"), &anna, Some(&body));
+        assert_eq!(reply.status, 400, "{}", reply.text());
+        assert!(reply.text().contains("`_attachments`"), "{}", reply.text());
+    }
+    assert!(
+        to_write(&server, &anna, "a")["_rev"]
+            .as_str()
+            .unwrap()
+            .starts_with("1-")
+    );
+}
+
+#[test]
 fn a_version_is_deprecated_and_that_is_undone() {
     let server = unhurried(&[]);
     let (anna, bert) = (account(&server, "anna"), account(&server, "bert"));
@@ -282,7 +313,7 @@ fn what_is_no_change_is_told_what_a_publish_holds() {
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("_attachments"), "{}", reply.text());
     let body = json!({ "_id": "b", "users": {}, "versions": { "1.0.0": {} } });
-    assert_eq!(put(&server, &anna, "/b", &body), 404);
+    assert_eq!(put(&server, &anna, "/b", &body), 400);
     let body = json!({ "versions": { "1.0.0": { "deprecated": 7 } } });
     assert_eq!(put(&server, &anna, "/a", &body), 400);
 }

@@ -166,10 +166,17 @@ async fn edit(
 ) -> Result<Changed, Problem> {
     let actor = writer.actor();
     let own = (writer.account(), writer.name().to_owned());
+    let is_replaced = revision.is_some();
     let edit = move |draft: &mut Draft, _: i64| {
         let known = revision.as_ref().or(document.revision.as_ref());
         if known.is_some_and(|known| *known != draft.package.revision_text()) {
             return Err(stale());
+        }
+        if let Some(unknown) = document.unknown(draft) {
+            return Err(unattached(
+                name,
+                &format!("{unknown} is none of its versions"),
+            ));
         }
         let deprecated = document.deprecate(draft);
         if let ((Some(account), name), Some(stars)) = (own, &document.stargazers) {
@@ -186,7 +193,22 @@ async fn edit(
             detail: json!({ "versions": unpublished, "deprecated": deprecated }),
         })
     };
-    run_as(context, writer, name, edit).await
+    match run_as(context, writer, name, edit).await {
+        // A publish that lost its archive.
+        Err(problem) if problem.status == 404 && !is_replaced => {
+            Err(unattached(name, "there is no such package"))
+        }
+        outcome => outcome,
+    }
+}
+
+/// That a document which could be a publish has no archive.
+fn unattached(name: &PackageName, cause: &str) -> Problem {
+    let detail = format!(
+        "A publish holds the version's archive in `_attachments`, as Base64 in `data`; without one \
+         the versions of '{name}' can be deprecated, and {cause}."
+    );
+    Problem::new(400, detail)
 }
 
 /// Makes those accounts the owners of a package, and nobody else. Who names no revision but

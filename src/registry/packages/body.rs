@@ -116,6 +116,14 @@ fn stargazers(fields: Fields<'_>) -> Vec<String> {
 }
 
 impl Sent {
+    /// A version that the package does not have.
+    pub fn unknown(&self, draft: &Draft) -> Option<&str> {
+        let versions = self.versions.iter().flatten();
+        let mut names: Vec<_> = versions.map(|(version, _)| &**version).collect();
+        names.retain(|name| draft.live().all(|row| row.version != *name));
+        names.into_iter().min()
+    }
+
     /// Deprecates versions and takes that back; which of them.
     pub fn deprecate(&self, draft: &mut Draft) -> Vec<String> {
         let mut changed = Vec::new();
