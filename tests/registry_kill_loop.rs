@@ -112,7 +112,7 @@ impl Publisher {
         archive = archive.file("index.js", content.as_bytes());
         // One that lies in the store, one that lies in a file.
         if number % 2 == 1 {
-            archive = archive.file("noise", &noise(20 << 10, number));
+            archive = archive.file("noise", &noise(40 << 10, number));
         }
         archive.gzip()
     }

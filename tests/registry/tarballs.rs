@@ -190,10 +190,10 @@ fn a_short_tarball_lies_in_the_store_and_a_long_one_in_a_file() {
     let short = registry.publish("short", "1.0.0");
     assert_eq!(registry.files(), (0, 0), "neither is its document a file");
     // The archive has 2 KB beside the noise.
-    let longer = publish_noise(&registry, "longer", 16 << 10);
+    let longer = publish_noise(&registry, "longer", 32 << 10);
     assert_eq!(registry.files(), (1, 0));
-    let fits = publish_noise(&registry, "fits", 15 << 10);
-    assert!(fits.len() <= 16 << 10 && longer.len() > 16 << 10);
+    let fits = publish_noise(&registry, "fits", 31 << 10);
+    assert!(fits.len() <= 32 << 10 && longer.len() > 32 << 10);
     assert_eq!(registry.files(), (1, 0));
     // A document that grows beyond it becomes a file, its tarballs stay where they are.
     let mut body = PublishBody::of("short", "1.0.1", &short_again());
