@@ -81,10 +81,8 @@ fn rage(registry: &mut Registry, publishers: &mut [Publisher], target: u64, dela
 /// The stores are whole, their audit chains hold, and every file that a row names is there, by the
 /// command that operators have for it; how many files those are.
 fn check_data(registry: &Registry, kill: u64) -> usize {
-    let folder = registry.server.data();
-    let report = support::server::run(&["doctor", "--data", folder.to_str().unwrap()], &[]);
-    let text = String::from_utf8_lossy(&report.stdout).into_owned();
-    assert!(report.status.success(), "kill {kill}: {text}");
+    let (is_well, text) = support::server::doctor(registry.server.data());
+    assert!(is_well, "kill {kill}: {text}");
     let whole = "registry.db is whole";
     assert!(text.contains(whole), "kill {kill}: no {whole:?} in {text}");
     let (before, _) = text.split_once(" files of the registry are there").unwrap();

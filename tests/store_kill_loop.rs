@@ -99,10 +99,8 @@ fn settle(address: SocketAddr, token: &str, writers: &mut [Writer], kill: u64) {
 
 /// The store is whole and its audit chain holds, by the command that operators have for it.
 fn check_data(server: &Server, kill: u64) {
-    let folder = server.data();
-    let report = support::server::run(&["doctor", "--data", folder.to_str().unwrap()], &[]);
-    let text = String::from_utf8_lossy(&report.stdout).into_owned();
-    assert!(report.status.success(), "kill {kill}: {text}");
+    let (is_well, text) = support::server::doctor(server.data());
+    assert!(is_well, "kill {kill}: {text}");
     for line in ["commerce.db is whole", "audit log"] {
         assert!(text.contains(line), "kill {kill}: no {line:?} in {text}");
     }

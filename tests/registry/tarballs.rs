@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::npm::{Archive, PublishBody, noise};
 use crate::support::registry::Registry;
-use crate::support::server::run;
+use crate::support::server::doctor;
 
 const SHORT: &str = "/short/-/short-1.0.0.tgz";
 const LONG: &str = "/long/-/long-1.0.0.tgz";
@@ -240,14 +240,7 @@ fn a_file_that_is_gone_is_told_by_the_doctor() {
     publish_noise(&registry, "lost", 100_000);
     registry.server.terminate();
     let data = registry.server.data();
-    let doctor = || {
-        let report = run(&["doctor", "--data", data.to_str().unwrap()], &[]);
-        (
-            report.status.success(),
-            String::from_utf8(report.stdout).unwrap(),
-        )
-    };
-    let (is_well, text) = doctor();
+    let (is_well, text) = doctor(&data);
     assert!(
         is_well && text.contains("1 files of the registry are there, 1 in its store"),
         "{text}"
@@ -257,6 +250,31 @@ fn a_file_that_is_gone_is_told_by_the_doctor() {
             std::fs::write(file.unwrap().path(), b"").unwrap();
         }
     }
-    let (is_well, text) = doctor();
+    let (is_well, text) = doctor(&data);
     assert!(!is_well && text.contains("1 of 1 are not"), "{text}");
+}
+
+#[test]
+fn a_short_tarball_that_is_damaged_is_told_by_the_doctor() {
+    let mut registry = Registry::start();
+    let tarball = registry.publish("short", "1.0.0");
+    registry.server.terminate();
+    let data = registry.server.data();
+    let (is_well, text) = doctor(&data);
+    assert!(
+        is_well && text.contains("0 files of the registry are there, 2 in its store"),
+        "{text}"
+    );
+    let store = data.join("registry.db");
+    let mut bytes = std::fs::read(&store).unwrap();
+    let place = bytes
+        .windows(tarball.len())
+        .position(|part| part == tarball);
+    bytes[place.expect("the log was copied into the store at the end")] ^= 1;
+    std::fs::write(&store, bytes).unwrap();
+    let (is_well, text) = doctor(&data);
+    assert!(
+        !is_well && text.contains("1 of 2 in the store are damaged"),
+        "{text}"
+    );
 }

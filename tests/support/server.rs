@@ -175,6 +175,15 @@ pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> std::proc
         .expect("the binary can be run")
 }
 
+/// What the doctor says of a data folder, whoever has the usual doors meanwhile; whether it is well.
+pub(crate) fn doctor(data: impl AsRef<Path>) -> (bool, String) {
+    let doors = ["--api", "--ops", "--registry"].map(|door| [door, "127.0.0.1:0"]);
+    let data = ["doctor", "--data", data.as_ref().to_str().unwrap()];
+    let report = run(&[&data[..], doors.as_flattened()].concat(), &[]);
+    let text = String::from_utf8_lossy(&report.stdout).into_owned();
+    (report.status.success(), text)
+}
+
 /// As `run`, with a text on its standard input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> std::process::Output {
     let folder = Folder::new();
