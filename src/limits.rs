@@ -118,6 +118,9 @@ pub const DOCUMENT_PACKED_WELL_BYTES_MAX: usize = 4 << 20;
 /// The shortest document that is: of a shorter one a publish would spend more on that than readers
 /// save, who get it in a few packets either way.
 pub const DOCUMENT_PACKED_WELL_BYTES_MIN: usize = 16 << 10;
+/// The texts of a package whose documents a shard builds itself: what comes of them is short, in
+/// less than a tenth of a millisecond, which is what handing them to another thread costs.
+pub const DOCUMENTS_BUILT_HERE_BYTES_MAX: usize = 4 << 10;
 /// Bases, but for the one that they are stored for, for which a shard keeps a package's documents.
 pub const DOCUMENT_VARIANTS_MAX: usize = 8;
 /// Bytes of documents, as they are without a coding, that a shard has made for other bases at once.

@@ -15,7 +15,9 @@ use super::turns;
 use crate::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::http::Problem;
-use crate::limits::{BLOB_SHORT_BYTES_MAX, PACKAGE_VERSIONS_READ_HERE_MAX};
+use crate::limits::{
+    BLOB_SHORT_BYTES_MAX, DOCUMENTS_BUILT_HERE_BYTES_MAX, PACKAGE_VERSIONS_READ_HERE_MAX,
+};
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::{Arrived, Blobs, Hashed, Kept, Sha512Digest, sweep};
 use crate::registry::documents::fields::{Fields, ObjectWriter, write_string};
@@ -215,10 +217,13 @@ pub async fn run(
     let replaced = draft.package.document.take();
     let base = documents::base::primary(context);
     let blobs = context.house.blobs.clone();
-    let built = shard::offload(move || build(&blobs, draft, base)).await;
-    let (mut draft, file, card) = built
-        .map_err(busy)?
-        .map_err(|error| unwritten(name, &error))?;
+    let built = if draft.text_bytes() <= DOCUMENTS_BUILT_HERE_BYTES_MAX {
+        build(&blobs, draft, base)
+    } else {
+        let built = shard::offload(move || build(&blobs, draft, base)).await;
+        built.map_err(busy)?
+    };
+    let (mut draft, file, card) = built.map_err(|error| unwritten(name, &error))?;
     files.extend(file);
     let kept = match files.is_empty() {
         true => Ok(Vec::new()),

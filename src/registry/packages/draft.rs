@@ -106,6 +106,15 @@ impl Draft {
         }
     }
 
+    /// How much there is to write into its documents, roughly.
+    pub fn text_bytes(&self) -> usize {
+        let manifests = self.versions.iter().map(|row| row.manifest.as_ref());
+        let texts = manifests.chain([self.package.fields.as_ref()]);
+        let texts: usize = texts.flatten().map(String::len).sum();
+        let rows = self.versions.len() + self.tags.len() + self.collaborators.len();
+        texts + (rows + self.stargazers.len()) * ROW_BYTES
+    }
+
     /// A version, whatever its state.
     pub fn version(&self, version: &str) -> Option<&VersionRow> {
         self.versions.iter().find(|row| row.version == version)
@@ -344,6 +353,9 @@ fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
         used_at: None,
     }
 }
+
+/// What a row is worth in a document, beside its texts.
+const ROW_BYTES: usize = 256;
 
 /// The tag that every package has.
 pub const LATEST: &str = "latest";
