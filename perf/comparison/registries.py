@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from . import loads
-from .servers import PEERS, ROOT, Fault, Server, free_port, installed, program
+from .servers import PEERS, ROOT, BareRing, Fault, Server, free_port, installed, program
 
 VERSIONS = 90
 DEPENDENCIES = 60
@@ -190,6 +190,19 @@ class Thirteen(Registry):
 
     def version(self):
         return subprocess.check_output([self.setup.thirteen, "--version"], text=True).strip()
+
+
+class TarballRing(BareRing):
+    """A bare ring that replies with as many bytes as the archive has."""
+
+    def command(self):
+        sent = next(content for name, content in Fixture.of(self.setup).documents
+                    if name == "large")
+        (attachment,) = sent["_attachments"].values()
+        return [self.setup.examples / "bare_ring", "127.0.0.1:0", attachment["length"]]
+
+    def verify(self):
+        return {}
 
 
 class Verdaccio(Registry):
