@@ -328,7 +328,7 @@ impl Star {
     }
 }
 
-fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
+pub(super) fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
     PackageRow {
         id: Id::fresh(),
         name: name.clone(),
