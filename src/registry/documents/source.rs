@@ -40,6 +40,8 @@ pub(super) struct Version<'s> {
     pub(super) published_at: Option<i64>,
     /// What the store knows of a hosted version's tarball; `dist` says it of others.
     pub(super) row: Option<&'s VersionRow>,
+    /// The address of who published it, where the document tells it anyhow: that of an owner.
+    pub(super) publisher_email: &'s str,
 }
 
 /// The rows of a hosted package.
@@ -151,6 +153,7 @@ impl<'s> Source<'s> {
                 manifest: Fields::of(manifest)?,
                 published_at: Some(published_at),
                 row: Some(row),
+                publisher_email: email_of(row.publisher.as_deref(), rows.collaborators),
             });
         }
         for tag in rows.tags {
@@ -217,6 +220,7 @@ impl<'s> Source<'s> {
                 manifest,
                 published_at,
                 row: None,
+                publisher_email: "",
             });
         }
         source.keep_shown(read.tags, read.times);
@@ -329,10 +333,20 @@ fn hosted_rest<'s>(rows: &Hosted<'s>, source: &Source<'s>) -> Result<Pairs<'s>, 
     Ok(rest)
 }
 
+fn owners(collaborators: &[Collaborator]) -> impl Iterator<Item = &Collaborator> {
+    let is_owner = |one: &&Collaborator| one.permission == Permission::Write;
+    collaborators.iter().filter(is_owner)
+}
+
+/// The address of the owner of a name; empty where nobody of that name owns the package.
+fn email_of<'c>(name: Option<&str>, collaborators: &'c [Collaborator]) -> &'c str {
+    let named = owners(collaborators).find(|one| Some(&*one.name) == name);
+    named.map_or("", |one| &one.email)
+}
+
 fn maintainers(collaborators: &[Collaborator]) -> Cow<'static, str> {
     let mut out = vec![b'['];
-    let is_owner = |one: &&Collaborator| one.permission == Permission::Write;
-    for (index, one) in collaborators.iter().filter(is_owner).enumerate() {
+    for (index, one) in owners(collaborators).enumerate() {
         if index > 0 {
             out.push(b',');
         }
