@@ -7,7 +7,8 @@ use std::fmt;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, Name, ObjectWriter, string, write_string};
+use super::fields::{Allowance, Fields, Name, ObjectWriter, Within, string, write_string};
+use crate::limits::UPSTREAM_FIELDS_MAX;
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{
     Collaborator, PackageRow, Permission, TagRow, VersionRow, VersionState,
@@ -170,14 +171,32 @@ impl<'s> Source<'s> {
     /// An upstream's package, of its document in the full form.
     ///
     /// # Errors
-    /// The text is not the document of this package.
+    /// The text is not the document of this package, or has too many fields.
     pub fn of_upstream(
         name: &'s PackageName,
         text: &'s [u8],
         filter: &dyn Filter,
     ) -> Result<Source<'s>, SourceFault> {
+        Source::read(name, text, filter, &Allowance::new(UPSTREAM_FIELDS_MAX))
+    }
+
+    /// An upstream's package, of the document that we made of its own, which has some fields more
+    /// than that had.
+    ///
+    /// # Errors
+    /// The text is not the document of this package.
+    pub fn of_kept(name: &'s PackageName, text: &'s [u8]) -> Result<Source<'s>, SourceFault> {
+        Source::read(name, text, &Everything, &Allowance::new(usize::MAX))
+    }
+
+    fn read(
+        name: &'s PackageName,
+        text: &'s [u8],
+        filter: &dyn Filter,
+        allowance: &Allowance,
+    ) -> Result<Source<'s>, SourceFault> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        let read = reader.deserialize_map(DocumentVisitor)?;
+        let read = reader.deserialize_map(DocumentVisitor(allowance))?;
         reader.end()?;
         if let Some(other) = read.name.filter(|other| other != name.as_str()) {
             return Err(SourceFault::OtherName(other.into_owned()));
@@ -198,8 +217,10 @@ impl<'s> Source<'s> {
             if !is_number(&version) || !seen.insert(version.clone()) {
                 continue;
             }
-            let Ok(manifest) = Fields::of(manifest.get()) else {
-                continue;
+            let manifest = match Fields::within(manifest.get(), allowance) {
+                Ok(manifest) => manifest,
+                Err(fault) if allowance.is_exceeded() => return Err(fault.into()),
+                Err(_) => continue,
             };
             let published_at = published
                 .get(&*version)
@@ -419,9 +440,9 @@ struct Document<'d> {
     rest: Vec<(Cow<'d, str>, Cow<'d, str>)>,
 }
 
-struct DocumentVisitor;
+struct DocumentVisitor<'a>(&'a Allowance);
 
-impl<'de> Visitor<'de> for DocumentVisitor {
+impl<'de> Visitor<'de> for DocumentVisitor<'_> {
     type Value = Document<'de>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -430,14 +451,18 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document<'de>, A::Error> {
         let mut document = Document::default();
+        let fields = || Within(self.0);
+        let mut number = 0;
         while let Some(Name(name)) = map.next_key()? {
+            number += 1;
+            self.0.take(number)?;
             match &*name {
                 "name" => document.name = Some(map.next_value::<Name<'de>>()?.0),
                 "_rev" => document.revision = Some(map.next_value::<Name<'de>>()?.0),
-                "versions" => document.versions = map.next_value::<Fields<'de>>()?.0,
-                "time" => document.times = map.next_value::<Fields<'de>>()?.0,
+                "versions" => document.versions = map.next_value_seed(fields())?.0,
+                "time" => document.times = map.next_value_seed(fields())?.0,
                 "dist-tags" => {
-                    let tags = map.next_value::<Fields<'de>>()?.0.into_iter();
+                    let tags = map.next_value_seed(fields())?.0.into_iter();
                     let tags = tags.filter_map(|(tag, raw)| Some((tag, string(raw.get())?)));
                     document.tags = tags.collect();
                 }
