@@ -15,7 +15,7 @@ use crate::registry::access::Writer;
 use crate::registry::accounts;
 use crate::registry::documents::api::name_of;
 use crate::registry::name::PackageName;
-use crate::registry::wording::{busy, not_found};
+use crate::registry::wording::{busy, not_found, owners_counted};
 use crate::shard;
 use crate::store::{SqlFault, Tx, View};
 
@@ -229,7 +229,7 @@ async fn give(
         return Err(Problem::new(400, detail));
     }
     if names.is_empty() || names.len() > OWNERS_MAX {
-        return Err(Problem::new(400, owners_counted()));
+        return Err(owners_counted());
     }
     let owners = context.house.registry.read(|view| owners(view, &names))?;
     let owners =
@@ -254,7 +254,7 @@ async fn give(
             draft.grant(owner);
         }
         if draft.owners().count() > OWNERS_MAX {
-            return Err(Problem::new(400, owners_counted()));
+            return Err(owners_counted());
         }
         Ok(Told {
             actor,
@@ -266,10 +266,6 @@ async fn give(
         })
     };
     run_as(context, writer, name, edit).await
-}
-
-fn owners_counted() -> String {
-    format!("A package has from 1 to {OWNERS_MAX} owners.")
 }
 
 /// The accounts of these names, or the first name that nobody has.
