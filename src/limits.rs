@@ -209,13 +209,18 @@ pub const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
 pub const UPSTREAM_BODIES_BYTES_MAX: usize = 256 << 20;
 /// What becomes of such bodies on their way to documents, by all shards together: their text, where
 /// its parts stand, the documents themselves.
-pub const UPSTREAM_MAKING_BYTES_MAX: usize = 256 << 20;
-/// What one of them is taken to need at the most; what is left is for short ones.
-pub const UPSTREAM_MAKING_SHARE_MAX: usize = 192 << 20;
+pub const UPSTREAM_MAKING_BYTES_MAX: usize = 320 << 20;
+/// What a text is guessed to need at the most while it is not known; once it is, that is told.
+pub const UPSTREAM_MAKING_GUESS_MAX: usize = 192 << 20;
 /// How long one that has come waits for others to be made; then who asked is answered 503.
 pub const UPSTREAM_MAKING_PATIENCE: Duration = Duration::from_secs(60);
 /// Versions of one package of an upstream; npm's longest lists have some ten thousand.
 pub const UPSTREAM_VERSIONS_MAX: usize = 100_000;
+/// Fields of an upstream's document that are taken apart: its own, and those of its versions. Ten
+/// thousand versions of npm's have some four hundred thousand.
+pub const UPSTREAM_FIELDS_MAX: usize = 1_000_000;
+/// Fields of any JSON object that is taken apart.
+pub const OBJECT_FIELDS_MAX: usize = 128 << 10;
 /// Room that is made for a response's body ahead of what came of it.
 pub const OUTGOING_AHEAD_BYTES: usize = 1 << 20;
 /// How long such a body waits for others to make room; then who asked is answered 503.
@@ -459,9 +464,11 @@ const _: () = {
     // Passwords are hashed, and never on every thread.
     assert!(HASHES_RUNNING_MAX >= 1 && HASHES_RUNNING_MAX < OFFLOAD_THREADS);
 
-    // The longest document can be made, and short ones beside it.
-    assert!(UPSTREAM_MAKING_SHARE_MAX < UPSTREAM_MAKING_BYTES_MAX);
-    assert!(UPSTREAM_MAKING_SHARE_MAX >= 3 * UPSTREAM_DOCUMENT_BYTES_MAX);
+    // There is room for the longest text while it grows by doubling, and for others beside it.
+    assert!(UPSTREAM_MAKING_GUESS_MAX < UPSTREAM_MAKING_BYTES_MAX);
+    assert!(UPSTREAM_MAKING_GUESS_MAX >= 2 * UPSTREAM_DOCUMENT_BYTES_MAX);
+    // As many versions as there may be are told apart from fields without end.
+    assert!(OBJECT_FIELDS_MAX > UPSTREAM_VERSIONS_MAX);
 
     // A look-up ahead is over before what it replaces expires, and threads are left to others.
     assert!(2 * DNS_WARM_INTERVAL.as_millis() < DNS_TTL.as_millis());

@@ -8,8 +8,11 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::{Value, json};
+use support::blobs::has_file;
 use support::folder::Folder;
 use support::http::{fetch, post_json};
+use support::npm::{Archive, PublishBody, noise};
+use support::registry::Registry;
 use support::server::{Server, run};
 
 #[test]
@@ -51,6 +54,50 @@ fn a_running_server_is_backed_up_and_restored() {
     assert_eq!(store.unwrap()["verdict"], "ok", "{checks}");
     server.restart();
     assert_eq!(rows(&server), 41);
+}
+
+#[test]
+fn a_registry_comes_back_with_what_lies_in_rows_and_in_files() {
+    let mut registry = Registry::start();
+    let elsewhere = Folder::new();
+    let backup = elsewhere.path().join("backup.tar");
+    let short = registry.publish("short", "1.0.0");
+    let long = Archive::of_package("long", "1.0.0").file("noise", &noise(100_000, 5));
+    let long = long.gzip();
+    let put = registry.put("long", &PublishBody::of("long", "1.0.0", &long));
+    assert_eq!(put.status, 201, "{}", put.text());
+    let data = registry.server.data();
+    assert!(has_file(&data, &long) && !has_file(&data, &short));
+    let documents = documents(&registry);
+    let taken = thirteen(&["backup", path(&backup)], &registry.server);
+    assert!(taken.status.success(), "{taken:?}");
+    registry.publish("late", "1.0.0");
+    assert!(registry.server.terminate().status.success());
+
+    let restored = thirteen(&["restore", path(&backup)], &registry.server);
+    assert!(restored.status.success(), "{restored:?}");
+    let (is_well, text) = support::server::doctor(&data);
+    assert!(is_well, "{text}");
+    registry.restart();
+    assert!(has_file(&data, &long) && !has_file(&data, &short));
+    assert_eq!(self::documents(&registry), documents);
+    for (name, tarball) in [("short", &short), ("long", &long)] {
+        let path = format!("/{name}/-/{name}-1.0.0.tgz");
+        let reply = registry.anyone("GET", &path, &[]);
+        assert!(reply.status == 200 && reply.body == *tarball, "{name}");
+    }
+    assert_eq!(registry.anyone("GET", "/late", &[]).status, 404);
+    registry.publish("short", "1.1.0");
+}
+
+/// The documents of both packages, whatever the address.
+fn documents(registry: &Registry) -> [String; 2] {
+    let address = registry.server.registry().to_string();
+    ["/short", "/long"].map(|path| {
+        let reply = registry.anyone("GET", path, &[]);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.text().replace(&address, "here")
+    })
 }
 
 #[test]

@@ -107,8 +107,83 @@ pub(super) async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::dns::Names;
     use super::super::guard::Special;
     use super::*;
+    use crate::shard::{ShardOptions, launch};
+
+    /// What became of dialling a name that every look-up finds elsewhere, in turn, and how many
+    /// look-ups there were.
+    fn dialled(
+        answers: &'static [&'static [&'static str]],
+        port: u16,
+        reach: Reach,
+        patience: Duration,
+    ) -> (Result<(), OutgoingFault>, usize) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let names = Names::with(move |_| {
+            let number = counted.fetch_add(1, Ordering::SeqCst);
+            let answer = answers[number % answers.len()];
+            Some(answer.iter().map(|text| text.parse().unwrap()).collect())
+        });
+        let (tell, told) = std::sync::mpsc::channel();
+        let main = move |_| {
+            let (view, tell) = (View::new(names.clone()), tell.clone());
+            async move {
+                let outcome = dial(&view, "rebound.example", port, reach, patience).await;
+                tell.send(outcome.map(drop)).unwrap();
+            }
+        };
+        let shards = launch(&ShardOptions::new(1), main, |_| {}).unwrap();
+        shards.join().expect("the test on the shard passes");
+        (told.recv().unwrap(), asked.load(Ordering::SeqCst))
+    }
+
+    /// A listener that tells whether somebody came.
+    fn listener(address: &str, port: u16) -> TcpListener {
+        let listener = TcpListener::bind((address, port)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    }
+
+    #[test]
+    fn a_name_is_dialled_where_it_led_when_it_was_judged() {
+        let first = listener("127.0.0.1", 0);
+        let port = first.local_addr().unwrap().port();
+        let second = listener("127.0.0.2", port);
+        let patience = Duration::from_secs(20);
+        let answers: &[&[&str]] = &[&["127.0.0.1"], &["127.0.0.2"]];
+        assert_eq!(
+            dialled(answers, port, Reach::Private, patience),
+            (Ok(()), 1)
+        );
+        assert!(first.accept().is_ok() && second.accept().is_err());
+    }
+
+    #[test]
+    fn a_name_that_turns_private_once_it_was_judged_leads_nowhere() {
+        let private = listener("127.0.0.1", 0);
+        let port = private.local_addr().unwrap().port();
+        let patience = Duration::from_millis(300);
+        // One of the public internet that was given back: nobody is there.
+        let turning: &[&[&str]] = &[&["3ffe::1"], &["127.0.0.1"]];
+        let mixed: &[&[&str]] = &[&["127.0.0.1", "3ffe::1"]];
+        for answers in [turning, mixed] {
+            let (outcome, asked) = dialled(answers, port, Reach::Public, patience);
+            let is_dialled =
+                |fault| matches!(fault, OutgoingFault::Connect(_) | OutgoingFault::Timeout(_));
+            assert!(outcome.is_err_and(is_dialled), "{answers:?}");
+            assert_eq!(asked, 1, "{answers:?}");
+        }
+        let (outcome, _) = dialled(&[&["127.0.0.1"]], port, Reach::Public, patience);
+        assert_eq!(outcome, Err(OutgoingFault::Refused(Special::Loopback)));
+        assert!(private.accept().is_err(), "nobody came");
+    }
 
     #[test]
     fn only_public_addresses_are_dialled_unless_private_ones_may_be() {

@@ -2,6 +2,7 @@
 
 use super::name::PackageName;
 use crate::http::Problem;
+use crate::limits::OWNERS_MAX;
 use crate::shard::OffloadFault;
 
 /// That there is no such package, for all that the caller may know.
@@ -13,6 +14,11 @@ pub fn not_found(name: &PackageName) -> Problem {
 pub fn ownerless() -> Problem {
     let detail = "Somebody has to own the package: give it to another account first.";
     Problem::new(409, detail)
+}
+
+/// That a package would have no owner, or more than may be.
+pub fn owners_counted() -> Problem {
+    Problem::new(400, format!("A package has from 1 to {OWNERS_MAX} owners."))
 }
 
 /// That other threads did not do what they were asked for.

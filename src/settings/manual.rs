@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::keys::{Change, KEYS, Key};
+use super::key::{Change, Key};
+use super::keys::KEYS;
 
 /// `UPDATE_MANUAL=1` writes the part of the page that follows its introduction.
 #[test]

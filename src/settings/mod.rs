@@ -2,7 +2,7 @@
 //!
 //! Start at [`keys::KEYS`]: one row describes a key once, and the file reader, the environment,
 //! the flags, `thirteen settings show` and the manual are all driven by it. A key is added by a
-//! field of [`Settings`] and a row of the table.
+//! field of [`Settings`] and a row of the table; `key` is what a row holds.
 
 mod access;
 pub mod blocked;
@@ -11,6 +11,7 @@ mod environment;
 mod fault;
 mod file;
 mod hosts;
+mod key;
 pub mod keys;
 mod load;
 mod mail;
@@ -30,7 +31,8 @@ pub use choices::{AccessLog, LogLevel, WritePolicy};
 pub use environment::{Mode, TOKEN_VARIABLE};
 pub use fault::{Fault, Faults};
 pub use hosts::Hosts;
-pub use keys::{Change, KEYS, Key};
+pub use key::{Change, Key};
+pub use keys::KEYS;
 pub use load::{ChangedKey, Effect, Sources};
 pub use model::{
     Api, ConfigStart, Door, Http, Log, Mail, Outgoing, Proxy, Rate, Registry, Ring, Settings,

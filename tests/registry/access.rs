@@ -116,7 +116,8 @@ fn collaborators_read_and_owners_publish() {
 #[test]
 fn collaborators_are_an_object_and_to_pnpm_a_list() {
     let server = server(&[]);
-    let (alice, _) = (account(&server, "alice"), account(&server, "bob"));
+    let [alice, bob, carol, dave] =
+        ["alice", "bob", "carol", "dave"].map(|name| account(&server, name));
     assert_eq!(publish(&server, &alice, "@a/b", "1.0.0"), 201);
     let body = json!({ "user": "bob", "permissions": "read-only" });
     assert_eq!(post(&server, COLLABORATORS, &alice, &body), 200);
@@ -142,19 +143,31 @@ fn collaborators_are_an_object_and_to_pnpm_a_list() {
     let owner = json!({
         "user": "alice", "email": "alice@example.com", "permissions": "read-write",
     });
-    let mut reader =
-        json!({ "user": "bob", "email": "bob@example.com", "permissions": "read-only" });
+    let reader = json!({ "user": "bob", "email": "bob@example.com", "permissions": "read-only" });
     let pnpm = "pnpm/12.21.0 npm/? node/v20";
     assert_eq!(asked(&alice, pnpm, "?format=cli"), json!([owner, reader]));
     assert_eq!(asked(&alice, pnpm, "?format=cli&user=bob"), json!([reader]));
-    assert_eq!(asked(&alice, pnpm, "?format=cli&user=carol"), json!([]));
+    assert_eq!(asked(&alice, pnpm, "?format=cli&user=erin"), json!([]));
     assert_eq!(
         asked(&alice, "npm/11.6.0", "?user=bob"),
         json!({ "bob": "read" })
     );
-    // The document tells everybody of owners, and of nobody else.
-    reader["email"] = Value::Null;
-    assert_eq!(asked("", pnpm, "?format=cli"), json!([owner, reader]));
+    assert_eq!(asked(&bob, pnpm, "?format=cli"), json!([owner, reader]));
+    // The document tells everybody the addresses of owners; others see their own, and nobody's.
+    let hidden = json!({ "user": "bob", "email": "", "permissions": "read-only" });
+    for credential in ["", &*carol, &*dave] {
+        assert_eq!(
+            asked(credential, pnpm, "?format=cli"),
+            json!([owner, hidden])
+        );
+    }
+    let body = json!({ "user": "carol", "permissions": "read-only" });
+    assert_eq!(post(&server, COLLABORATORS, &alice, &body), 200);
+    let own = json!({ "user": "carol", "email": "carol@example.com", "permissions": "read-only" });
+    assert_eq!(
+        asked(&carol, pnpm, "?format=cli"),
+        json!([owner, hidden, own])
+    );
 }
 
 #[test]

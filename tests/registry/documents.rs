@@ -31,7 +31,10 @@ fn both_forms_are_what_npm_reads() {
     assert_eq!(full["maintainers"][0]["name"], json!("anna"));
     let version = &full["versions"]["1.0.0"];
     assert_eq!(version["scripts"]["postinstall"], json!("node ."));
-    assert_eq!(version["_npmUser"], json!({ "name": "anna" }));
+    assert_eq!(
+        version["_npmUser"],
+        json!({ "name": "anna", "email": "anna@example.com" })
+    );
     let tarball = version["dist"]["tarball"].as_str().unwrap();
     assert_eq!(tarball, format!("{base}/@a/b/-/b-1.0.0.tgz"));
     assert_eq!(version["dist"]["fileCount"], json!(1));

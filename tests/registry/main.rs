@@ -10,6 +10,7 @@ mod accounts;
 mod advisories;
 mod bases;
 mod changes;
+mod contents;
 mod coverage;
 mod dashboard;
 mod documents;

@@ -105,6 +105,17 @@ fn what_is_no_owner_is_refused() {
         let reply = ask(&server, "PUT", OWNERS, &anna, Some(&body));
         assert_eq!(reply.status, 400, "{body}");
     }
+    let owner = |number| json!({ "name": format!("one{number}") });
+    let many: Vec<Value> = (0..101).map(owner).collect();
+    for list in [json!([]), json!(many)] {
+        let body = json!({ "maintainers": list });
+        let refused = ask(&server, "PUT", "/@a%2fb/-rev/1-0", &anna, Some(&body));
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            refused.json()["error"],
+            "A package has from 1 to 100 owners."
+        );
+    }
     assert_eq!(remove(&server, &anna, "nobody").status, 404);
     let private = json!({ "access": "restricted" });
     let target = "/-/package/@a%2fb/access";

@@ -307,6 +307,11 @@ fn names_that_are_none_are_refused() {
             "{name}: {}",
             reply.status
         );
+        // Who asks for it is told the same, but of a name that packages once could have.
+        if name != "Evil" {
+            let asked = registry.request("GET", &target, b"");
+            assert_eq!((asked.status, asked.text()), (reply.status, reply.text()));
+        }
     }
     assert_eq!(registry.files(), (0, 0));
 }

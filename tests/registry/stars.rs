@@ -6,6 +6,8 @@ use crate::people::account;
 use crate::shelf::{ask, get, publish, unhurried};
 use crate::support::http::{Reply, send};
 use crate::support::server::Server;
+use crate::support::upstream::{Act, Upstream};
+use crate::upstreams::scene::start;
 
 const STAR: &str = "/-/user/v1/star";
 
@@ -56,8 +58,11 @@ fn a_star_is_given_shown_and_taken() {
         json_of(&server, "/-/user/bert/stars", &anna),
         json!({ "@a/b": true })
     );
-    let missing = ask(&server, "GET", "/-/user/nobody/stars", &anna, None);
-    assert_eq!(missing.status, 404);
+    // Who is not here is told from who starred nothing by none of the ways to ask.
+    for who in ["", &*anna] {
+        assert_eq!(json_of(&server, "/-/user/nobody/stars", who), json!({}));
+        assert_eq!(json_of(&server, "/-/user/anna/stars", who), json!({}));
+    }
 }
 
 #[test]
@@ -118,4 +123,30 @@ fn who_may_not_star_and_what_is_no_star() {
     ];
     let reply = send(server.registry(), "DELETE", STAR, &headers, &long);
     assert_eq!(reply.status, 413);
+}
+
+#[test]
+fn a_star_is_taken_whatever_became_of_the_upstream() {
+    let upstream = Upstream::start();
+    for name in ["gone", "deaf"] {
+        upstream.publish(name, "1.0.0");
+    }
+    let server = start(&upstream, &[("THIRTEEN_RATE_AUTH_PER_15S", "0")]);
+    let anna = account(&server, "anna");
+    for name in ["gone", "deaf"] {
+        let given = star(&server, "PUT", &anna, name);
+        assert_eq!(given.status, 200, "{}", given.text());
+    }
+    // One has the package no longer, of the other's nothing is here.
+    let clear = "/-/thirteen/cache?package=deaf";
+    assert_eq!(ask(&server, "DELETE", clear, "", None).status, 200);
+    for (name, status) in [("gone", 404), ("deaf", 503)] {
+        upstream.script(&format!("/{name}"), [Act::reply(status, "no")]);
+        let looked = ask(&server, "GET", &format!("/{name}?write=true"), "", None);
+        assert_eq!(looked.status, status, "{}", looked.text());
+        assert_eq!(star(&server, "PUT", &anna, name).status, status);
+        let taken = star(&server, "DELETE", &anna, name);
+        assert_eq!(taken.status, 200, "{name} {}", taken.text());
+    }
+    assert_eq!(json_of(&server, STAR, &anna), json!({}));
 }

@@ -16,10 +16,11 @@ use super::super::uplinks::{self, Standing};
 use super::super::wording::{not_found, ownerless};
 use super::rules::{permission_named, visibility_named};
 use super::sql::{self, Origin};
-use super::{Visitor, Writer};
+use super::{Caller, Visitor, Writer};
 use crate::auth::principal::Anyone;
 use crate::context::Context;
 use crate::http::{Exchange, Problem, Request, Sent};
+use crate::id::Id;
 use crate::store::View;
 
 /// What `npm access set status=…` and `npm access set mfa=…` send.
@@ -120,9 +121,10 @@ pub async fn collaborators(
     let is_pnpm = client.starts_with(b"pnpm/") && parameter(&request, "format")?.is_some();
     shown(context, &visitor, &name)?;
     let mut listed = read(context, &name)?;
+    let sight = Sight::of(&visitor, &listed);
     listed.retain(|one| user.as_ref().is_none_or(|user| one.name == *user));
     let reply = match is_pnpm {
-        true => listed.iter().map(|one| entry(one, &visitor)).collect(),
+        true => listed.iter().map(|one| entry(one, &sight)).collect(),
         false => keyed(listed),
     };
     let mut out = exchange.reply();
@@ -250,14 +252,44 @@ fn keyed(collaborators: Vec<Collaborator>) -> Value {
         .into()
 }
 
-/// In the words that pnpm shows as they are. The document names the addresses of owners to all;
-/// those of others are for accounts.
-fn entry(one: &Collaborator, visitor: &Visitor) -> Value {
-    let (permissions, is_named) = match one.permission {
-        Permission::Read => ("read-only", visitor.is_somebody()),
-        Permission::Write => ("read-write", true),
+/// Whose addresses are seen, of those who may only read. The document tells everybody those of the
+/// owners.
+enum Sight {
+    /// Who looks owns the package, or is staff.
+    Everyones,
+    /// The own one.
+    Own(Id),
+    /// Nobody's.
+    Nobodys,
+}
+
+impl Sight {
+    fn of(visitor: &Visitor, collaborators: &[Collaborator]) -> Sight {
+        match visitor.caller() {
+            Caller::Nobody => Sight::Nobodys,
+            Caller::Staff(_) => Sight::Everyones,
+            Caller::Account(holder) => {
+                let is_owner = |one: &Collaborator| {
+                    one.account == holder.id && one.permission == Permission::Write
+                };
+                match collaborators.iter().any(is_owner) {
+                    true => Sight::Everyones,
+                    false => Sight::Own(holder.id),
+                }
+            }
+        }
+    }
+}
+
+/// In the words that pnpm shows as they are; an address that is not told is empty.
+fn entry(one: &Collaborator, sight: &Sight) -> Value {
+    let (permissions, is_seen) = match (one.permission, sight) {
+        (Permission::Write, _) => ("read-write", true),
+        (Permission::Read, Sight::Everyones) => ("read-only", true),
+        (Permission::Read, Sight::Own(account)) => ("read-only", one.account == *account),
+        (Permission::Read, Sight::Nobodys) => ("read-only", false),
     };
-    let email = is_named.then_some(&one.email);
+    let email = if is_seen { &*one.email } else { "" };
     json!({ "user": one.name, "email": email, "permissions": permissions })
 }
 

@@ -32,7 +32,7 @@ use crossbeam_channel::bounded;
 
 use crate::shard;
 
-pub use content::{Arrived, Content, Short};
+pub use content::{Arrived, Content, Short, is_file};
 pub use digest::{Digests, Sha512Digest};
 pub use pins::{Doomed, Kept};
 pub use spool::{Hashed, Spool};

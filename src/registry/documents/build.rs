@@ -240,6 +240,8 @@ fn write_full(version: &Version<'_>, dist: &[u8], out: &mut Vec<u8>) {
     if let Some(publisher) = version.row.and_then(|row| row.publisher.as_deref()) {
         let mut user = ObjectWriter::open(writer.name("_npmUser"));
         user.string("name", publisher);
+        // npm shows `<undefined>` where there is none, and nothing where it is empty.
+        user.string("email", version.publisher_email);
         user.close();
     }
     writer.name("dist").extend_from_slice(dist);

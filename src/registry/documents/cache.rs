@@ -339,9 +339,9 @@ impl Drop for Filling<'_> {
     }
 }
 
-/// A part of short documents, if they have it.
+/// A part of short documents, if they have it; that they are damaged is told by who reads them.
 fn slice(part: Part, document: &DocumentRow, content: &Bytes) -> Option<Bytes> {
-    let bytes = part.of(&document.parts, content);
+    let bytes = part.of(&document.parts, content)?;
     (!bytes.is_empty()).then(|| content.slice_ref(bytes))
 }
 
@@ -482,6 +482,13 @@ mod tests {
         let documents = Documents::new(1 << 20, 0);
         documents.insert(one.clone());
         assert_eq!(documents.bytes(), DOCUMENT_ENTRY_BYTES + content.len());
+        // Of damaged ones there is what is whole.
+        let mut damaged = document.clone();
+        damaged.parts[5] += 1;
+        let base = ("http://a".to_owned(), 0);
+        let damaged = Loaded::new(1, row.clone(), damaged, Some(content.clone()), base);
+        assert!(damaged.part(Part::AbbreviatedBrotli).is_none());
+        assert_eq!(damaged.part(Part::AbbreviatedGzip).unwrap(), "gz");
         // For another base they have to be made.
         let other = made("http://b");
         assert_eq!(other.offered(Part::FullGzip), Part::Full);

@@ -1,10 +1,13 @@
 //! JSON objects as pieces of their text: names and values where they lie, nothing made into a tree.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::limits::OBJECT_FIELDS_MAX;
 
 /// The fields of an object in the order of its text; a name that comes twice is there twice.
 #[derive(Clone, Debug, Default)]
@@ -13,13 +16,65 @@ pub struct Fields<'t>(pub Vec<(Cow<'t, str>, &'t RawValue)>);
 /// A name, borrowed unless it has escapes.
 pub(super) struct Name<'t>(pub(super) Cow<'t, str>);
 
+/// How many fields may be read, of all objects of a document together.
+pub(super) struct Allowance {
+    max: usize,
+    left: Cell<usize>,
+    is_exceeded: Cell<bool>,
+}
+
+/// An object that is read within an allowance.
+pub(super) struct Within<'a>(pub(super) &'a Allowance);
+
+impl Allowance {
+    pub(super) fn new(max: usize) -> Allowance {
+        Allowance {
+            max,
+            left: Cell::new(max),
+            is_exceeded: Cell::new(false),
+        }
+    }
+
+    /// Takes one of so many in its object.
+    pub(super) fn take<E: Error>(&self, number: usize) -> Result<(), E> {
+        let (max, left) = (self.max, self.left.get());
+        if left == 0 {
+            self.is_exceeded.set(true);
+            return Err(E::custom(format!("it has more than {max} fields")));
+        }
+        if number > OBJECT_FIELDS_MAX {
+            self.is_exceeded.set(true);
+            let fault = format!("an object in it has more than {OBJECT_FIELDS_MAX} fields");
+            return Err(E::custom(fault));
+        }
+        self.left.set(left - 1);
+        Ok(())
+    }
+
+    /// Whether there were more.
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.is_exceeded.get()
+    }
+}
+
 impl<'t> Fields<'t> {
     /// The fields of an object.
     ///
     /// # Errors
-    /// The text is no JSON object.
+    /// The text is no JSON object, or has more fields than are taken apart.
     pub fn of(text: &'t str) -> Result<Fields<'t>, serde_json::Error> {
-        serde_json::from_str(text)
+        Fields::within(text, &Allowance::new(OBJECT_FIELDS_MAX))
+    }
+
+    /// As [`Fields::of`], of a document's allowance.
+    pub(super) fn within(
+        text: &'t str,
+        allowance: &Allowance,
+    ) -> Result<Fields<'t>, serde_json::Error> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let fields = Within(allowance).deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(fields)
     }
 
     /// The text of a field; the last of its name, as parsers of objects see it.
@@ -118,15 +173,15 @@ impl<'de> Visitor<'de> for NameVisitor {
     }
 }
 
-impl<'de: 't, 't> Deserialize<'de> for Fields<'t> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+impl<'de> DeserializeSeed<'de> for Within<'_> {
+    type Value = Fields<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de>, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
+impl<'de> Visitor<'de> for Within<'_> {
     type Value = Fields<'de>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,6 +191,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Vec::new();
         while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            self.0.take(fields.len() + 1)?;
             fields.push((name.0, value));
         }
         Ok(Fields(fields))

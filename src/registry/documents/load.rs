@@ -101,10 +101,9 @@ pub async fn part(
         }
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Ok(Err(error)) => {
-            let detail = format!(
-                "the documents of {} cannot be read: {error}",
-                loaded.row.name
-            );
+            let name = &loaded.row.name;
+            tracing::error!(target: "registry", %name, %error, "documents cannot be read");
+            let detail = format!("the documents of {name} cannot be read: {error}");
             Err(Problem::new(500, detail))
         }
         Err(fault) => Err(busy(fault)),
@@ -165,7 +164,9 @@ impl Stored {
 
     fn read(&self, part: Part) -> io::Result<Vec<u8>> {
         if let Some(content) = &self.content {
-            return Ok(part.of(&self.document.parts, content).to_vec());
+            let bytes = part.of(&self.document.parts, content);
+            let short = || io::Error::new(io::ErrorKind::InvalidData, "their row is damaged");
+            return bytes.map(<[u8]>::to_vec).ok_or_else(short);
         }
         let file = self.blobs.open(&Sha512Digest(self.document.digest))?;
         let (start, length) = part.place(&self.document.parts);
@@ -206,6 +207,38 @@ pub fn rebased(document: &[u8], name: &PackageName, from: &str, to: &str) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Folder;
+
+    #[test]
+    fn documents_of_a_damaged_row_are_an_error() {
+        let folder = Folder::new();
+        let name = PackageName::parse("a").unwrap();
+        let stored = |parts: [u64; 6]| Stored {
+            blobs: Arc::new(Blobs::at(folder.path()).unwrap()),
+            document: DocumentRow {
+                digest: [1; 64],
+                base: "http://a".to_owned(),
+                parts,
+            },
+            content: Some(Bytes::from_static(b"fullshort")),
+        };
+        let read = |parts, base, part| stored(parts).part(base, &name, part);
+        let whole = [4, 0, 0, 5, 0, 0];
+        assert_eq!(
+            read(whole, "http://a", Part::Abbreviated).unwrap(),
+            b"short"
+        );
+        for parts in [
+            [4, 0, 0, 6, 0, 0],
+            [10, 0, 0, 1, 0, 0],
+            [u64::MAX, u64::MAX, 0, 1, 0, 0],
+        ] {
+            for base in ["http://a", "http://other"] {
+                let refused = read(parts, base, Part::Abbreviated).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{parts:?}");
+            }
+        }
+    }
 
     #[test]
     fn only_tarballs_move() {

@@ -84,17 +84,17 @@ impl Part {
 
     /// Where the part begins in the blob, and how long it is.
     pub fn place(self, parts: &[u64; 6]) -> (u64, u64) {
-        let start = parts[..self as usize].iter().sum();
+        // The lengths of a damaged row may be any.
+        let before = parts[..self as usize].iter();
+        let start = before.fold(0, |sum: u64, part| sum.saturating_add(*part));
         (start, parts[self as usize])
     }
 
-    /// The part of the whole blob.
-    ///
-    /// # Panics
-    /// The blob is shorter than its parts are together.
-    pub fn of<'b>(self, parts: &[u64; 6], blob: &'b [u8]) -> &'b [u8] {
+    /// The part of the whole blob; `None` where that is shorter than its parts are together.
+    pub fn of<'b>(self, parts: &[u64; 6], blob: &'b [u8]) -> Option<&'b [u8]> {
         let (start, length) = self.place(parts);
-        &blob[start as usize..][..length as usize]
+        let rest = blob.get(usize::try_from(start).ok()?..)?;
+        rest.get(..usize::try_from(length).ok()?)
     }
 }
 
@@ -169,6 +169,7 @@ impl Built {
 impl Packed {
     /// A part.
     pub fn part(&self, part: Part) -> &[u8] {
-        part.of(&self.parts, &self.bytes)
+        let part = part.of(&self.parts, &self.bytes);
+        part.expect("the lengths are those of these bytes")
     }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, Name, ObjectWriter, string, write_string};
+use super::fields::{Allowance, Fields, Name, ObjectWriter, Within, string, write_string};
+use crate::limits::UPSTREAM_FIELDS_MAX;
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{
     Collaborator, PackageRow, Permission, TagRow, VersionRow, VersionState,
@@ -40,6 +41,8 @@ pub(super) struct Version<'s> {
     pub(super) published_at: Option<i64>,
     /// What the store knows of a hosted version's tarball; `dist` says it of others.
     pub(super) row: Option<&'s VersionRow>,
+    /// The address of who published it, where the document tells it anyhow: that of an owner.
+    pub(super) publisher_email: &'s str,
 }
 
 /// The rows of a hosted package.
@@ -151,6 +154,7 @@ impl<'s> Source<'s> {
                 manifest: Fields::of(manifest)?,
                 published_at: Some(published_at),
                 row: Some(row),
+                publisher_email: email_of(row.publisher.as_deref(), rows.collaborators),
             });
         }
         for tag in rows.tags {
@@ -167,14 +171,32 @@ impl<'s> Source<'s> {
     /// An upstream's package, of its document in the full form.
     ///
     /// # Errors
-    /// The text is not the document of this package.
+    /// The text is not the document of this package, or has too many fields.
     pub fn of_upstream(
         name: &'s PackageName,
         text: &'s [u8],
         filter: &dyn Filter,
     ) -> Result<Source<'s>, SourceFault> {
+        Source::read(name, text, filter, &Allowance::new(UPSTREAM_FIELDS_MAX))
+    }
+
+    /// An upstream's package, of the document that we made of its own, which has some fields more
+    /// than that had.
+    ///
+    /// # Errors
+    /// The text is not the document of this package.
+    pub fn of_kept(name: &'s PackageName, text: &'s [u8]) -> Result<Source<'s>, SourceFault> {
+        Source::read(name, text, &Everything, &Allowance::new(usize::MAX))
+    }
+
+    fn read(
+        name: &'s PackageName,
+        text: &'s [u8],
+        filter: &dyn Filter,
+        allowance: &Allowance,
+    ) -> Result<Source<'s>, SourceFault> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        let read = reader.deserialize_map(DocumentVisitor)?;
+        let read = reader.deserialize_map(DocumentVisitor(allowance))?;
         reader.end()?;
         if let Some(other) = read.name.filter(|other| other != name.as_str()) {
             return Err(SourceFault::OtherName(other.into_owned()));
@@ -195,8 +217,10 @@ impl<'s> Source<'s> {
             if !is_number(&version) || !seen.insert(version.clone()) {
                 continue;
             }
-            let Ok(manifest) = Fields::of(manifest.get()) else {
-                continue;
+            let manifest = match Fields::within(manifest.get(), allowance) {
+                Ok(manifest) => manifest,
+                Err(fault) if allowance.is_exceeded() => return Err(fault.into()),
+                Err(_) => continue,
             };
             let published_at = published
                 .get(&*version)
@@ -217,6 +241,7 @@ impl<'s> Source<'s> {
                 manifest,
                 published_at,
                 row: None,
+                publisher_email: "",
             });
         }
         source.keep_shown(read.tags, read.times);
@@ -329,10 +354,20 @@ fn hosted_rest<'s>(rows: &Hosted<'s>, source: &Source<'s>) -> Result<Pairs<'s>, 
     Ok(rest)
 }
 
+fn owners(collaborators: &[Collaborator]) -> impl Iterator<Item = &Collaborator> {
+    let is_owner = |one: &&Collaborator| one.permission == Permission::Write;
+    collaborators.iter().filter(is_owner)
+}
+
+/// The address of the owner of a name; empty where nobody of that name owns the package.
+fn email_of<'c>(name: Option<&str>, collaborators: &'c [Collaborator]) -> &'c str {
+    let named = owners(collaborators).find(|one| Some(&*one.name) == name);
+    named.map_or("", |one| &one.email)
+}
+
 fn maintainers(collaborators: &[Collaborator]) -> Cow<'static, str> {
     let mut out = vec![b'['];
-    let is_owner = |one: &&Collaborator| one.permission == Permission::Write;
-    for (index, one) in collaborators.iter().filter(is_owner).enumerate() {
+    for (index, one) in owners(collaborators).enumerate() {
         if index > 0 {
             out.push(b',');
         }
@@ -405,9 +440,9 @@ struct Document<'d> {
     rest: Vec<(Cow<'d, str>, Cow<'d, str>)>,
 }
 
-struct DocumentVisitor;
+struct DocumentVisitor<'a>(&'a Allowance);
 
-impl<'de> Visitor<'de> for DocumentVisitor {
+impl<'de> Visitor<'de> for DocumentVisitor<'_> {
     type Value = Document<'de>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -416,14 +451,18 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document<'de>, A::Error> {
         let mut document = Document::default();
+        let fields = || Within(self.0);
+        let mut number = 0;
         while let Some(Name(name)) = map.next_key()? {
+            number += 1;
+            self.0.take(number)?;
             match &*name {
                 "name" => document.name = Some(map.next_value::<Name<'de>>()?.0),
                 "_rev" => document.revision = Some(map.next_value::<Name<'de>>()?.0),
-                "versions" => document.versions = map.next_value::<Fields<'de>>()?.0,
-                "time" => document.times = map.next_value::<Fields<'de>>()?.0,
+                "versions" => document.versions = map.next_value_seed(fields())?.0,
+                "time" => document.times = map.next_value_seed(fields())?.0,
                 "dist-tags" => {
-                    let tags = map.next_value::<Fields<'de>>()?.0.into_iter();
+                    let tags = map.next_value_seed(fields())?.0.into_iter();
                     let tags = tags.filter_map(|(tag, raw)| Some((tag, string(raw.get())?)));
                     document.tags = tags.collect();
                 }

@@ -295,7 +295,7 @@ fn a_hosted_package_is_told_from_its_rows() {
             "dist-tags": { "latest": "1.0.0" },
             "versions": { "1.0.0": {
                 "name": "@a/b", "version": "1.0.0", "description": "told", "license": "MIT",
-                "_npmUser": { "name": "anna" },
+                "_npmUser": { "name": "anna", "email": "a@x.example" },
                 "dist": {
                     "integrity": "sha512-true", "shasum": "bb", "fileCount": 2,
                     "tarball": format!("{BASE}/@a/b/-/b-1.0.0.tgz"),
@@ -324,6 +324,35 @@ fn a_hosted_package_is_told_from_its_rows() {
     let short = parsed(&build(&Source::hosted(rows).unwrap(), BASE).abbreviated);
     assert_eq!(short["versions"], json!({}));
     assert_eq!(short["time"]["unpublished"]["versions"], json!(["1.1.0"]));
+}
+
+#[test]
+fn a_publisher_is_told_with_the_address_of_an_owner() {
+    let (package, mut version) = (package(), version("1.0.0", VersionState::Live));
+    let one = |name: &str, permission: Permission| Collaborator {
+        account: Id::fresh(),
+        name: name.to_owned(),
+        email: format!("{name}@x.example"),
+        permission,
+    };
+    let collaborators = [
+        one("anna", Permission::Write),
+        one("bert", Permission::Read),
+    ];
+    // That of who may only read is not told, and of who has no right any more there is none.
+    for (name, email) in [("anna", "anna@x.example"), ("bert", ""), ("carl", "")] {
+        version.publisher = Some(name.to_owned());
+        let rows = Hosted {
+            package: &package,
+            versions: std::slice::from_ref(&version),
+            tags: &[],
+            collaborators: &collaborators,
+            stargazers: &[],
+        };
+        let full = parsed(&build(&Source::hosted(rows).unwrap(), BASE).full);
+        let user = json!({ "name": name, "email": email });
+        assert_eq!(full["versions"]["1.0.0"]["_npmUser"], user);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::super::packages::change::Told;
 use super::super::packages::draft::Draft;
 use super::super::packages::rows::{Collaborator, Permission};
 use super::super::packages::sql as packages;
-use super::super::wording::{not_found, ownerless};
+use super::super::wording::{not_found, ownerless, owners_counted};
 use crate::context::Context;
 use crate::http::{Exchange, Problem, Sent};
 use crate::limits::OWNERS_MAX;
@@ -70,8 +70,7 @@ pub async fn add(
             permission: Permission::Write,
         });
         if draft.owners().count() > OWNERS_MAX {
-            let detail = format!("A package has at most {OWNERS_MAX} owners.");
-            return Err(Problem::new(400, detail));
+            return Err(owners_counted());
         }
         Ok(Told {
             actor,

@@ -9,12 +9,13 @@ use super::rows::{Collaborator, Permission};
 use super::sql;
 use crate::context::Context;
 use crate::http::{Exchange, Problem, Sent};
+use crate::id::Id;
 use crate::limits::OWNERS_MAX;
 use crate::registry::access::Writer;
 use crate::registry::accounts;
 use crate::registry::documents::api::name_of;
 use crate::registry::name::PackageName;
-use crate::registry::wording::{busy, not_found};
+use crate::registry::wording::{busy, not_found, owners_counted};
 use crate::shard;
 use crate::store::{SqlFault, Tx, View};
 
@@ -228,7 +229,7 @@ async fn give(
         return Err(Problem::new(400, detail));
     }
     if names.is_empty() || names.len() > OWNERS_MAX {
-        return Err(Problem::new(400, owners_counted()));
+        return Err(owners_counted());
     }
     let owners = context.house.registry.read(|view| owners(view, &names))?;
     let owners =
@@ -253,7 +254,7 @@ async fn give(
             draft.grant(owner);
         }
         if draft.owners().count() > OWNERS_MAX {
-            return Err(Problem::new(400, owners_counted()));
+            return Err(owners_counted());
         }
         Ok(Told {
             actor,
@@ -265,10 +266,6 @@ async fn give(
         })
     };
     run_as(context, writer, name, edit).await
-}
-
-fn owners_counted() -> String {
-    format!("A package has from 1 to {OWNERS_MAX} owners.")
 }
 
 /// The accounts of these names, or the first name that nobody has.
@@ -294,7 +291,8 @@ fn owners(
 /// Gives or takes the caller's star.
 ///
 /// # Errors
-/// 404 where the caller sees no such package; 403 for staff, who has no account.
+/// 404 where the caller sees no such package; 403 for staff, who has no account; 409 where it
+/// became another one meanwhile.
 pub async fn set_star(
     context: &Context,
     writer: &Writer,
@@ -310,15 +308,11 @@ pub async fn set_star(
     let row = context.house.registry.read(|view| sql::read(view, name))?;
     let row = row.ok_or_else(|| not_found(name))?;
     if row.upstream.is_some() {
-        // Its document is the upstream's, which knows nothing of our accounts.
-        let command = move |tx: &mut Tx<'_>| match star {
-            Star::Given => sql::star(tx, row.id, account),
-            Star::Taken => sql::unstar(tx, row.id, account),
-        };
+        let named = name.clone();
+        let command = move |tx: &mut Tx<'_>| star_upstreams(tx, &named, account, star);
         let written = context.house.registry.write(command).await?;
-        written.map_err(crate::store::StoreFault::from)?;
-        let revision = row.revision_text();
-        return Ok(Changed { revision });
+        let changed = written.map_err(crate::store::StoreFault::from)?;
+        return changed.ok_or_else(stale);
     }
     let actor = writer.actor();
     let edit = move |draft: &mut Draft, _: i64| {
@@ -338,6 +332,26 @@ pub async fn set_star(
         edit,
     )
     .await
+}
+
+/// Gives or takes a star of an upstream's package, whose document knows nothing of our accounts;
+/// nothing where it is gone or hosted here by then.
+fn star_upstreams(
+    tx: &mut Tx<'_>,
+    name: &PackageName,
+    account: Id,
+    star: Star,
+) -> Result<Option<Changed>, SqlFault> {
+    let row = sql::read(tx, name)?.filter(|row| row.upstream.is_some());
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    match star {
+        Star::Given => sql::star(tx, row.id, account)?,
+        Star::Taken => sql::unstar(tx, row.id, account)?,
+    }
+    let revision = row.revision_text();
+    Ok(Some(Changed { revision }))
 }
 
 /// Changes a package for its owner.
@@ -378,3 +392,51 @@ pub fn reply_changed(
 /// What yarn 1 puts in a revision's place: it reads the short form of a document, which has neither
 /// a revision nor owners.
 const UNREAD: &str = "undefined";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::packages::draft::fresh;
+    use crate::registry::packages::rows::PackageRow;
+    use crate::registry::schema::DEFINITION;
+    use crate::store::{Folder, Options, open};
+
+    const ACCOUNT: &str = "\
+        INSERT INTO accounts (id, name, email, password, created_at, updated_at) \
+        VALUES (?1, 'anna', '', '', 0, 0)";
+
+    #[test]
+    fn a_star_is_of_the_upstreams_package_that_is_there_when_it_is_written() {
+        let folder = Folder::new();
+        let store = open(&DEFINITION, folder.path(), Options { shards: 0 }).unwrap();
+        let name = PackageName::parse("a").unwrap();
+        let account = Id::fresh();
+        let row = |upstream| PackageRow {
+            upstream,
+            ..fresh(&name, 0)
+        };
+        let (hosted, upstreams) = (row(None), row(Some(1)));
+        let (later, id) = (row(Some(1)), upstreams.id);
+        let named = name.clone();
+        let write = move |tx: &mut Tx<'_>| {
+            tx.run(ACCOUNT, &[&account.text()])?;
+            let set = |tx: &mut Tx<'_>, star| star_upstreams(tx, &named, account, star);
+            let starred = |tx: &mut Tx<'_>| sql::starred_by(tx, account).map(|all| all.len());
+            assert_eq!(set(tx, Star::Given)?, None, "it is gone");
+            sql::insert(tx, &upstreams, None)?;
+            assert!(set(tx, Star::Given)?.is_some());
+            assert_eq!(starred(tx)?, 1);
+            // Another upstream's came in its place.
+            sql::remove(tx, id)?;
+            sql::insert(tx, &later, None)?;
+            assert!(set(tx, Star::Given)?.is_some());
+            assert!(set(tx, Star::Taken)?.is_some());
+            assert_eq!(starred(tx)?, 0);
+            sql::remove(tx, later.id)?;
+            sql::insert(tx, &hosted, None)?;
+            assert_eq!(set(tx, Star::Given)?, None, "its document has to be made");
+            Ok::<_, SqlFault>(())
+        };
+        store.write_blocking(write).unwrap().unwrap();
+    }
+}

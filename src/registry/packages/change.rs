@@ -19,7 +19,7 @@ use crate::limits::{
     BLOB_SHORT_BYTES_MAX, DOCUMENTS_BUILT_HERE_BYTES_MAX, PACKAGE_VERSIONS_READ_HERE_MAX,
 };
 use crate::registry::archive::Inspected;
-use crate::registry::blobs::{Arrived, Blobs, Hashed, Kept, Sha512Digest, sweep};
+use crate::registry::blobs::{Arrived, Blobs, Hashed, Kept, Sha512Digest, is_file, sweep};
 use crate::registry::documents::fields::{Fields, ObjectWriter, write_string};
 use crate::registry::documents::{self, Packed, Source};
 use crate::registry::name::PackageName;
@@ -233,9 +233,7 @@ pub async fn run(
     let revision = draft.package.revision_text();
     let mut freed = std::mem::take(&mut draft.freed);
     let document = draft.package.document.as_ref();
-    let is_other = |old: &DocumentRow| document.is_none_or(|new| new.digest != old.digest);
-    let replaced = replaced.filter(is_other);
-    freed.extend(replaced.map(|old| Sha512Digest(old.digest)));
+    freed.extend(replaced.and_then(|old| file_left(&old, document)));
     let command = move |tx: &mut Tx<'_>| write(tx, &draft, card.as_ref(), &told, kept, check);
     context
         .house
@@ -310,6 +308,12 @@ fn build(
     let (content, file) = documents.parted();
     draft.document = content;
     Ok((draft, file, card))
+}
+
+/// The file of documents, where others take their place.
+fn file_left(old: &DocumentRow, new: Option<&DocumentRow>) -> Option<Sha512Digest> {
+    let is_replaced = new.is_none_or(|new| new.digest != old.digest);
+    (is_replaced && is_file(old.bytes())).then_some(Sha512Digest(old.digest))
 }
 
 fn write(
@@ -451,3 +455,25 @@ const DIST_OURS: [&str; 5] = [
     "fileCount",
     "unpackedSize",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_documents_that_were_a_file_leave_one() {
+        let documents = |digest: u8, bytes: usize| DocumentRow {
+            digest: [digest; 64],
+            base: String::new(),
+            parts: [bytes as u64 - 1, 0, 0, 1, 0, 0],
+        };
+        let (short, long) = (
+            documents(1, BLOB_SHORT_BYTES_MAX),
+            documents(2, BLOB_SHORT_BYTES_MAX + 1),
+        );
+        assert_eq!(file_left(&short, Some(&long)), None);
+        assert_eq!(file_left(&long, Some(&short)), Some(Sha512Digest([2; 64])));
+        assert_eq!(file_left(&long, None), Some(Sha512Digest([2; 64])));
+        assert_eq!(file_left(&long, Some(&long)), None, "it is the same");
+    }
+}

@@ -7,7 +7,7 @@ use super::rows::{
 };
 use super::sql;
 use crate::id::Id;
-use crate::registry::blobs::Sha512Digest;
+use crate::registry::blobs::{Sha512Digest, is_file};
 use crate::registry::documents::{Hosted, source::newest};
 use crate::registry::name::PackageName;
 use crate::store::{SqlFault, Tx, View};
@@ -151,10 +151,12 @@ impl Draft {
             return;
         };
         let mut row = row.clone();
-        self.freed.extend(row.digest.take().map(Sha512Digest));
+        let bytes = row.bytes.take().map(i64::cast_unsigned);
+        let digest = row.digest.take().map(Sha512Digest);
+        self.freed
+            .extend(digest.filter(|_| bytes.is_none_or(is_file)));
         row.state = VersionState::Removed;
         row.manifest = None;
-        row.bytes = None;
         self.put_version(row);
         let tags = self.tags.iter().filter(|tag| tag.version == version);
         let tags: Vec<_> = tags.map(|tag| tag.tag.clone()).collect();
@@ -335,7 +337,7 @@ impl Star {
     }
 }
 
-fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
+pub(super) fn fresh(name: &PackageName, now_ms: i64) -> PackageRow {
     PackageRow {
         id: Id::fresh(),
         name: name.clone(),
@@ -359,3 +361,59 @@ const ROW_BYTES: usize = 256;
 
 /// The tag that every package has.
 pub const LATEST: &str = "latest";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::BLOB_SHORT_BYTES_MAX;
+    use crate::registry::schema::DEFINITION;
+    use crate::store::{Folder, Options, open};
+
+    fn version(number: u8, bytes: Option<usize>) -> VersionRow {
+        VersionRow {
+            version: format!("{number}.0.0"),
+            file: format!("a-{number}.0.0.tgz"),
+            state: VersionState::Live,
+            manifest: Some("{}".to_owned()),
+            integrity: None,
+            shasum: None,
+            upstream_url: None,
+            digest: Some([number; 64]),
+            bytes: bytes.map(|bytes| bytes as i64),
+            published_at: None,
+            seen_at: 0,
+            used_at: None,
+            publisher: None,
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_removed_leaves_its_file_where_it_has_one() {
+        let folder = Folder::new();
+        let store = open(&DEFINITION, folder.path(), Options { shards: 0 }).unwrap();
+        let name = PackageName::parse("a").unwrap();
+        let row = fresh(&name, 0);
+        let inserted = row.clone();
+        let insertion = move |tx: &mut Tx<'_>| {
+            sql::insert(tx, &inserted, None)?;
+            for (number, bytes, content) in [
+                (1, Some(BLOB_SHORT_BYTES_MAX), Some(b"short".as_slice())),
+                (2, Some(BLOB_SHORT_BYTES_MAX + 1), None),
+                (3, None, None),
+            ] {
+                sql::put_version(tx, inserted.id, &version(number, bytes), content)?;
+            }
+            Ok::<_, SqlFault>(())
+        };
+        store.write_blocking(insertion).unwrap().unwrap();
+        let read = |view: &View<'_>| Draft::read(view, &name, 0);
+        let mut draft = store.read(read).unwrap();
+        for number in 1..=3 {
+            draft.remove_version(&format!("{number}.0.0"));
+        }
+        assert_eq!(draft.freed, [Sha512Digest([2; 64]), Sha512Digest([3; 64])]);
+        assert_eq!(draft.live().count(), 0);
+        let gone = draft.version("1.0.0").unwrap();
+        assert_eq!((gone.digest, gone.bytes), (None, None));
+    }
+}

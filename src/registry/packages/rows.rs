@@ -140,6 +140,14 @@ impl PackageRow {
     }
 }
 
+impl DocumentRow {
+    /// The length of all parts together, whatever a damaged row says.
+    pub fn bytes(&self) -> u64 {
+        let parts = self.parts.iter();
+        parts.fold(0, |sum: u64, part| sum.saturating_add(*part))
+    }
+}
+
 impl Visibility {
     /// As the store and npm name it.
     pub const fn as_str(self) -> &'static str {

@@ -15,6 +15,7 @@ use crate::json::Schemas;
 use crate::registry::access::Writer;
 use crate::registry::archive::Inspected;
 use crate::registry::blobs::Content as Blob;
+use crate::registry::documents::api::name_of;
 use crate::registry::name::PackageName;
 use crate::registry::packages::{self, change};
 use crate::registry::uplinks;
@@ -79,18 +80,6 @@ pub async fn put(
         success: true,
         id: name.to_string(),
         rev,
-    })
-}
-
-/// The package that a request's path names.
-///
-/// # Errors
-/// 400 where it is no name.
-pub fn name_of(request: &Request<'_>) -> Result<PackageName, Problem> {
-    let name = request.parameter("package")?;
-    PackageName::parse_old(&name).map_err(|fault| {
-        let problem = Problem::new(400, format!("`{name}` is no name of a package: {fault}."));
-        problem.code("invalid_name")
     })
 }
 

@@ -31,12 +31,13 @@ pub async fn own(
 ) -> Result<Sent, Problem> {
     let user = member.account()?.name.to_string();
     let visitor = member.visitor().clone();
-    let names = read(context, visitor, user).await?.unwrap_or_default();
+    let names = read(context, visitor, user).await?;
     exchange.reply().status(200).json(&keyed(&names));
     Ok(Sent)
 }
 
-/// `GET /-/user/:user/stars`: those of another, as far as the caller may read them.
+/// `GET /-/user/:user/stars`: those of another, as far as the caller may read them. An account that
+/// is not there has starred nothing: whether it is there is not for everybody to find out.
 pub async fn list(
     context: &Context,
     visitor: Visitor,
@@ -45,7 +46,6 @@ pub async fn list(
     visitor.may_list()?;
     let user = exchange.request().parameter("user")?.into_owned();
     let names = read(context, visitor, user).await?;
-    let names = names.ok_or_else(|| Problem::new(404, "There is no such account."))?;
     exchange.reply().status(200).json(&keyed(&names));
     Ok(Sent)
 }
@@ -84,7 +84,6 @@ pub async fn view(
     // A JSON string, as CouchDB takes its keys.
     let user = serde_json::from_str::<String>(&key).unwrap_or(key);
     let names = read(context, visitor, user.clone()).await?;
-    let names = names.unwrap_or_default();
     let row =
         |name: &PackageName| json!({ "id": name.as_str(), "key": user, "value": name.as_str() });
     let rows: Vec<Value> = names.iter().map(row).collect();
@@ -104,8 +103,11 @@ async fn set(
     let text = text.ok_or_else(|| Problem::new(400, "The body names no `package`."))?;
     let name = named(&text)?;
     writer.visitor().may_read(context, &name)?;
-    // An upstream's package that nobody asked for yet is taken in: the star is kept beside it.
-    found(context, &exchange.request(), &name).await?;
+    // An upstream's package that nobody asked for yet is taken in: the star is kept beside it. One
+    // is taken back whatever became of the upstream.
+    if star == Star::Given {
+        found(context, &exchange.request(), &name).await?;
+    }
     let changed = set_star(context, &writer, &name, star).await?;
     reply_changed(exchange, 200, &name, &changed);
     Ok(Sent)
@@ -116,10 +118,10 @@ async fn read(
     context: &Context,
     visitor: Visitor,
     user: String,
-) -> Result<Option<Vec<PackageName>>, Problem> {
-    let read = move |view: &View<'_>| -> Result<Option<Vec<PackageName>>, SqlFault> {
+) -> Result<Vec<PackageName>, Problem> {
+    let read = move |view: &View<'_>| -> Result<Vec<PackageName>, SqlFault> {
         let Some(account) = accounts::sql::named(view, &user)? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let mut names = Vec::new();
         for name in packages::starred_by(view, account.id)? {
@@ -127,7 +129,7 @@ async fn read(
                 names.push(name);
             }
         }
-        Ok(Some(names))
+        Ok(names)
     };
     Ok(context.house.registry.read_heavy(read).await?)
 }

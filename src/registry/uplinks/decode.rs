@@ -27,7 +27,7 @@ pub(super) fn likely_bytes(coding: Option<&str>, body_bytes: usize, bytes_max: u
 }
 
 /// Whether there is nothing to be taken off.
-fn is_plain(coding: Option<&str>) -> bool {
+pub(super) fn is_plain(coding: Option<&str>) -> bool {
     let coding = coding.unwrap_or_default().trim();
     coding.is_empty() || coding.eq_ignore_ascii_case("identity")
 }

@@ -28,7 +28,7 @@ use crate::outgoing::OutgoingFault;
 use crate::registry::blobs::{Blobs, Hashed, Kept, Sha512Digest, sweep};
 use crate::registry::budget::Share;
 use crate::registry::documents::base;
-use crate::registry::documents::{Built, Candidate, Everything, Fate, Filter, Part, Source, build};
+use crate::registry::documents::{Built, Candidate, Fate, Filter, Part, Source, build};
 use crate::registry::name::PackageName;
 use crate::registry::packages::rows::{
     DocumentRow, PackageRow, TagRow, VersionRow, VersionState, Visibility,
@@ -375,7 +375,7 @@ impl Work {
             )));
         }
         if let Some(old) = &old {
-            let old = Source::of_upstream(&self.name, old, &Everything)
+            let old = Source::of_kept(&self.name, old)
                 .map_err(|fault| Missing::Disk(format!("a kept document: {fault}")))?;
             source.adopt(old, |version| judge.is_kept(version));
         }

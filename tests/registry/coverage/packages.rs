@@ -146,7 +146,8 @@ pub(crate) const LINES: &[Line] = &[
         visit: |_| {
             vec![
                 Try::nobody("/-/user/alice/stars", 200),
-                Try::alice("/-/user/none/stars", 404),
+                Try::alice("/-/user/none/stars", 200),
+                Try::alice("/-/user/%ff/stars", 400),
             ]
         },
     },

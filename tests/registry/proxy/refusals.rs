@@ -86,6 +86,25 @@ fn names_that_lead_to_private_addresses_are_refused() {
 }
 
 #[test]
+fn of_a_name_with_several_addresses_no_private_one_is_dialled() {
+    let hosts = "public.example=127.0.0.1,public.example=3ffe::1";
+    let environment = [("THIRTEEN_OUTGOING_HOSTS", hosts), ("PROXY_TIMEOUT", "300")];
+    let scene = Scene::with(&environment);
+    scene.upstream.set_nonblocking(true).unwrap();
+    let target = format!("public.example:{}", scene.port());
+    let told = refused(scene.connect(&target, REBOUND, b""));
+    // The public one is tried, where nobody answers.
+    assert!(
+        matches!(
+            (told.0, &*told.1),
+            (502, "UPSTREAM_UNREACHABLE") | (504, "UPSTREAM_TIMEOUT")
+        ),
+        "{told:?}"
+    );
+    assert!(scene.upstream.accept().is_err(), "nobody was connected to");
+}
+
+#[test]
 fn upstreams_that_are_not_there_are_told() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = gone.local_addr().unwrap().port();

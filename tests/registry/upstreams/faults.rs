@@ -136,3 +136,38 @@ fn a_document_with_versions_without_end_is_refused() {
     assert_eq!(reply.status, 502, "{}", reply.text());
     server.await_log("more than 100000 versions");
 }
+
+#[test]
+fn a_document_with_fields_without_end_is_refused() {
+    let upstream = Upstream::start();
+    let fields = |count: usize| -> String {
+        let each: Vec<String> = (0..count).map(|one| format!("\"f{one}\":1")).collect();
+        format!("{{{}}}", each.join(","))
+    };
+    let document = |name: &str, versions: usize, fields: &str| {
+        let each: Vec<String> = (0..versions)
+            .map(|one| format!("\"1.0.{one}\":{fields}"))
+            .collect();
+        let versions = each.join(",");
+        format!("{{\"name\":\"{name}\",\"versions\":{{{versions}}}}}")
+    };
+    let many = fields(100_000);
+    for (name, versions, fields) in [
+        ("some", 2, &many),
+        ("all", 11, &many),
+        ("one", 1, &fields(200_000)),
+    ] {
+        let text = document(name, versions, fields);
+        upstream.script(&format!("/{name}"), [Act::reply(200, text)]);
+    }
+    let loose = fields(200_000).replacen('{', "{\"name\":\"loose\",", 1);
+    upstream.script("/loose", [Act::reply(200, loose)]);
+    let server = start(&upstream, &[("THIRTEEN_REGISTRY_FRESH_MS", "300000")]);
+    let status = |path: &str| fetch(server.registry(), path).status;
+    assert_eq!(
+        ["/some", "/all", "/one", "/loose"].map(status),
+        [200, 502, 502, 502]
+    );
+    server.await_log("it has more than 1000000 fields");
+    server.await_log("an object in it has more than 131072 fields");
+}
