@@ -11,6 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -76,6 +77,7 @@ fn run_in(folder: &Folder, variables: &[(&str, &str)], args: &[&str]) -> Said {
 struct Server {
     url: String,
     bodies: Arc<Mutex<Vec<String>>>,
+    asked: Arc<AtomicUsize>,
 }
 
 /// The ETag of every page of [`Server`].
@@ -94,12 +96,20 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&bodies);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
+                count.fetch_add(1, Ordering::Relaxed);
                 answer(stream.unwrap(), &replies, stale, &kept);
             }
         });
-        Server { url, bodies }
+        Server { url, bodies, asked }
+    }
+
+    /// Connections that came.
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     fn bodies(&self) -> Vec<Value> {
@@ -605,6 +615,36 @@ fn the_server_is_found_by_the_file_that_it_wrote() {
     assert_eq!(run_in(&folder, &local, &["--data", ".", "status"]).code, 0);
     let said = run_in(&folder, &[], &["--data", ".", "metrics", "b"]);
     assert_eq!(said.stdout, "b 2\n", "{said:?}");
+}
+
+/// Whoever listens where a closed door would be is somebody else: it is neither asked nor changed
+/// nor given a token.
+#[test]
+fn a_door_that_the_server_has_closed_is_sought_nowhere_else() {
+    let folder = Folder::new("closed");
+    let stranger = config_server(5);
+    let address = stranger.url.trim_start_matches("http://");
+    folder.file("package.json", r#"{"name": "a", "version": "1.0.0"}"#);
+    let pid = std::process::id();
+    for (door, commands) in [
+        ("api", &[&["status"][..], &["config"], &["config", "rows", "40"]][..]),
+        ("ops", &[&["metrics"]]),
+        ("registry", &[&["install", "a"], &["publish", "--token", "secret"]]),
+    ] {
+        let mut doors = json!({"pid": pid, "api": "http://127.0.0.1:9",
+            "ops": "http://127.0.0.1:9", "registry": "http://127.0.0.1:9"});
+        doors.as_object_mut().unwrap().remove(door);
+        folder.file("doors.json", &doors.to_string());
+        let flag = format!("--{door}");
+        for command in commands {
+            let args = [command, &["--data", ".", &flag, address][..]].concat();
+            let said = run_in(&folder, &[], &args);
+            let expected = format!("the server of pid {pid} has its {door} door closed");
+            assert_eq!(said.code, 1, "{said:?}");
+            assert!(said.stderr.contains(&expected), "{said:?}");
+        }
+    }
+    assert_eq!(stranger.asked(), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use thirteen_kernels::config::headers::{HEADERS_BYTES_MAX, write_headers};
 
 use crate::auth::keys::{KeysFault, reopen};
 use crate::auth::tokens::proxy::{self, PROXY_SECONDS_MAX, ProxyGrant};
-use crate::cli::client::Client;
+use crate::cli::client::{Client, Door};
 use crate::cli::failure::Failure;
 use crate::cli::output::note;
 use crate::id::Id;
@@ -26,7 +26,7 @@ pub(in crate::cli) fn for_registry(
         note(&format!(
             "{} tells no X-Bun-Config-Dump; the configuration of the settings is sent, and no \
              X-Bun-Proxy-Token",
-            client.place().registry.url
+            client.url_of(Door::Registry)?
         ));
         let config = settings.config.to_state();
         return Ok((config, lines(&config, id, None)));

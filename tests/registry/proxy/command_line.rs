@@ -100,7 +100,7 @@ fn the_proxy_can_run_alone() {
     let status = run(&["--data", data.to_str().unwrap(), "status"], &[]);
     let told = String::from_utf8_lossy(&status.stderr);
     assert_eq!(status.status.code(), Some(1), "{status:?}");
-    assert!(told.contains("has it closed"), "{told}");
+    assert!(told.contains("has its api door closed"), "{told}");
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&child),
         rustix::process::Signal::TERM,
