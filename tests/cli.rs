@@ -647,6 +647,58 @@ fn a_door_that_the_server_has_closed_is_sought_nowhere_else() {
     assert_eq!(stranger.asked(), 0);
 }
 
+/// Whoever names a data folder means its server, not whichever has the usual address.
+#[test]
+fn a_named_folder_without_a_server_is_an_error() {
+    let folder = Folder::new("serverless");
+    let stranger = config_server(5);
+    let address = stranger.url.trim_start_matches("http://");
+    folder.file("package.json", r#"{"name": "a", "version": "1.0.0"}"#);
+    let commands = [
+        ("--api", &["status"][..]),
+        ("--api", &["config", "rows", "40"]),
+        ("--ops", &["metrics"]),
+        ("--api", &["env", "export"]),
+        ("--registry", &["install", "a"]),
+        ("--registry", &["publish", "--token", "secret"]),
+    ];
+    let ask = |data: &str| {
+        for (door, command) in commands {
+            let args = [command, &["--data", data, door, address]].concat();
+            let said = run_in(&folder, &[], &args);
+            let expected = format!("no server runs on the data folder {data}: ");
+            assert_eq!(said.code, 1, "{said:?}");
+            assert!(said.stderr.contains(&expected), "{said:?}");
+        }
+    };
+    ask("typo");
+    ask(".");
+    // The id is larger than that of any process.
+    let left = json!({"pid": i32::MAX, "api": stranger.url, "ops": stranger.url});
+    folder.file("doors.json", &left.to_string());
+    ask(".");
+    let named = [("THIRTEEN_DATA", "typo"), ("THIRTEEN_API_LISTEN", address)];
+    assert_eq!(run_in(&folder, &named, &["status"]).code, 1);
+    assert_eq!(stranger.asked(), 0);
+    let said = run_in(&folder, &[], &["config", "rows", "--api", address]);
+    assert_eq!((said.code, &*said.stdout), (0, "24\n"), "{said:?}");
+}
+
+#[test]
+fn a_folder_that_is_named_and_not_there_is_not_made() {
+    let folder = Folder::new("typo");
+    for command in [
+        &["keys", "rotate"][..],
+        &["admin", "create", "ada@example.com"],
+        &["proxy", "token"],
+    ] {
+        let said = run_in(&folder, &[], &[command, &["--data", "typo"]].concat());
+        assert_eq!((said.code, &*said.stdout), (78, ""), "{said:?}");
+        assert!(said.stderr.contains("there is no folder typo; "), "{said:?}");
+        assert!(!folder.0.join("typo").exists());
+    }
+}
+
 #[test]
 fn the_environment_is_exported_in_three_formats() {
     let folder = Folder::new("export");

@@ -9,6 +9,7 @@ use serde_json::Value;
 use thirteen_kernels::config::{ConfigState, parse_dump};
 
 use super::failure::Failure;
+use super::folder;
 use crate::doors::{self, Doors};
 use crate::settings::{Settings, base_url};
 
@@ -81,7 +82,8 @@ enum Local {
 
 impl Client {
     /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else
-    /// what the server wrote into the data folder; else the addresses of the settings.
+    /// what the server wrote into the data folder; else, where nobody named that, the addresses of
+    /// the settings.
     pub(super) fn find(flag: ServerFlag, settings: &Settings) -> Result<Client, Failure> {
         let local = match env::var("LOCAL").as_deref() {
             Ok("1") => Local::On,
@@ -321,12 +323,13 @@ fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Fa
     Ok(place)
 }
 
-/// The doors of the server whose data folder this is, or those that the settings give it. A door
-/// that this server keeps closed is nowhere: whoever listens where it would be is somebody else.
+/// The doors of the server whose data folder this is. A door that this server keeps closed is
+/// nowhere: whoever listens where it would be is somebody else. Where no server runs it is the
+/// addresses of the settings, unless somebody named the folder and so means its server.
 fn find_here(settings: &Settings) -> Place {
     let file = doors::path(&settings.data).display().to_string();
     match Doors::read(&settings.data) {
-        Ok(Some(doors)) => {
+        Ok(Some(doors)) if doors.is_alive() => {
             let pid = doors.pid;
             let site = |name: &str, door: Option<String>| match door {
                 Some(url) => Site::At(Address {
@@ -344,7 +347,20 @@ fn find_here(settings: &Settings) -> Place {
                 registry: site("registry", doors.registry),
             }
         }
-        Ok(None) => by_settings(settings, &format!("there is no {file}")),
+        Ok(left) => {
+            let why = match left {
+                Some(doors) => format!("{file} is of pid {}, which has ended", doors.pid),
+                None => format!("there is no {file}"),
+            };
+            if !folder::is_named(settings) {
+                return by_settings(settings, &why);
+            }
+            let data = settings.data.display();
+            nowhere(Failure::Failed(format!(
+                "no server runs on the data folder {data}: {why}; name the folder of one with \
+                 --data, or the server itself with --server URL"
+            )))
+        }
         Err(fault) => nowhere(Failure::Environment(format!(
             "{file}: {fault}; restart the server, or name it with --server"
         ))),
@@ -462,20 +478,13 @@ mod tests {
             find(Some("flag:1"), Local::Off),
             Err(Failure::Usage(_))
         ));
-        let [api, ops, registry] = [
-            "http://127.0.0.1:3000",
-            "http://127.0.0.1:3108",
-            "http://127.0.0.1:4873",
-        ]
-        .map(Some);
         let base = find(None, Local::Off).unwrap();
         assert_eq!(
             urls(&base),
-            [Some("http://base:1"), ops, registry],
+            [Some("http://base:1"), None, None],
             "a base is that of the api door"
         );
-        let place = find(None, Local::On).unwrap();
-        assert_eq!(urls(&place), [api, ops, registry]);
+        assert_eq!(urls(&find(None, Local::On).unwrap()), [None; 3]);
         let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         Doors::new(address(41), address(0), address(43))
             .write(&data)
@@ -487,6 +496,10 @@ mod tests {
             [Some(here), None, Some(there)],
             "a door that is closed is not sought elsewhere"
         );
+        // No process has an id that large.
+        let ended = r#"{"pid": 2147483647, "api": "http://127.0.0.1:41"}"#;
+        std::fs::write(doors::path(&data), ended).unwrap();
+        assert_eq!(urls(&find(None, Local::On).unwrap()), [None; 3]);
         std::fs::write(doors::path(&data), "no JSON").unwrap();
         let place = find(None, Local::Off).unwrap();
         assert_eq!(urls(&place), [Some("http://base:1"), None, None]);
@@ -495,6 +508,22 @@ mod tests {
             Site::Nowhere(Failure::Environment(_))
         ));
         std::fs::remove_dir_all(&data).unwrap();
+    }
+
+    #[test]
+    fn addresses_of_the_settings_are_those_of_a_folder_that_nobody_named() {
+        let mut settings = settings(&[("THIRTEEN_OPS_LISTEN", "0.0.0.0:3108")]);
+        settings.data = env::temp_dir().join("thirteen-client-of-nobody");
+        let place = find(ServerFlag { server: None }, Local::On, &settings).unwrap();
+        let urls = urls(&place).map(Option::unwrap);
+        assert_eq!(
+            urls,
+            [
+                "http://127.0.0.1:3000",
+                "http://127.0.0.1:3108",
+                "http://127.0.0.1:4873"
+            ]
+        );
     }
 
     #[test]

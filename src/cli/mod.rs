@@ -11,6 +11,7 @@ mod doctor;
 mod env;
 mod failure;
 mod flags;
+mod folder;
 mod install;
 mod keys;
 mod metrics;

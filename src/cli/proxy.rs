@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
+use super::folder;
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::auth::keys::{Keys, open_or_create};
 use crate::auth::tokens::proxy::{
@@ -273,6 +274,6 @@ fn hash_of(given: Option<&str>, settings: &Settings) -> Result<u32, Failure> {
 }
 
 fn keys_of(settings: &Settings) -> Result<Keys, Failure> {
-    open_or_create(&settings.data)
+    open_or_create(folder::existing(settings)?)
         .map_err(|fault| Failure::Environment(format!("the keys cannot be used: {fault}")))
 }
