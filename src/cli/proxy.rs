@@ -20,8 +20,9 @@ use crate::outgoing::Url;
 use crate::outgoing::dns::look_up;
 use crate::outgoing::guard::special;
 use crate::proxy::{Authority, Refusal, Upstreams, decide};
-use crate::serve::{self, Opened};
+use crate::serve;
 use crate::settings::{Reach, Settings, Upstream, whole};
+use crate::startup::Opened;
 use crate::telemetry::process::unix_ms;
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! `thirteen proxy`.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -60,6 +61,11 @@ fn the_command_line_walks_the_decisions() {
 #[test]
 fn the_proxy_can_run_alone() {
     let folder = Folder::new();
+    // Whoever has the addresses of doors that it does not open is not in its way.
+    let others = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [api, ops] = others
+        .each_ref()
+        .map(|other| other.local_addr().unwrap().to_string());
     let mut child = Command::new(binary())
         .args([
             "proxy",
@@ -69,7 +75,7 @@ fn the_proxy_can_run_alone() {
             "--shards",
             "1",
         ])
-        .args(["--api", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
+        .args(["--api", &api, "--ops", &ops])
         .current_dir(folder.path())
         .env_clear()
         .stdout(Stdio::piped())
