@@ -58,6 +58,15 @@ impl Opened {
     }
 }
 
+/// What the check is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Whether a server with these doors can start.
+    Start(Opened),
+    /// How a data folder is, whose own server may be running and have the doors.
+    Look,
+}
+
 /// The exit code for settings and machines that keep the server from running (`EX_CONFIG`).
 pub const EXIT_ENVIRONMENT: u8 = 78;
 
@@ -75,7 +84,7 @@ impl fmt::Display for Finding {
 /// Checks the machine against the settings, and the addresses of the doors that are to be opened.
 /// The server starts when no finding is [`Verdict::Missing`]; else it prints them and exits with
 /// [`EXIT_ENVIRONMENT`].
-pub fn startup_check(settings: &Settings, opened: Opened) -> Vec<Finding> {
+pub fn startup_check(settings: &Settings, question: Question) -> Vec<Finding> {
     let mut findings = vec![
         kernel(&rustix::system::uname().release().to_string_lossy()),
         uring(
@@ -97,8 +106,12 @@ pub fn startup_check(settings: &Settings, opened: Opened) -> Vec<Finding> {
         ("ops", "ops door", settings.ops.listen),
         ("registry", "registry door", settings.registry.listen),
     ] {
-        if opened.has(door) {
-            findings.push(port(door, check, address, running.as_ref()));
+        let is_asked = match question {
+            Question::Start(opened) => opened.has(door),
+            Question::Look => true,
+        };
+        if is_asked {
+            findings.push(port(question, door, check, address, running.as_ref()));
         }
     }
     findings
@@ -274,8 +287,9 @@ fn disk(data: &Path) -> Finding {
     }
 }
 
-/// Whether the address can be bound.
+/// Whether the address can be bound, or is where it should be already.
 fn port(
+    question: Question,
     door: &str,
     check: &'static str,
     address: SocketAddr,
@@ -288,6 +302,10 @@ fn port(
     let url = doors::url_of(address);
     let ours = running.filter(|doors| doors.has(&url));
     match (fault.kind(), ours) {
+        (ErrorKind::AddrInUse, Some(doors)) if question == Question::Look => {
+            let pid = doors.pid;
+            good(check, format!("{address} is served by this server, pid {pid}"))
+        }
         (ErrorKind::AddrInUse, Some(doors)) => {
             let detail = format!("{address} is served by thirteen, pid {}", doors.pid);
             missing(
@@ -418,7 +436,8 @@ mod tests {
     fn a_taken_port_is_missing_and_tells_whether_it_is_ours() {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = taken.local_addr().unwrap();
-        let port = |address, running| port("api", "api door", address, running);
+        let start = Question::Start(Opened::All);
+        let port = |address, running| port(start, "api", "api door", address, running);
         let stranger = port(address, None);
         assert_eq!(stranger.verdict, Verdict::Missing);
         assert!(stranger.remedy.contains("ss -ltnp"), "{stranger}");
@@ -431,6 +450,10 @@ mod tests {
                 .contains(&format!("pid {}", std::process::id())),
             "{found}"
         );
+        let looked = super::port(Question::Look, "api", "api door", address, Some(&ours));
+        assert_eq!(looked.verdict, Verdict::Good, "{looked}");
+        let looked = super::port(Question::Look, "api", "api door", address, None);
+        assert_eq!(looked.verdict, Verdict::Missing, "{looked}");
         drop(taken);
         assert_eq!(port(address, None).verdict, Verdict::Good);
         let foreign = SocketAddr::from(([192, 0, 2, 1], 0));
@@ -439,12 +462,14 @@ mod tests {
 
     #[test]
     fn doors_that_stay_closed_are_not_looked_at() {
-        let doors = |opened| {
-            let findings = startup_check(&Settings::default(), opened);
+        let doors = |question| {
+            let findings = startup_check(&Settings::default(), question);
             let checks = findings.into_iter().map(|finding| finding.check);
             checks.filter(|check| check.ends_with(" door")).count()
         };
-        assert_eq!((doors(Opened::All), doors(Opened::Registry)), (3, 1));
+        assert_eq!(doors(Question::Look), 3);
+        assert_eq!(doors(Question::Start(Opened::All)), 3);
+        assert_eq!(doors(Question::Start(Opened::Registry)), 1);
     }
 
     #[test]

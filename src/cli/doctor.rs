@@ -11,7 +11,7 @@ use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::audit::{self, Chain};
 use crate::backup::STORES;
 use crate::registry::{self, blobs};
-use crate::startup::{EXIT_ENVIRONMENT, Finding, Opened, Verdict, startup_check};
+use crate::startup::{EXIT_ENVIRONMENT, Finding, Question, Verdict, startup_check};
 use crate::store::{Definition, View, check, inspect};
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let settings = flags.settings()?;
-    let mut findings = startup_check(&settings, Opened::All);
+    let mut findings = startup_check(&settings, Question::Look);
     findings.extend(STORES.iter().map(|store| whole(store, &settings.data)));
     findings.extend(
         STORES

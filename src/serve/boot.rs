@@ -29,7 +29,9 @@ use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
 use crate::shard::{ShardOptions, Shards, launch};
-use crate::startup::{EXIT_ENVIRONMENT, Opened, Verdict, raise_open_files, startup_check};
+use crate::startup::{
+    EXIT_ENVIRONMENT, Opened, Question, Verdict, raise_open_files, startup_check,
+};
 use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
@@ -170,7 +172,7 @@ impl Running {
 }
 
 fn check(settings: &Settings, opened: Opened) -> Result<(), StartFault> {
-    let findings = startup_check(settings, opened);
+    let findings = startup_check(settings, Question::Start(opened));
     let missing: Vec<String> = findings
         .iter()
         .filter(|finding| finding.verdict == Verdict::Missing)
