@@ -398,14 +398,33 @@ fn parse(url: &str, body: &str) -> Result<Value, Failure> {
     })
 }
 
-/// The line, or lines, of a reply that is no success: a problem document, or the first line.
+/// What a registry says when it refuses: of `error` and `reason` the one that is a sentence, where
+/// the other is a word for programs.
+pub(super) fn told_by_registry(body: &Value) -> Option<String> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let is_sentence = |text: &str| text.contains(char::is_whitespace);
+    match (text("error"), text("reason")) {
+        (Some(error), Some(reason)) => Some(match (is_sentence(error), is_sentence(reason)) {
+            (true, false) => error.to_owned(),
+            (false, true) => reason.to_owned(),
+            (true, true) | (false, false) => format!("{error}: {reason}"),
+        }),
+        (told, None) | (None, told) => told.map(str::to_owned),
+    }
+}
+
+/// The line, or lines, of a reply that is no success: a problem document, what a registry says, or
+/// the first line.
 fn refusal(url: &str, status: u16, body: &str) -> String {
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
+    if let Some(told) = told_by_registry(&problem) {
+        return format!("{url} answered {status} {told}");
+    }
     let text = |key: &str| problem.get(key).and_then(Value::as_str);
-    let title = text("title").or_else(|| text("error"));
-    let title = title.or_else(|| body.lines().next()).unwrap_or_default();
+    let title = text("title").or_else(|| body.lines().next());
+    let title = title.unwrap_or_default();
     let mut message = format!("{url} answered {status} {title}");
-    if let Some(detail) = text("detail").or_else(|| text("reason")) {
+    if let Some(detail) = text("detail") {
         message.push_str(": ");
         message.push_str(detail);
     }
@@ -541,5 +560,13 @@ mod tests {
             "u answered 404 Not here"
         );
         assert_eq!(refusal("u", 500, ""), "u answered 500 ");
+        for (body, told) in [
+            (r#"{"error":"`A` is no name.","reason":"invalid_name"}"#, "`A` is no name."),
+            (r#"{"error":"forbidden","reason":"not yours"}"#, "not yours"),
+            (r#"{"error":"not_found","reason":"missing"}"#, "not_found: missing"),
+            (r#"{"error":"not_found"}"#, "not_found"),
+        ] {
+            assert_eq!(refusal("u", 400, body), format!("u answered 400 {told}"));
+        }
     }
 }

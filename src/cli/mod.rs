@@ -70,7 +70,8 @@ enum Command {
     Keys(keys::Args),
     /// Run the proxy alone, try what it decides, make its tokens
     Proxy(proxy::Args),
-    /// Install packages into node_modules through the registry door
+    /// Install packages into node_modules through the registry door; package.json and lockfiles
+    /// are left alone
     Install(install::Args),
     /// Pack a folder and publish it to the registry door
     Publish(publish::Args),
