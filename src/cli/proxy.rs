@@ -35,7 +35,8 @@ pub(super) struct Args {
 enum Command {
     /// Run the registry door alone
     Start,
-    /// Walk the proxy's decisions for a URL, up to a connection, and print each
+    /// Walk the proxy's decisions for a URL, up to a connection, and print each; they are made by
+    /// the settings of this command, and no server is asked
     Test(TestArgs),
     /// Make a token for clients of the proxy
     Token(TokenArgs),
