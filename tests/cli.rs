@@ -460,6 +460,13 @@ fn the_manual_is_searched() {
     let expected =
         "thirteen config feature enable BETA_API\nthirteen config feature disable DEBUG\n";
     assert_eq!(said.stdout, expected);
+    let said = run_in(&folder, &[], &["docs"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("\nupstreams "), "{said:?}");
+    let said = run_in(&folder, &[], &["docs", "show", "upstreams"]);
+    assert!(said.stdout.starts_with("# Upstream registries\n"), "{said:?}");
+    let said = run_in(&folder, &[], &["docs", "show", "upstream"]);
+    assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{said:?}");
     let said = run_in(&folder, &[], &["docs", "search", "no such words"]);
     assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{said:?}");
 }

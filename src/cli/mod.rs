@@ -75,7 +75,7 @@ enum Command {
     Install(install::Args),
     /// Pack a folder and publish it to the registry door
     Publish(publish::Args),
-    /// Search the manual
+    /// List, show and search the pages of the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
     Benchmark(benchmark::Args),
