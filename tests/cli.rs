@@ -463,6 +463,8 @@ fn the_manual_is_searched() {
     let said = run_in(&folder, &[], &["docs"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.contains("\nupstreams "), "{said:?}");
+    let said = run_in(&folder, &[], &["docs", "search", "reserved address"]);
+    assert!(said.stdout.contains("allowPrivate"), "{said:?}");
     let said = run_in(&folder, &[], &["docs", "show", "upstreams"]);
     assert!(said.stdout.starts_with("# Upstream registries\n"), "{said:?}");
     let said = run_in(&folder, &[], &["docs", "show", "upstream"]);

@@ -83,7 +83,10 @@ fn names_that_lead_to_private_addresses_are_refused() {
         (reply.status, reply.header("X-Bun-Error")),
         (403, Some("ADDRESS_NOT_ALLOWED"))
     );
+    assert!(reply.text().contains(REMEDY), "{}", reply.text());
 }
+
+const REMEDY: &str = "set allowPrivate = true for the upstream of that host";
 
 #[test]
 fn upstreams_that_are_not_there_are_told() {
