@@ -90,7 +90,7 @@ fn what_is_wrong_is_told() {
             ["backup", path(&server.data().join("inside.tar"))],
             "is in the data folder",
         ),
-        (["backup", "/nowhere/backup.tar"], "/nowhere"),
+        (["backup", "/nowhere/backup.tar"], "cannot write to /nowhere"),
     ] {
         let refused = thirteen(&arguments, &server);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
@@ -119,6 +119,10 @@ fn what_is_wrong_is_told() {
             .unwrap()
             .contains("no whole backup")
     );
+    let absent = fresh.path().join("absent");
+    let restore = ["restore", path(&backup), "--data", path(&absent)];
+    assert_eq!(run(&restore, &[]).status.code(), Some(1));
+    assert!(!absent.exists(), "a restore that is refused leaves nothing");
 }
 
 fn thirteen(arguments: &[&str], server: &Server) -> Output {

@@ -313,6 +313,9 @@ fn a_file_is_checked_by_itself() {
         said.stdout.ends_with("good.toml: 2 settings, no faults\n"),
         "{said:?}"
     );
+    let one = folder.file("one.toml", "shards = 2\n");
+    let said = run_in(&folder, &[], &["settings", "check", &one]);
+    assert!(said.stdout.ends_with("one.toml: 1 setting, no faults\n"), "{said:?}");
     let bad = folder.file("bad.toml", "a = 1\nb = 2\n");
     let said = run_in(&folder, &[], &["settings", "check", &bad]);
     assert_eq!((said.code, said.stderr.lines().count()), (1, 2), "{said:?}");

@@ -121,13 +121,11 @@ fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    if opened == Opened::Registry {
-        banner::print(&settings, doors[REGISTRY], configuration).map_err(failed(
-            "the banner cannot be printed",
-            "stdout has to take it",
-        ))?;
-    }
-    announce(&settings, doors, (&stores.commerce, &demo)).map_err(failed(
+    let banner = match opened {
+        Opened::All => String::new(),
+        Opened::Registry => banner::text(&settings.upstreams(), configuration),
+    };
+    announce(&settings, doors, &banner, (&stores.commerce, &demo)).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
     ))?;
@@ -397,10 +395,11 @@ fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
     });
 }
 
-/// Prints a line for each door and then `ready`, and leaves the doors where clients find them.
+/// Prints a line for each door, the banner, and then `ready`, and leaves the doors where clients find them.
 fn announce(
     settings: &Settings,
     doors: [SocketAddr; DOORS.len()],
+    banner: &str,
     (commerce, demo): (&Store, &Filled),
 ) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
@@ -409,6 +408,7 @@ fn announce(
     for (name, address) in open.filter(|(_, address)| address.port() > 0) {
         writeln!(out, "{name:<9} http://{address}")?;
     }
+    out.write_all(banner.as_bytes())?;
     if let Filled::Made {
         email,
         password,
