@@ -304,7 +304,10 @@ fn port(
     match (fault.kind(), ours) {
         (ErrorKind::AddrInUse, Some(doors)) if question == Question::Look => {
             let pid = doors.pid;
-            good(check, format!("{address} is served by this server, pid {pid}"))
+            good(
+                check,
+                format!("{address} is served by this server, pid {pid}"),
+            )
         }
         (ErrorKind::AddrInUse, Some(doors)) => {
             let detail = format!("{address} is served by thirteen, pid {}", doors.pid);

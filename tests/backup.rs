@@ -90,7 +90,10 @@ fn what_is_wrong_is_told() {
             ["backup", path(&server.data().join("inside.tar"))],
             "is in the data folder",
         ),
-        (["backup", "/nowhere/backup.tar"], "cannot write to /nowhere"),
+        (
+            ["backup", "/nowhere/backup.tar"],
+            "cannot write to /nowhere",
+        ),
     ] {
         let refused = thirteen(&arguments, &server);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");

@@ -315,7 +315,10 @@ fn a_file_is_checked_by_itself() {
     );
     let one = folder.file("one.toml", "shards = 2\n");
     let said = run_in(&folder, &[], &["settings", "check", &one]);
-    assert!(said.stdout.ends_with("one.toml: 1 setting, no faults\n"), "{said:?}");
+    assert!(
+        said.stdout.ends_with("one.toml: 1 setting, no faults\n"),
+        "{said:?}"
+    );
     let bad = folder.file("bad.toml", "a = 1\nb = 2\n");
     let said = run_in(&folder, &[], &["settings", "check", &bad]);
     assert_eq!((said.code, said.stderr.lines().count()), (1, 2), "{said:?}");
@@ -469,7 +472,10 @@ fn the_manual_is_searched() {
     let said = run_in(&folder, &[], &["docs", "search", "reserved address"]);
     assert!(said.stdout.contains("allowPrivate"), "{said:?}");
     let said = run_in(&folder, &[], &["docs", "show", "upstreams"]);
-    assert!(said.stdout.starts_with("# Upstream registries\n"), "{said:?}");
+    assert!(
+        said.stdout.starts_with("# Upstream registries\n"),
+        "{said:?}"
+    );
     let said = run_in(&folder, &[], &["docs", "show", "upstream"]);
     assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{said:?}");
     let said = run_in(&folder, &[], &["docs", "search", "no such words"]);
@@ -639,9 +645,15 @@ fn a_door_that_the_server_has_closed_is_sought_nowhere_else() {
     folder.file("package.json", r#"{"name": "a", "version": "1.0.0"}"#);
     let pid = std::process::id();
     for (door, commands) in [
-        ("api", &[&["status"][..], &["config"], &["config", "rows", "40"]][..]),
+        (
+            "api",
+            &[&["status"][..], &["config"], &["config", "rows", "40"]][..],
+        ),
         ("ops", &[&["metrics"]]),
-        ("registry", &[&["install", "a"], &["publish", "--token", "secret"]]),
+        (
+            "registry",
+            &[&["install", "a"], &["publish", "--token", "secret"]],
+        ),
     ] {
         let mut doors = json!({"pid": pid, "api": "http://127.0.0.1:9",
             "ops": "http://127.0.0.1:9", "registry": "http://127.0.0.1:9"});
@@ -706,7 +718,10 @@ fn a_folder_that_is_named_and_not_there_is_not_made() {
     ] {
         let said = run_in(&folder, &[], &[command, &["--data", "typo"]].concat());
         assert_eq!((said.code, &*said.stdout), (78, ""), "{said:?}");
-        assert!(said.stderr.contains("there is no folder typo; "), "{said:?}");
+        assert!(
+            said.stderr.contains("there is no folder typo; "),
+            "{said:?}"
+        );
         assert!(!folder.0.join("typo").exists());
     }
 }

@@ -52,11 +52,7 @@ pub fn restore(
     })
 }
 
-fn put_back(
-    stores: &[Definition],
-    folder: &Path,
-    source: &Path,
-) -> Result<Restored, BackupFault> {
+fn put_back(stores: &[Definition], folder: &Path, source: &Path) -> Result<Restored, BackupFault> {
     let _locked = lock_folder(folder)?;
     finish(folder)?;
     let draft = folder.join(DRAFT);

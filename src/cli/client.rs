@@ -522,10 +522,7 @@ mod tests {
         std::fs::write(doors::path(&data), "no JSON").unwrap();
         let place = find(None, Local::Off).unwrap();
         assert_eq!(urls(&place), [Some("http://base:1"), None, None]);
-        assert!(matches!(
-            place.ops,
-            Site::Nowhere(Failure::Environment(_))
-        ));
+        assert!(matches!(place.ops, Site::Nowhere(Failure::Environment(_))));
         std::fs::remove_dir_all(&data).unwrap();
     }
 
@@ -561,9 +558,15 @@ mod tests {
         );
         assert_eq!(refusal("u", 500, ""), "u answered 500 ");
         for (body, told) in [
-            (r#"{"error":"`A` is no name.","reason":"invalid_name"}"#, "`A` is no name."),
+            (
+                r#"{"error":"`A` is no name.","reason":"invalid_name"}"#,
+                "`A` is no name.",
+            ),
             (r#"{"error":"forbidden","reason":"not yours"}"#, "not yours"),
-            (r#"{"error":"not_found","reason":"missing"}"#, "not_found: missing"),
+            (
+                r#"{"error":"not_found","reason":"missing"}"#,
+                "not_found: missing",
+            ),
             (r#"{"error":"not_found"}"#, "not_found"),
         ] {
             assert_eq!(refusal("u", 400, body), format!("u answered 400 {told}"));

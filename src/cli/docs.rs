@@ -243,7 +243,9 @@ impl Finder {
             .searcher
             .search_slice(&self.matcher, text.as_bytes(), sink);
         searched.map_err(|fault| {
-            Failure::Failed(format!("the manual could not be searched: {fault}; report it"))
+            Failure::Failed(format!(
+                "the manual could not be searched: {fault}; report it"
+            ))
         })?;
         Ok(is_in)
     }
@@ -310,9 +312,15 @@ mod tests {
         let last = prose.lines[0].split(' ').next_back().unwrap();
         let first = prose.lines[1].split(' ').next().unwrap();
         let sought = format!("{} {}", escaped(last), escaped(first));
-        assert!(search(&sought).unwrap().contains(prose.lines[1]), "{sought}");
+        assert!(
+            search(&sought).unwrap().contains(prose.lines[1]),
+            "{sought}"
+        );
         let found = search("^## registry.offline").unwrap();
-        assert!(found.contains("Whether upstreams are never asked"), "{found}");
+        assert!(
+            found.contains("Whether upstreams are never asked"),
+            "{found}"
+        );
     }
 
     fn escaped(word: &str) -> String {
@@ -340,7 +348,9 @@ mod tests {
     fn pages_are_listed_and_shown() {
         let listed = list();
         for (name, page) in PAGES {
-            assert!(listed.contains(&format!("\n{} ", bare(name))) || listed.starts_with(bare(name)));
+            assert!(
+                listed.contains(&format!("\n{} ", bare(name))) || listed.starts_with(bare(name))
+            );
             assert_eq!(show(name).unwrap(), *page);
             assert_eq!(show(bare(name)).unwrap(), *page);
         }

@@ -28,10 +28,7 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
         }
         Format::Text => {
             let mut rows = vec![
-                [
-                    "api".to_owned(),
-                    format!("{} ({})", api.url, api.named_by),
-                ],
+                ["api".to_owned(), format!("{} ({})", api.url, api.named_by)],
                 ["ops".to_owned(), ops.unwrap_or("closed").to_owned()],
             ];
             flatten("", &health, &mut rows);

@@ -395,7 +395,8 @@ fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
     });
 }
 
-/// Prints a line for each door, the banner, and then `ready`, and leaves the doors where clients find them.
+/// Prints a line for each door, the banner and `ready`, and leaves the doors where clients find
+/// them.
 fn announce(
     settings: &Settings,
     doors: [SocketAddr; DOORS.len()],

@@ -175,7 +175,7 @@ pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> std::proc
         .expect("the binary can be run")
 }
 
-/// What the doctor says of a data folder, whoever has the usual doors meanwhile; whether it is well.
+/// What the doctor says of a data folder, whoever has the usual doors; whether it is well.
 pub(crate) fn doctor(data: impl AsRef<Path>) -> (bool, String) {
     let doors = ["--api", "--ops", "--registry"].map(|door| [door, "127.0.0.1:0"]);
     let data = ["doctor", "--data", data.as_ref().to_str().unwrap()];

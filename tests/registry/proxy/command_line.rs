@@ -95,7 +95,11 @@ fn the_proxy_can_run_alone() {
     ] {
         assert!(told.contains(part), "{told}");
     }
-    assert_eq!(told.matches("http://").count(), 1, "one door is open: {told}");
+    assert_eq!(
+        told.matches("http://").count(),
+        1,
+        "one door is open: {told}"
+    );
     let address = lines[0].rsplit("http://").next().unwrap().parse().unwrap();
     assert_eq!(fetch(address, "/livez").status, 200);
     let data = folder.path().join("data");
