@@ -39,6 +39,34 @@ pub enum Verdict {
     Missing,
 }
 
+/// Which doors a server opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// All of them.
+    All,
+    /// The registry's alone.
+    Registry,
+}
+
+impl Opened {
+    /// Whether the door of this name, e.g. `api`, is among them.
+    pub fn has(self, door: &str) -> bool {
+        match self {
+            Opened::All => true,
+            Opened::Registry => door == "registry",
+        }
+    }
+}
+
+/// What the check is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Whether a server with these doors can start.
+    Start(Opened),
+    /// How a data folder is, whose own server may be running and have the doors.
+    Look,
+}
+
 /// The exit code for settings and machines that keep the server from running (`EX_CONFIG`).
 pub const EXIT_ENVIRONMENT: u8 = 78;
 
@@ -53,9 +81,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Checks the machine against the settings. The server starts when no finding is
-/// [`Verdict::Missing`]; else it prints them and exits with [`EXIT_ENVIRONMENT`].
-pub fn startup_check(settings: &Settings) -> Vec<Finding> {
+/// Checks the machine against the settings, and the addresses of the doors that are to be opened.
+/// The server starts when no finding is [`Verdict::Missing`]; else it prints them and exits with
+/// [`EXIT_ENVIRONMENT`].
+pub fn startup_check(settings: &Settings, question: Question) -> Vec<Finding> {
     let mut findings = vec![
         kernel(&rustix::system::uname().release().to_string_lossy()),
         uring(
@@ -72,12 +101,18 @@ pub fn startup_check(settings: &Settings) -> Vec<Finding> {
         .ok()
         .flatten()
         .filter(Doors::is_alive);
-    for (check, address) in [
-        ("api door", settings.api.listen),
-        ("ops door", settings.ops.listen),
-        ("registry door", settings.registry.listen),
+    for (door, check, address) in [
+        ("api", "api door", settings.api.listen),
+        ("ops", "ops door", settings.ops.listen),
+        ("registry", "registry door", settings.registry.listen),
     ] {
-        findings.push(port(check, address, running.as_ref()));
+        let is_asked = match question {
+            Question::Start(opened) => opened.has(door),
+            Question::Look => true,
+        };
+        if is_asked {
+            findings.push(port(question, door, check, address, running.as_ref()));
+        }
     }
     findings
 }
@@ -252,8 +287,14 @@ fn disk(data: &Path) -> Finding {
     }
 }
 
-/// Whether the address can be bound.
-fn port(check: &'static str, address: SocketAddr, running: Option<&Doors>) -> Finding {
+/// Whether the address can be bound, or is where it should be already.
+fn port(
+    question: Question,
+    door: &str,
+    check: &'static str,
+    address: SocketAddr,
+    running: Option<&Doors>,
+) -> Finding {
     let fault = match TcpListener::bind(address) {
         Ok(_) => return good(check, format!("{address} is free")),
         Err(fault) => fault,
@@ -261,16 +302,26 @@ fn port(check: &'static str, address: SocketAddr, running: Option<&Doors>) -> Fi
     let url = doors::url_of(address);
     let ours = running.filter(|doors| doors.has(&url));
     match (fault.kind(), ours) {
+        (ErrorKind::AddrInUse, Some(doors)) if question == Question::Look => {
+            let pid = doors.pid;
+            good(
+                check,
+                format!("{address} is served by this server, pid {pid}"),
+            )
+        }
         (ErrorKind::AddrInUse, Some(doors)) => {
             let detail = format!("{address} is served by thirteen, pid {}", doors.pid);
             missing(
                 check,
                 detail,
-                "stop that server first, or give this one another --data",
+                &format!("stop that server first, or give this one another --data and --{door}"),
             )
         }
         (ErrorKind::AddrInUse, None) => {
-            let remedy = format!("find who has it: ss -ltnp sport = :{}", address.port());
+            let remedy = format!(
+                "find who has it: ss -ltnp sport = :{}; or name another address with --{door}",
+                address.port()
+            );
             missing(check, format!("{address} is in use"), &remedy)
         }
         (ErrorKind::PermissionDenied, _) => {
@@ -281,9 +332,12 @@ fn port(check: &'static str, address: SocketAddr, running: Option<&Doors>) -> Fi
         (ErrorKind::AddrNotAvailable, _) => missing(
             check,
             format!("{address}: {fault}"),
-            "name an address that this machine has",
+            &format!("name an address that this machine has with --{door}"),
         ),
-        _ => missing(check, format!("{address}: {fault}"), "name another address"),
+        _ => {
+            let remedy = format!("name another address with --{door}");
+            missing(check, format!("{address}: {fault}"), &remedy)
+        }
     }
 }
 
@@ -385,21 +439,40 @@ mod tests {
     fn a_taken_port_is_missing_and_tells_whether_it_is_ours() {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = taken.local_addr().unwrap();
-        let stranger = port("api door", address, None);
+        let start = Question::Start(Opened::All);
+        let port = |address, running| port(start, "api", "api door", address, running);
+        let stranger = port(address, None);
         assert_eq!(stranger.verdict, Verdict::Missing);
         assert!(stranger.remedy.contains("ss -ltnp"), "{stranger}");
+        assert!(stranger.remedy.contains("--api"), "{stranger}");
         let ours = Doors::new(address, address, address);
-        let found = port("api door", address, Some(&ours));
+        let found = port(address, Some(&ours));
         assert!(
             found
                 .detail
                 .contains(&format!("pid {}", std::process::id())),
             "{found}"
         );
+        let looked = super::port(Question::Look, "api", "api door", address, Some(&ours));
+        assert_eq!(looked.verdict, Verdict::Good, "{looked}");
+        let looked = super::port(Question::Look, "api", "api door", address, None);
+        assert_eq!(looked.verdict, Verdict::Missing, "{looked}");
         drop(taken);
-        assert_eq!(port("api door", address, None).verdict, Verdict::Good);
+        assert_eq!(port(address, None).verdict, Verdict::Good);
         let foreign = SocketAddr::from(([192, 0, 2, 1], 0));
-        assert_eq!(port("api door", foreign, None).verdict, Verdict::Missing);
+        assert_eq!(port(foreign, None).verdict, Verdict::Missing);
+    }
+
+    #[test]
+    fn doors_that_stay_closed_are_not_looked_at() {
+        let doors = |question| {
+            let findings = startup_check(&Settings::default(), question);
+            let checks = findings.into_iter().map(|finding| finding.check);
+            checks.filter(|check| check.ends_with(" door")).count()
+        };
+        assert_eq!(doors(Question::Look), 3);
+        assert_eq!(doors(Question::Start(Opened::All)), 3);
+        assert_eq!(doors(Question::Start(Opened::Registry)), 1);
     }
 
     #[test]

@@ -16,6 +16,31 @@ use support::registry::Registry;
 use support::server::{Server, run};
 
 #[test]
+fn the_doctor_knows_the_doors_of_the_running_server() {
+    let server = Server::start();
+    let doors = [server.api(), server.ops(), server.registry()].map(|door| door.to_string());
+    let [api, ops, registry] = doors.each_ref().map(String::as_str);
+    let look = ["doctor", "--api", api, "--ops", ops, "--registry", registry];
+    let looked = thirteen(&look, &server);
+    let text = String::from_utf8_lossy(&looked.stdout);
+    assert!(looked.status.success(), "{looked:?}");
+    for door in &doors {
+        let served = format!("{door} is served by this server, pid {}", server.pid());
+        assert!(text.contains(&served), "{text}");
+    }
+    // To the doctor of another folder they are taken.
+    let elsewhere = Folder::new();
+    let look = [&look[..], &["--data", path(elsewhere.path())]].concat();
+    let looked = run(&look, &[]);
+    let text = String::from_utf8_lossy(&looked.stdout);
+    assert_eq!(looked.status.code(), Some(78), "{looked:?}");
+    for flag in ["--api", "--ops", "--registry"] {
+        let remedy = format!("or name another address with {flag}");
+        assert!(text.contains(&remedy), "{text}");
+    }
+}
+
+#[test]
 fn a_running_server_is_backed_up_and_restored() {
     let mut server = Server::start();
     let elsewhere = Folder::new();
@@ -112,7 +137,10 @@ fn what_is_wrong_is_told() {
             ["backup", path(&server.data().join("inside.tar"))],
             "is in the data folder",
         ),
-        (["backup", "/nowhere/backup.tar"], "/nowhere"),
+        (
+            ["backup", "/nowhere/backup.tar"],
+            "cannot write to /nowhere",
+        ),
     ] {
         let refused = thirteen(&arguments, &server);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
@@ -141,6 +169,10 @@ fn what_is_wrong_is_told() {
             .unwrap()
             .contains("no whole backup")
     );
+    let absent = fresh.path().join("absent");
+    let restore = ["restore", path(&backup), "--data", path(&absent)];
+    assert_eq!(run(&restore, &[]).status.code(), Some(1));
+    assert!(!absent.exists(), "a restore that is refused leaves nothing");
 }
 
 fn thirteen(arguments: &[&str], server: &Server) -> Output {

@@ -11,6 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -76,6 +77,7 @@ fn run_in(folder: &Folder, variables: &[(&str, &str)], args: &[&str]) -> Said {
 struct Server {
     url: String,
     bodies: Arc<Mutex<Vec<String>>>,
+    asked: Arc<AtomicUsize>,
 }
 
 /// The ETag of every page of [`Server`].
@@ -94,12 +96,20 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&bodies);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
+                count.fetch_add(1, Ordering::Relaxed);
                 answer(stream.unwrap(), &replies, stale, &kept);
             }
         });
-        Server { url, bodies }
+        Server { url, bodies, asked }
+    }
+
+    /// Connections that came.
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     fn bodies(&self) -> Vec<Value> {
@@ -303,6 +313,12 @@ fn a_file_is_checked_by_itself() {
         said.stdout.ends_with("good.toml: 2 settings, no faults\n"),
         "{said:?}"
     );
+    let one = folder.file("one.toml", "shards = 2\n");
+    let said = run_in(&folder, &[], &["settings", "check", &one]);
+    assert!(
+        said.stdout.ends_with("one.toml: 1 setting, no faults\n"),
+        "{said:?}"
+    );
     let bad = folder.file("bad.toml", "a = 1\nb = 2\n");
     let said = run_in(&folder, &[], &["settings", "check", &bad]);
     assert_eq!((said.code, said.stderr.lines().count()), (1, 2), "{said:?}");
@@ -450,6 +466,18 @@ fn the_manual_is_searched() {
     let expected =
         "thirteen config feature enable BETA_API\nthirteen config feature disable DEBUG\n";
     assert_eq!(said.stdout, expected);
+    let said = run_in(&folder, &[], &["docs"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("\nupstreams "), "{said:?}");
+    let said = run_in(&folder, &[], &["docs", "search", "reserved address"]);
+    assert!(said.stdout.contains("allowPrivate"), "{said:?}");
+    let said = run_in(&folder, &[], &["docs", "show", "upstreams"]);
+    assert!(
+        said.stdout.starts_with("# Upstream registries\n"),
+        "{said:?}"
+    );
+    let said = run_in(&folder, &[], &["docs", "show", "upstream"]);
+    assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{said:?}");
     let said = run_in(&folder, &[], &["docs", "search", "no such words"]);
     assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{said:?}");
 }
@@ -605,6 +633,97 @@ fn the_server_is_found_by_the_file_that_it_wrote() {
     assert_eq!(run_in(&folder, &local, &["--data", ".", "status"]).code, 0);
     let said = run_in(&folder, &[], &["--data", ".", "metrics", "b"]);
     assert_eq!(said.stdout, "b 2\n", "{said:?}");
+}
+
+/// Whoever listens where a closed door would be is somebody else: it is neither asked nor changed
+/// nor given a token.
+#[test]
+fn a_door_that_the_server_has_closed_is_sought_nowhere_else() {
+    let folder = Folder::new("closed");
+    let stranger = config_server(5);
+    let address = stranger.url.trim_start_matches("http://");
+    folder.file("package.json", r#"{"name": "a", "version": "1.0.0"}"#);
+    let pid = std::process::id();
+    for (door, commands) in [
+        (
+            "api",
+            &[&["status"][..], &["config"], &["config", "rows", "40"]][..],
+        ),
+        ("ops", &[&["metrics"]]),
+        (
+            "registry",
+            &[&["install", "a"], &["publish", "--token", "secret"]],
+        ),
+    ] {
+        let mut doors = json!({"pid": pid, "api": "http://127.0.0.1:9",
+            "ops": "http://127.0.0.1:9", "registry": "http://127.0.0.1:9"});
+        doors.as_object_mut().unwrap().remove(door);
+        folder.file("doors.json", &doors.to_string());
+        let flag = format!("--{door}");
+        for command in commands {
+            let args = [command, &["--data", ".", &flag, address][..]].concat();
+            let said = run_in(&folder, &[], &args);
+            let expected = format!("the server of pid {pid} has its {door} door closed");
+            assert_eq!(said.code, 1, "{said:?}");
+            assert!(said.stderr.contains(&expected), "{said:?}");
+        }
+    }
+    assert_eq!(stranger.asked(), 0);
+}
+
+/// Whoever names a data folder means its server, not whichever has the usual address.
+#[test]
+fn a_named_folder_without_a_server_is_an_error() {
+    let folder = Folder::new("serverless");
+    let stranger = config_server(5);
+    let address = stranger.url.trim_start_matches("http://");
+    folder.file("package.json", r#"{"name": "a", "version": "1.0.0"}"#);
+    let commands = [
+        ("--api", &["status"][..]),
+        ("--api", &["config", "rows", "40"]),
+        ("--ops", &["metrics"]),
+        ("--api", &["env", "export"]),
+        ("--registry", &["install", "a"]),
+        ("--registry", &["publish", "--token", "secret"]),
+    ];
+    let ask = |data: &str| {
+        for (door, command) in commands {
+            let args = [command, &["--data", data, door, address]].concat();
+            let said = run_in(&folder, &[], &args);
+            let expected = format!("no server runs on the data folder {data}: ");
+            assert_eq!(said.code, 1, "{said:?}");
+            assert!(said.stderr.contains(&expected), "{said:?}");
+        }
+    };
+    ask("typo");
+    ask(".");
+    // The id is larger than that of any process.
+    let left = json!({"pid": i32::MAX, "api": stranger.url, "ops": stranger.url});
+    folder.file("doors.json", &left.to_string());
+    ask(".");
+    let named = [("THIRTEEN_DATA", "typo"), ("THIRTEEN_API_LISTEN", address)];
+    assert_eq!(run_in(&folder, &named, &["status"]).code, 1);
+    assert_eq!(stranger.asked(), 0);
+    let said = run_in(&folder, &[], &["config", "rows", "--api", address]);
+    assert_eq!((said.code, &*said.stdout), (0, "24\n"), "{said:?}");
+}
+
+#[test]
+fn a_folder_that_is_named_and_not_there_is_not_made() {
+    let folder = Folder::new("typo");
+    for command in [
+        &["keys", "rotate"][..],
+        &["admin", "create", "ada@example.com"],
+        &["proxy", "token"],
+    ] {
+        let said = run_in(&folder, &[], &[command, &["--data", "typo"]].concat());
+        assert_eq!((said.code, &*said.stdout), (78, ""), "{said:?}");
+        assert!(
+            said.stderr.contains("there is no folder typo; "),
+            "{said:?}"
+        );
+        assert!(!folder.0.join("typo").exists());
+    }
 }
 
 #[test]

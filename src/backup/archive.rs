@@ -36,8 +36,8 @@ pub fn take(stores: &[Definition], folder: &Path, target: &Path) -> Result<Taken
         return Err(BackupFault::Exists { path });
     }
     let parent = parent_of(target);
-    let place = |path: &Path| path.canonicalize().map_err(system("cannot read", path));
-    if place(parent)?.starts_with(place(folder)?) {
+    let place = |attempt, path: &Path| path.canonicalize().map_err(system(attempt, path));
+    if place("cannot write to", parent)?.starts_with(place("cannot read", folder)?) {
         let path = target.to_owned();
         return Err(BackupFault::Inside { path });
     }

@@ -41,6 +41,18 @@ pub fn restore(
     folder: &Path,
     source: &Path,
 ) -> Result<Restored, BackupFault> {
+    let was_there = folder.exists();
+    put_back(stores, folder, source).inspect_err(|fault| {
+        // Whoever took the folder meanwhile has the lock.
+        if !was_there && !matches!(fault, BackupFault::Folder(_)) {
+            // The folder stays where something else has come into it.
+            let _gone_or_not = fs::remove_file(folder.join(LOCK));
+            let _gone_or_not = fs::remove_dir(folder);
+        }
+    })
+}
+
+fn put_back(stores: &[Definition], folder: &Path, source: &Path) -> Result<Restored, BackupFault> {
     let _locked = lock_folder(folder)?;
     finish(folder)?;
     let draft = folder.join(DRAFT);

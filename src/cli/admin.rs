@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
+use super::folder;
 use super::output::{Format, JsonFlag, print, print_json};
 use crate::audit::{self, Actor, Entry};
 use crate::auth::passwords::{hash_blocking, judge};
@@ -49,7 +50,8 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
 }
 
 fn create(args: CreateArgs, flags: SettingFlags) -> Outcome {
-    let folder = flags.settings()?.data;
+    let settings = flags.settings()?;
+    let folder = folder::existing(&settings)?;
     let email = Email::parse(&args.email).ok_or_else(|| {
         let message = format!("`{}` is no address such as ada@example.com", args.email);
         Failure::Usage(message)
@@ -70,11 +72,11 @@ fn create(args: CreateArgs, flags: SettingFlags) -> Outcome {
         role: Role::Admin,
     };
     let id = new.id;
-    std::fs::create_dir_all(&folder).map_err(|error| {
+    std::fs::create_dir_all(folder).map_err(|error| {
         Failure::Environment(format!("{} cannot be made: {error}", folder.display()))
     })?;
     let options = store::Options { shards: 0 };
-    let store = store::open(&schema::DEFINITION, &folder, options)
+    let store = store::open(&schema::DEFINITION, folder, options)
         .map_err(|fault| Failure::Environment(fault.to_string()))?;
     let outcome = store.write_blocking(move |tx| insert(tx, &new));
     store.close();

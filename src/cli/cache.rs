@@ -117,7 +117,9 @@ fn ask_server(
     version: Option<&str>,
 ) -> Result<Option<Value>, Failure> {
     let unreadable = |error| Failure::Environment(format!("doors.json cannot be read: {error}"));
-    let Some(doors) = Doors::read(folder).map_err(unreadable)? else {
+    let doors = Doors::read(folder).map_err(unreadable)?;
+    // Who has the address of a server that was killed may be another.
+    let Some(doors) = doors.filter(Doors::is_alive) else {
         return Ok(None);
     };
     let config = ureq::Agent::config_builder()

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use serde_json::Value;
 use thirteen_kernels::config::{ConfigState, parse_dump};
 
 use super::failure::Failure;
+use super::folder;
 use crate::doors::{self, Doors};
 use crate::settings::{Settings, base_url};
 
@@ -30,15 +30,23 @@ pub(super) struct Client {
 
 /// Where the server is sought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub api: Site,
-    pub ops: Site,
-    pub registry: Site,
+struct Place {
+    api: Site,
+    ops: Site,
+    registry: Site,
 }
 
 /// Where one door is sought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Site {
+enum Site {
+    At(Address),
+    /// The server that is meant does not have it, so that nobody is asked.
+    Nowhere(Failure),
+}
+
+/// An address to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
     pub url: String,
     /// What named it, to be told when nothing answers.
     pub named_by: String,
@@ -74,7 +82,8 @@ enum Local {
 
 impl Client {
     /// Finds the server: `--server`; else, for the api door, `api.base`, unless `LOCAL=1`; else
-    /// what the server wrote into the data folder; else the addresses of the settings.
+    /// what the server wrote into the data folder; else, where nobody named that, the addresses of
+    /// the settings.
     pub(super) fn find(flag: ServerFlag, settings: &Settings) -> Result<Client, Failure> {
         let local = match env::var("LOCAL").as_deref() {
             Ok("1") => Local::On,
@@ -92,43 +101,47 @@ impl Client {
         })
     }
 
-    /// Where the server was found.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    /// The URL of a door.
+    ///
+    /// # Errors
+    /// As [`Client::address`].
+    pub(super) fn url_of(&self, door: Door) -> Result<&str, Failure> {
+        Ok(&self.address(door)?.url)
     }
 
     /// `GET`, for text.
     pub(super) fn read_text(&self, door: Door, path: &str) -> Result<String, Failure> {
-        let url = self.url(door, path);
-        let answer = self.answer(door, &url, self.agent.get(&url).call())?;
-        Ok(answer.success(&url)?.body)
+        let target = self.target(door, path)?;
+        let answer = target.answer(self.agent.get(&target.url).call())?;
+        Ok(answer.success(&target.url)?.body)
     }
 
     /// `GET`, for JSON.
     pub(super) fn read(&self, door: Door, path: &str) -> Result<Value, Failure> {
-        parse(&self.url(door, path), &self.read_text(door, path)?)
+        let url = self.target(door, path)?.url;
+        parse(&url, &self.read_text(door, path)?)
     }
 
     /// `GET`, for JSON and its ETag.
     pub(super) fn read_tagged(&self, door: Door, path: &str) -> Result<Tagged, Failure> {
-        let url = self.url(door, path);
-        let answer = self.answer(door, &url, self.agent.get(&url).call())?;
-        let answer = answer.success(&url)?;
+        let target = self.target(door, path)?;
+        let answer = target.answer(self.agent.get(&target.url).call())?;
+        let answer = answer.success(&target.url)?;
         Ok(Tagged {
-            body: parse(&url, &answer.body)?,
+            body: parse(&target.url, &answer.body)?,
             etag: answer.etag,
         })
     }
 
     /// `POST` of JSON, for JSON.
     pub(super) fn post(&self, door: Door, path: &str, body: &Value) -> Result<Value, Failure> {
-        let url = self.url(door, path);
+        let target = self.target(door, path)?;
         let request = self
             .agent
-            .post(&url)
+            .post(&target.url)
             .header("content-type", "application/json");
-        let answer = self.answer(door, &url, request.send(body.to_string()))?;
-        parse(&url, &answer.success(&url)?.body)
+        let answer = target.answer(request.send(body.to_string()))?;
+        parse(&target.url, &answer.success(&target.url)?.body)
     }
 
     /// `POST` of JSON, for JSON, if the state is still the one of the ETag.
@@ -139,17 +152,18 @@ impl Client {
         etag: &str,
         body: &Value,
     ) -> Result<Posted, Failure> {
-        let url = self.url(door, path);
+        let target = self.target(door, path)?;
         let request = self
             .agent
-            .post(&url)
+            .post(&target.url)
             .header("content-type", "application/json")
             .header("if-match", etag);
-        let answer = self.answer(door, &url, request.send(body.to_string()))?;
+        let answer = target.answer(request.send(body.to_string()))?;
         if answer.status == PRECONDITION_FAILED {
             return Ok(Posted::Stale);
         }
-        Ok(Posted::Made(parse(&url, &answer.success(&url)?.body)?))
+        let answer = answer.success(&target.url)?;
+        Ok(Posted::Made(parse(&target.url, &answer.body)?))
     }
 
     /// `PUT` of a package to the registry door.
@@ -159,10 +173,10 @@ impl Client {
         headers: &[(String, String)],
         body: &Value,
     ) -> Result<(), Failure> {
-        let url = self.url(Door::Registry, path);
+        let target = self.target(Door::Registry, path)?;
         let mut request = self
             .agent
-            .put(&url)
+            .put(&target.url)
             .header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(name, value);
@@ -174,21 +188,22 @@ impl Client {
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_recv_response(Some(Duration::from_secs(120)))
             .build();
-        let answer = self.answer(Door::Registry, &url, request.send(body.to_string()))?;
-        answer.success(&url)?;
+        let answer = target.answer(request.send(body.to_string()))?;
+        answer.success(&target.url)?;
         Ok(())
     }
 
     /// The configuration that the registry door tells of; `None` of one that is none of
     /// ours.
     pub(super) fn config_of_registry(&self) -> Result<Option<ConfigState>, Failure> {
-        let url = self.url(Door::Registry, "/_dashboard/api/config");
-        let answer = self.agent.get(&url).call();
-        let answer = answer.map_err(|fault| self.unreachable(Door::Registry, &url, &fault))?;
+        let target = self.target(Door::Registry, "/_dashboard/api/config")?;
+        let answer = self.agent.get(&target.url).call();
+        let answer = answer.map_err(|fault| target.unreachable(&fault))?;
         let dump = answer.headers().get("x-bun-config-dump");
         let Some(dump) = dump else { return Ok(None) };
         let state = parse_dump(dump.as_bytes()).map_err(|_| {
             let shown = String::from_utf8_lossy(dump.as_bytes());
+            let url = &target.url;
             Failure::Failed(format!(
                 "{url} sent an X-Bun-Config-Dump that is none: {shown}; check that it is a \
                  thirteen server of this version"
@@ -197,27 +212,45 @@ impl Client {
         Ok(Some(state))
     }
 
-    fn url(&self, door: Door, path: &str) -> String {
-        format!("{}{path}", self.site(door).url)
+    fn target(&self, door: Door, path: &str) -> Result<Target<'_>, Failure> {
+        let address = self.address(door)?;
+        Ok(Target {
+            url: format!("{}{path}", address.url),
+            named_by: &address.named_by,
+        })
     }
 
-    fn site(&self, door: Door) -> &Site {
-        match door {
+    /// Where a door is.
+    ///
+    /// # Errors
+    /// Why there is none to ask.
+    pub(super) fn address(&self, door: Door) -> Result<&Address, Failure> {
+        let site = match door {
             Door::Api => &self.place.api,
             Door::Ops => &self.place.ops,
             Door::Registry => &self.place.registry,
+        };
+        match site {
+            Site::At(address) => Ok(address),
+            Site::Nowhere(failure) => Err(failure.clone()),
         }
     }
+}
 
+/// What is asked, and what named its door.
+struct Target<'c> {
+    url: String,
+    named_by: &'c str,
+}
+
+impl Target<'_> {
     fn answer(
         &self,
-        door: Door,
-        url: &str,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Answer, Failure> {
-        let mut response = answer.map_err(|fault| self.unreachable(door, url, &fault))?;
+        let mut response = answer.map_err(|fault| self.unreachable(&fault))?;
         let body = response.body_mut().read_to_string();
-        let body = body.map_err(|fault| self.unreachable(door, url, &fault))?;
+        let body = body.map_err(|fault| self.unreachable(&fault))?;
         let etag = response.headers().get("etag");
         Ok(Answer {
             status: response.status().as_u16(),
@@ -226,8 +259,8 @@ impl Client {
         })
     }
 
-    fn unreachable(&self, door: Door, url: &str, fault: &ureq::Error) -> Failure {
-        let named_by = &self.site(door).named_by;
+    fn unreachable(&self, fault: &ureq::Error) -> Failure {
+        let (url, named_by) = (&self.url, self.named_by);
         let refused =
             matches!(fault, ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused);
         Failure::Failed(if refused {
@@ -269,75 +302,92 @@ fn find(flag: ServerFlag, local: Local, settings: &Settings) -> Result<Place, Fa
                 "--server: {fault}; give a URL like http://127.0.0.1:3000"
             ))
         })?;
-        let named = Site {
+        let named = Site::At(Address {
             url,
             named_by: "from --server".to_owned(),
-        };
+        });
         return Ok(Place {
             api: named.clone(),
             ops: named.clone(),
             registry: named,
         });
     }
-    let here = find_here(settings);
-    let Some(base) = settings.api.base.as_ref().filter(|_| local == Local::Off) else {
-        return here;
-    };
+    let mut place = find_here(settings);
     // It names the api door alone. Who may not read the data folder may still use it.
-    let here = here.unwrap_or_else(|_| by_settings(settings));
-    Ok(Place {
-        api: Site {
+    if let Some(base) = settings.api.base.as_ref().filter(|_| local == Local::Off) {
+        place.api = Site::At(Address {
             url: base.clone(),
             named_by: "from the setting api.base".to_owned(),
-        },
-        ..here
-    })
+        });
+    }
+    Ok(place)
 }
 
-/// The doors of the server whose data folder this is, or those that the settings give it.
-fn find_here(settings: &Settings) -> Result<Place, Failure> {
-    let file = doors::path(&settings.data);
+/// The doors of the server whose data folder this is. A door that this server keeps closed is
+/// nowhere: whoever listens where it would be is somebody else. Where no server runs it is the
+/// addresses of the settings, unless somebody named the folder and so means its server.
+fn find_here(settings: &Settings) -> Place {
+    let file = doors::path(&settings.data).display().to_string();
     match Doors::read(&settings.data) {
-        Ok(Some(doors)) => {
-            let (file, pid) = (file.display(), doors.pid);
-            let site = |door: Option<String>, listen| match door {
-                Some(url) => Site {
+        Ok(Some(doors)) if doors.is_alive() => {
+            let pid = doors.pid;
+            let site = |name: &str, door: Option<String>| match door {
+                Some(url) => Site::At(Address {
                     url,
                     named_by: format!("from {file} of pid {pid}"),
-                },
-                None => Site {
-                    named_by: format!("by {file} the server of pid {pid} has it closed"),
-                    ..site_of(listen, settings)
-                },
+                }),
+                None => Site::Nowhere(Failure::Failed(format!(
+                    "the server of pid {pid} has its {name} door closed ({file}); stop it and \
+                     start `thirteen serve`, or name another server with --server URL"
+                ))),
             };
-            Ok(Place {
-                api: site(doors.api, settings.api.listen),
-                ops: site(doors.ops, settings.ops.listen),
-                registry: site(doors.registry, settings.registry.listen),
-            })
+            Place {
+                api: site("api", doors.api),
+                ops: site("ops", doors.ops),
+                registry: site("registry", doors.registry),
+            }
         }
-        Ok(None) => Ok(by_settings(settings)),
-        Err(fault) => {
-            let file = file.display();
-            let message = format!("{file}: {fault}; restart the server, or name it with --server");
-            Err(Failure::Environment(message))
+        Ok(left) => {
+            let why = match left {
+                Some(doors) => format!("{file} is of pid {}, which has ended", doors.pid),
+                None => format!("there is no {file}"),
+            };
+            if !folder::is_named(settings) {
+                return by_settings(settings, &why);
+            }
+            let data = settings.data.display();
+            nowhere(Failure::Failed(format!(
+                "no server runs on the data folder {data}: {why}; name the folder of one with \
+                 --data, or the server itself with --server URL"
+            )))
         }
+        Err(fault) => nowhere(Failure::Environment(format!(
+            "{file}: {fault}; restart the server, or name it with --server"
+        ))),
     }
 }
 
-fn by_settings(settings: &Settings) -> Place {
+fn nowhere(failure: Failure) -> Place {
+    let site = Site::Nowhere(failure);
     Place {
-        api: site_of(settings.api.listen, settings),
-        ops: site_of(settings.ops.listen, settings),
-        registry: site_of(settings.registry.listen, settings),
+        api: site.clone(),
+        ops: site.clone(),
+        registry: site,
     }
 }
 
-fn site_of(listen: SocketAddr, settings: &Settings) -> Site {
-    let file = doors::path(&settings.data);
-    Site {
-        url: doors::url_of(listen),
-        named_by: format!("from the settings; there is no {}", file.display()),
+/// Where the settings put the doors, and why they are asked.
+fn by_settings(settings: &Settings, why: &str) -> Place {
+    let site = |listen| {
+        Site::At(Address {
+            url: doors::url_of(listen),
+            named_by: format!("from the settings; {why}"),
+        })
+    };
+    Place {
+        api: site(settings.api.listen),
+        ops: site(settings.ops.listen),
+        registry: site(settings.registry.listen),
     }
 }
 
@@ -348,14 +398,33 @@ fn parse(url: &str, body: &str) -> Result<Value, Failure> {
     })
 }
 
-/// The line, or lines, of a reply that is no success: a problem document, or the first line.
+/// What a registry says when it refuses: of `error` and `reason` the one that is a sentence, where
+/// the other is a word for programs.
+pub(super) fn told_by_registry(body: &Value) -> Option<String> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let is_sentence = |text: &str| text.contains(char::is_whitespace);
+    match (text("error"), text("reason")) {
+        (Some(error), Some(reason)) => Some(match (is_sentence(error), is_sentence(reason)) {
+            (true, false) => error.to_owned(),
+            (false, true) => reason.to_owned(),
+            (true, true) | (false, false) => format!("{error}: {reason}"),
+        }),
+        (told, None) | (None, told) => told.map(str::to_owned),
+    }
+}
+
+/// The line, or lines, of a reply that is no success: a problem document, what a registry says, or
+/// the first line.
 fn refusal(url: &str, status: u16, body: &str) -> String {
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
+    if let Some(told) = told_by_registry(&problem) {
+        return format!("{url} answered {status} {told}");
+    }
     let text = |key: &str| problem.get(key).and_then(Value::as_str);
-    let title = text("title").or_else(|| text("error"));
-    let title = title.or_else(|| body.lines().next()).unwrap_or_default();
+    let title = text("title").or_else(|| body.lines().next());
+    let title = title.unwrap_or_default();
     let mut message = format!("{url} answered {status} {title}");
-    if let Some(detail) = text("detail").or_else(|| text("reason")) {
+    if let Some(detail) = text("detail") {
         message.push_str(": ");
         message.push_str(detail);
     }
@@ -383,6 +452,8 @@ fn refusal(url: &str, status: u16, body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::settings::Sources;
 
@@ -396,6 +467,13 @@ mod tests {
             ..Sources::default()
         })
         .unwrap()
+    }
+
+    fn urls(place: &Place) -> [Option<&str>; 3] {
+        [&place.api, &place.ops, &place.registry].map(|site| match site {
+            Site::At(address) => Some(&*address.url),
+            Site::Nowhere(_) => None,
+        })
     }
 
     #[test]
@@ -414,38 +492,54 @@ mod tests {
             find(flag, local, &settings(&variables))
         };
         let named = find(Some("http://flag:1/"), Local::Off).unwrap();
-        assert_eq!(
-            (&*named.api.url, &*named.ops.url),
-            ("http://flag:1", "http://flag:1")
-        );
+        assert_eq!(urls(&named), ["http://flag:1"; 3].map(Some));
         assert!(matches!(
             find(Some("flag:1"), Local::Off),
             Err(Failure::Usage(_))
         ));
         let base = find(None, Local::Off).unwrap();
         assert_eq!(
-            (&*base.api.url, &*base.ops.url),
-            ("http://base:1", "http://127.0.0.1:3108"),
+            urls(&base),
+            [Some("http://base:1"), None, None],
             "a base is that of the api door"
         );
-        let place = find(None, Local::On).unwrap();
-        assert_eq!(place.api.url, "http://127.0.0.1:3000");
-        assert_eq!(place.ops.url, "http://127.0.0.1:3108");
+        assert_eq!(urls(&find(None, Local::On).unwrap()), [None; 3]);
         let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        Doors::new(address(41), address(42), address(43))
+        Doors::new(address(41), address(0), address(43))
             .write(&data)
             .unwrap();
         let place = find(None, Local::On).unwrap();
+        let (here, there) = ("http://127.0.0.1:41", "http://127.0.0.1:43");
         assert_eq!(
-            (&*place.api.url, &*place.ops.url),
-            ("http://127.0.0.1:41", "http://127.0.0.1:42")
+            urls(&place),
+            [Some(here), None, Some(there)],
+            "a door that is closed is not sought elsewhere"
         );
+        // No process has an id that large.
+        let ended = r#"{"pid": 2147483647, "api": "http://127.0.0.1:41"}"#;
+        std::fs::write(doors::path(&data), ended).unwrap();
+        assert_eq!(urls(&find(None, Local::On).unwrap()), [None; 3]);
         std::fs::write(doors::path(&data), "no JSON").unwrap();
-        assert!(matches!(
-            find(None, Local::On),
-            Err(Failure::Environment(_))
-        ));
+        let place = find(None, Local::Off).unwrap();
+        assert_eq!(urls(&place), [Some("http://base:1"), None, None]);
+        assert!(matches!(place.ops, Site::Nowhere(Failure::Environment(_))));
         std::fs::remove_dir_all(&data).unwrap();
+    }
+
+    #[test]
+    fn addresses_of_the_settings_are_those_of_a_folder_that_nobody_named() {
+        let mut settings = settings(&[("THIRTEEN_OPS_LISTEN", "0.0.0.0:3108")]);
+        settings.data = env::temp_dir().join("thirteen-client-of-nobody");
+        let place = find(ServerFlag { server: None }, Local::On, &settings).unwrap();
+        let urls = urls(&place).map(Option::unwrap);
+        assert_eq!(
+            urls,
+            [
+                "http://127.0.0.1:3000",
+                "http://127.0.0.1:3108",
+                "http://127.0.0.1:4873"
+            ]
+        );
     }
 
     #[test]
@@ -463,5 +557,19 @@ mod tests {
             "u answered 404 Not here"
         );
         assert_eq!(refusal("u", 500, ""), "u answered 500 ");
+        for (body, told) in [
+            (
+                r#"{"error":"`A` is no name.","reason":"invalid_name"}"#,
+                "`A` is no name.",
+            ),
+            (r#"{"error":"forbidden","reason":"not yours"}"#, "not yours"),
+            (
+                r#"{"error":"not_found","reason":"missing"}"#,
+                "not_found: missing",
+            ),
+            (r#"{"error":"not_found"}"#, "not_found"),
+        ] {
+            assert_eq!(refusal("u", 400, body), format!("u answered 400 {told}"));
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Live {
                 etag,
             }),
             (None, _) | (_, None) => {
-                let at = &client.place().api.url;
+                let at = client.url_of(Door::Api)?;
                 let message =
                     format!("{at}{PATH} has no valid dump and sequence; is it a thirteen server?");
                 Err(Failure::Failed(message))
@@ -126,7 +126,7 @@ fn read(client: &Client, field: Field, format: Format) -> Outcome {
 /// Switches one bit. HTTP has no way to change one bit alone, so the flags are read, changed and
 /// written back if nobody changed the configuration in between; else they are read again.
 fn toggle(client: &Client, feature: Feature, switch: Switch, format: Format) -> Outcome {
-    let at = &client.place().api.url;
+    let at = client.url_of(Door::Api)?;
     for _ in 0..ATTEMPTS_MAX {
         let live = Live::read(client)?;
         let state = live.state.with_feature(feature, switch);
@@ -163,9 +163,9 @@ fn post(client: &Client, field: Field, value: u64) -> Result<u64, Failure> {
 }
 
 fn sequence_of(client: &Client, answer: &Value) -> Result<u64, Failure> {
+    let at = client.url_of(Door::Api)?;
     let sequence = answer.get("sequence").and_then(Value::as_u64);
     sequence.ok_or_else(|| {
-        let at = &client.place().api.url;
         Failure::Failed(format!(
             "{at}{PATH} gave no sequence: {answer}; is it a thirteen server?"
         ))

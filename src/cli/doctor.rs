@@ -10,9 +10,10 @@ use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::audit::{self, Chain};
 use crate::backup::STORES;
+use crate::registry::blobs::check::Found;
 use crate::registry::{self, blobs};
-use crate::startup::{EXIT_ENVIRONMENT, Finding, Verdict, startup_check};
-use crate::store::{Definition, View, check, inspect};
+use crate::startup::{EXIT_ENVIRONMENT, Finding, Question, Verdict, startup_check};
+use crate::store::{Definition, Inspected, View, check, inspect};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,7 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let settings = flags.settings()?;
-    let mut findings = startup_check(&settings);
+    let mut findings = startup_check(&settings, Question::Look);
     findings.extend(STORES.iter().map(|store| whole(store, &settings.data)));
     findings.extend(
         STORES
@@ -46,75 +47,93 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
 
 /// How the chain of a store's audit log is; nothing where there is no log.
 fn audit_log(store: &Definition, data: &Path) -> Option<Finding> {
-    let finding = |verdict, detail, remedy: &str| Finding {
-        check: "audit log",
-        verdict,
-        detail,
-        remedy: remedy.to_owned(),
-    };
-    Some(match inspect(store, data, audit::verify) {
-        Ok(None) => return None,
-        Ok(Some(Chain::Whole { rows, head })) => {
+    let looked = inspect(store, data, audit::verify).map_err(|fault| fault.to_string());
+    Some(match read(AUDIT_LOG, store, looked)? {
+        Ok(Chain::Whole { rows, head }) => {
             let head: String = head[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-            finding(
-                Verdict::Good,
-                format!("{rows} rows, the last is {head}"),
-                "",
-            )
+            let detail = format!("{rows} rows, the last is {head}");
+            finding(AUDIT_LOG, Verdict::Good, detail, "")
         }
-        Ok(Some(Chain::Broken { sequence })) => finding(
+        Ok(Chain::Broken { sequence }) => finding(
+            AUDIT_LOG,
             Verdict::Missing,
             format!("row {sequence} does not follow from the one before it"),
             "somebody has changed the log: keep the file, and compare it with a backup",
         ),
-        Err(fault) => finding(
-            Verdict::Missing,
-            fault.to_string(),
-            "look at the disk and at the file's owner",
-        ),
+        Err(unread) => unread,
     })
 }
 
-/// Whether the registry's files are there that its store names; nothing where there is no store.
-fn files(data: &Path) -> Option<Finding> {
-    let looked = |view: &View<'_>| blobs::check::check(view, data);
-    let found = match blobs::check::hold(data) {
-        Ok(_files_stay) => {
-            inspect(&registry::schema::DEFINITION, data, looked).map_err(|fault| fault.to_string())
-        }
+/// Whether the registry's files are there that its store names, and what lies in the store is
+/// whole; nothing where there is no store.
+fn files(data: &Path) -> Vec<Finding> {
+    let store = &registry::schema::DEFINITION;
+    let look = |view: &View<'_>| blobs::check::check(view, data);
+    let looked = match blobs::check::hold(data) {
+        Ok(_files_stay) => inspect(store, data, look).map_err(|fault| fault.to_string()),
         Err(error) => Err(error.to_string()),
     };
-    let finding = |verdict, detail, remedy: &str| Finding {
-        check: "files",
+    match read(FILES, store, looked) {
+        None => Vec::new(),
+        Some(Ok(found)) => of_files(&found),
+        Some(Err(unread)) => vec![unread],
+    }
+}
+
+/// What is not there and what is damaged each have a line: the remedies differ.
+fn of_files(found: &Found) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (named, short) = (found.named, found.short);
+    if let Some(first) = found.damaged.first() {
+        let count = found.damaged.len();
+        let detail = format!("{count} of {short} in the store are damaged, {first} first");
+        findings.push(finding(FILES, Verdict::Missing, detail, "restore a backup"));
+    }
+    if let Some(first) = found.missing.first() {
+        let detail = format!("{} of {named} are not, {first} first", found.missing.len());
+        let remedy = "put them back from a backup, into blobs/sha512 of the data folder";
+        findings.push(finding(FILES, Verdict::Missing, detail, remedy));
+    }
+    if findings.is_empty() {
+        let detail = format!("{named} files of the registry are there, {short} in its store");
+        findings.push(finding(FILES, Verdict::Good, detail, ""));
+    }
+    findings
+}
+
+/// What was read of a store; the line that says why it was not, or nothing without a store.
+fn read<T>(
+    check: &'static str,
+    store: &Definition,
+    looked: Result<Inspected<T>, String>,
+) -> Option<Result<T, Finding>> {
+    Some(match looked {
+        Ok(Inspected::Absent) => return None,
+        Ok(Inspected::Read(read)) => Ok(read),
+        Ok(Inspected::OtherSchema { found, known }) => {
+            let name = store.name;
+            let detail = format!("not looked at: {name}.db has schema {found}, not {known}");
+            let remedy = if found < known {
+                "the next start migrates it: look again then"
+            } else {
+                "use the version of thirteen that wrote it"
+            };
+            Err(finding(check, Verdict::Advice, detail, remedy))
+        }
+        Err(cause) => {
+            let remedy = "look at the disk and at the file's owner";
+            Err(finding(check, Verdict::Missing, cause, remedy))
+        }
+    })
+}
+
+fn finding(check: &'static str, verdict: Verdict, detail: String, remedy: &str) -> Finding {
+    Finding {
+        check,
         verdict,
         detail,
         remedy: remedy.to_owned(),
-    };
-    Some(match found {
-        Ok(None) => return None,
-        Ok(Some(found)) if !found.damaged.is_empty() => {
-            let (count, short) = (found.damaged.len(), found.short);
-            let first = found.damaged[0];
-            let detail = format!("{count} of {short} in the store are damaged, {first} first");
-            finding(Verdict::Missing, detail, "restore a backup")
-        }
-        Ok(Some(found)) if found.missing.is_empty() => {
-            let (named, short) = (found.named, found.short);
-            let detail = format!("{named} files of the registry are there, {short} in its store");
-            finding(Verdict::Good, detail, "")
-        }
-        Ok(Some(found)) => {
-            let (count, named) = (found.missing.len(), found.named);
-            let detail = format!("{count} of {named} are not, {} first", found.missing[0]);
-            let remedy = "put them back from a backup, into blobs/sha512 of the data folder";
-            finding(Verdict::Missing, detail, remedy)
-        }
-        Err(cause) => finding(
-            Verdict::Missing,
-            cause,
-            "look at the disk and at the file's owner",
-        ),
-    })
+    }
 }
 
 /// Whether a store is free of damage; it is read as it is, also while the server runs.
@@ -182,5 +201,52 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Good => "ok",
         Verdict::Advice => "advice",
         Verdict::Missing => "missing",
+    }
+}
+
+const AUDIT_LOG: &str = "audit log";
+const FILES: &str = "files";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::blobs::Sha512Digest;
+
+    #[test]
+    fn damaged_and_missing_files_are_both_told() {
+        let found = Found {
+            named: 3,
+            missing: vec![Sha512Digest([1; 64])],
+            short: 2,
+            damaged: vec![Sha512Digest([2; 64])],
+        };
+        let details = |found: &Found| -> Vec<String> {
+            let findings = of_files(found);
+            findings.into_iter().map(|found| found.detail).collect()
+        };
+        let told = details(&found);
+        assert!(told[0].starts_with("1 of 2 in the store are damaged, 0202"));
+        assert!(told[1].starts_with("1 of 3 are not, 0101"));
+        assert_eq!(told.len(), 2);
+        let well = details(&Found::default());
+        assert_eq!(well, ["0 files of the registry are there, 0 in its store"]);
+    }
+
+    #[test]
+    fn a_store_of_another_schema_is_said_not_to_be_looked_at() {
+        let store = &registry::schema::DEFINITION;
+        for (found, remedy) in [(3, "the next start migrates it"), (9, "use the version")] {
+            let looked: Result<Inspected<Found>, String> =
+                Ok(Inspected::OtherSchema { found, known: 5 });
+            let Some(Err(told)) = read(FILES, store, looked) else {
+                panic!("it was not read")
+            };
+            assert_eq!(told.verdict, Verdict::Advice);
+            let detail = format!("not looked at: registry.db has schema {found}, not 5");
+            assert_eq!(told.detail, detail);
+            assert!(told.remedy.starts_with(remedy), "{told}");
+        }
+        let absent: Result<Inspected<Found>, String> = Ok(Inspected::Absent);
+        assert!(read(FILES, store, absent).is_none());
     }
 }

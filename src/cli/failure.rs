@@ -9,7 +9,7 @@ use crate::startup::EXIT_ENVIRONMENT;
 pub(super) type Outcome = Result<ExitCode, Failure>;
 
 /// A command's failure. The message says the likely cause and the remedy.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// It could not be done: exit code 1.
     Failed(String),

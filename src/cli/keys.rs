@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
+use super::folder;
 use super::output::{Format, JsonFlag, print, print_json};
 use crate::auth::keys::rotate;
 
@@ -27,8 +28,9 @@ struct RotateArgs {
 
 pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let Command::Rotate(args) = args.command;
-    let folder = flags.settings()?.data;
-    let rotation = rotate(&folder).map_err(|fault| Failure::Environment(fault.to_string()))?;
+    let settings = flags.settings()?;
+    let data = folder::existing(&settings)?;
+    let rotation = rotate(data).map_err(|fault| Failure::Environment(fault.to_string()))?;
     match args.json.format() {
         Format::Text => {
             let removed: String = rotation

@@ -11,6 +11,7 @@ mod doctor;
 mod env;
 mod failure;
 mod flags;
+mod folder;
 mod install;
 mod keys;
 mod metrics;
@@ -69,11 +70,12 @@ enum Command {
     Keys(keys::Args),
     /// Run the proxy alone, try what it decides, make its tokens
     Proxy(proxy::Args),
-    /// Install packages into node_modules through the registry door
+    /// Install packages into node_modules through the registry door; package.json and lockfiles
+    /// are left alone
     Install(install::Args),
     /// Pack a folder and publish it to the registry door
     Publish(publish::Args),
-    /// Search the manual
+    /// List, show and search the pages of the manual
     Docs(docs::Args),
     /// Measure the kernels against the documented targets
     Benchmark(benchmark::Args),

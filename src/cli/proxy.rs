@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
+use super::folder;
 use super::output::{Format, JsonFlag, columns, print, print_json};
 use crate::auth::keys::{Keys, open_or_create};
 use crate::auth::tokens::proxy::{
@@ -19,8 +20,9 @@ use crate::outgoing::Url;
 use crate::outgoing::dns::look_up;
 use crate::outgoing::guard::special;
 use crate::proxy::{Authority, Refusal, Upstreams, decide};
-use crate::serve::{self, Opened};
+use crate::serve;
 use crate::settings::{Reach, Settings, Upstream, whole};
+use crate::startup::Opened;
 use crate::telemetry::process::unix_ms;
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +35,8 @@ pub(super) struct Args {
 enum Command {
     /// Run the registry door alone
     Start,
-    /// Walk the proxy's decisions for a URL, up to a connection, and print each
+    /// Walk the proxy's decisions for a URL, up to a connection, and print each; they are made by
+    /// the settings of this command, and no server is asked
     Test(TestArgs),
     /// Make a token for clients of the proxy
     Token(TokenArgs),
@@ -273,6 +276,6 @@ fn hash_of(given: Option<&str>, settings: &Settings) -> Result<u32, Failure> {
 }
 
 fn keys_of(settings: &Settings) -> Result<Keys, Failure> {
-    open_or_create(&settings.data)
+    open_or_create(folder::existing(settings)?)
         .map_err(|fault| Failure::Environment(format!("the keys cannot be used: {fault}")))
 }

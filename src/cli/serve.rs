@@ -1,6 +1,7 @@
 //! `thirteen serve`.
 
-use crate::serve::{Opened, run as run_server};
+use crate::serve::run as run_server;
+use crate::startup::Opened;
 
 use super::failure::Outcome;
 use super::flags::SettingFlags;

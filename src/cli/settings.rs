@@ -86,7 +86,11 @@ fn check(file: PathBuf) -> Outcome {
             let set = settings
                 .entries()
                 .filter(|entry| *entry.origin != Origin::Default);
-            print(&format!("{shown}: {} settings, no faults\n", set.count()))?;
+            let counted = match set.count() {
+                1 => "1 setting".to_owned(),
+                count => format!("{count} settings"),
+            };
+            print(&format!("{shown}: {counted}, no faults\n"))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(faults) => Err(Failure::Failed(faults.to_string())),

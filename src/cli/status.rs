@@ -19,19 +19,17 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     let client = Client::find(args.server, &flags.settings()?)?;
     let health = client.read(Door::Api, "/health")?;
     let status = client.read(Door::Api, "/api/v1/status")?;
-    let place = client.place();
+    let api = client.address(Door::Api)?;
+    let ops = client.url_of(Door::Ops).ok();
     match args.json.format() {
         Format::Json => {
-            let server = json!({ "api": place.api.url, "ops": place.ops.url });
+            let server = json!({ "api": api.url, "ops": ops });
             print_json(&json!({ "server": server, "health": health, "status": status }))
         }
         Format::Text => {
             let mut rows = vec![
-                [
-                    "api".to_owned(),
-                    format!("{} ({})", place.api.url, place.api.named_by),
-                ],
-                ["ops".to_owned(), place.ops.url.clone()],
+                ["api".to_owned(), format!("{} ({})", api.url, api.named_by)],
+                ["ops".to_owned(), ops.unwrap_or("closed").to_owned()],
             ];
             flatten("", &health, &mut rows);
             flatten("", &status, &mut rows);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::guard::Special;
+use super::guard::{REMEDY, Special};
 
 /// Why there is no response, or not all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl fmt::Display for OutgoingFault {
         match self {
             OutgoingFault::Name(fault) => fault.fmt(formatter),
             OutgoingFault::Refused(special) => {
-                write!(formatter, "the host's name leads to {special}")
+                write!(formatter, "the host's name leads to {special}; {REMEDY}")
             }
             OutgoingFault::Connect(kind) => write!(formatter, "connecting failed: {kind}"),
             OutgoingFault::Timeout(awaited) => {

@@ -47,6 +47,10 @@ impl fmt::Display for Special {
     }
 }
 
+/// What an operator does about an upstream that is refused for its address.
+pub const REMEDY: &str =
+    "if it is meant to be reached, set allowPrivate = true for the upstream of that host";
+
 /// Whether an address is one of the public internet.
 pub fn is_public(address: IpAddr) -> bool {
     special(address).is_none()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::http::Problem;
-use crate::outgoing::guard::Special;
+use crate::outgoing::guard::{REMEDY, Special};
 use crate::outgoing::{NameFault, OutgoingFault};
 
 /// A refusal; that of the headers, which lists their faults, and that of the rate, which says when
@@ -75,9 +75,10 @@ impl fmt::Display for Refusal {
             Refusal::Token => formatter.write_str("Invalid proxy token"),
             Refusal::UnknownHash => formatter.write_str("Unknown registry hash"),
             Refusal::Target => formatter.write_str("Target not allowed"),
-            Refusal::Address(special) => {
-                write!(formatter, "Target not allowed: its name leads to {special}")
-            }
+            Refusal::Address(special) => write!(
+                formatter,
+                "Target not allowed: its name leads to {special}; {REMEDY}"
+            ),
             Refusal::Unreachable(cause) => write!(formatter, "Upstream unreachable: {cause}"),
             Refusal::Timeout => formatter.write_str("Upstream timed out"),
             Refusal::Busy => formatter.write_str("Too many requests are under way"),

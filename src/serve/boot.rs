@@ -29,7 +29,9 @@ use crate::ring::bind_shared;
 use crate::routes::{API, DOORS, OPS, REGISTRY};
 use crate::settings::{LogLevel, Settings};
 use crate::shard::{ShardOptions, Shards, launch};
-use crate::startup::{EXIT_ENVIRONMENT, Verdict, raise_open_files, startup_check};
+use crate::startup::{
+    EXIT_ENVIRONMENT, Opened, Question, Verdict, raise_open_files, startup_check,
+};
 use crate::state::{Loaded, StateFile, lock_folder};
 use crate::store::{self, Store};
 use crate::telemetry::logs::{Filter, Logs};
@@ -41,24 +43,6 @@ use super::banner;
 use super::shard_main::{Boot, run_shard};
 use super::signals::{self, Signals};
 use super::watchdog;
-
-/// Which doors a server opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opened {
-    /// All of them.
-    All,
-    /// The registry's alone.
-    Registry,
-}
-
-impl Opened {
-    fn has(self, door: usize) -> bool {
-        match self {
-            Opened::All => true,
-            Opened::Registry => door == REGISTRY,
-        }
-    }
-}
 
 /// Runs the server until it is told to stop. Exit codes: 0 after a drain, 1 when it failed, 78
 /// when the machine or the settings do not allow it to run.
@@ -107,7 +91,7 @@ fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
         "the limit of open files cannot be raised",
         "raise it before the start (LimitNOFILE= in the unit), or lower connections_max",
     ))?;
-    check(&settings)?;
+    check(&settings, opened)?;
     let (file, loaded) = take_folder(&settings)?;
     let keys = keys::open_or_create(&settings.data)
         .map_err(|fault| environment(format!("the keys cannot be used: {fault}")))?;
@@ -137,13 +121,11 @@ fn start(settings: Settings, opened: Opened) -> Result<Running, StartFault> {
     })
     .map_err(|fault| environment(fault.to_string()))?;
     await_shards(settings.shards, &shards_ready)?;
-    if opened == Opened::Registry {
-        banner::print(&settings, doors[REGISTRY], configuration).map_err(failed(
-            "the banner cannot be printed",
-            "stdout has to take it",
-        ))?;
-    }
-    announce(&settings, doors, (&stores.commerce, &demo)).map_err(failed(
+    let banner = match opened {
+        Opened::All => String::new(),
+        Opened::Registry => banner::text(&settings.upstreams(), configuration),
+    };
+    announce(&settings, doors, &banner, (&stores.commerce, &demo)).map_err(failed(
         "the doors cannot be announced",
         "stdout, the data folder and systemd's NOTIFY_SOCKET have to take them",
     ))?;
@@ -187,8 +169,8 @@ impl Running {
     }
 }
 
-fn check(settings: &Settings) -> Result<(), StartFault> {
-    let findings = startup_check(settings);
+fn check(settings: &Settings, opened: Opened) -> Result<(), StartFault> {
+    let findings = startup_check(settings, Question::Start(opened));
     let missing: Vec<String> = findings
         .iter()
         .filter(|finding| finding.verdict == Verdict::Missing)
@@ -229,7 +211,7 @@ fn bind(settings: &Settings, opened: Opened) -> Result<Bound, StartFault> {
     let mut of_shards: Vec<Vec<(usize, OwnedFd)>> =
         (0..settings.shards).map(|_| Vec::new()).collect();
     for (door, address) in wanted.into_iter().enumerate() {
-        if !opened.has(door) {
+        if !opened.has(DOORS[door]) {
             addresses[door].set_port(0);
             continue;
         }
@@ -413,10 +395,12 @@ fn give_up(ready: &Sender<Result<(), String>>, error: &io::Error) {
     });
 }
 
-/// Prints a line for each door and then `ready`, and leaves the doors where clients find them.
+/// Prints a line for each door, the banner and `ready`, and leaves the doors where clients find
+/// them.
 fn announce(
     settings: &Settings,
     doors: [SocketAddr; DOORS.len()],
+    banner: &str,
     (commerce, demo): (&Store, &Filled),
 ) -> io::Result<()> {
     Doors::new(doors[API], doors[OPS], doors[REGISTRY]).write(&settings.data)?;
@@ -425,6 +409,7 @@ fn announce(
     for (name, address) in open.filter(|(_, address)| address.port() > 0) {
         writeln!(out, "{name:<9} http://{address}")?;
     }
+    out.write_all(banner.as_bytes())?;
     if let Filled::Made {
         email,
         password,

@@ -6,5 +6,5 @@ mod shard_main;
 mod signals;
 mod watchdog;
 
-pub use boot::{Opened, run};
+pub use boot::run;
 pub use shard_main::{Here, all_shards_turn, here, pending_by_door};

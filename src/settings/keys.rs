@@ -108,7 +108,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "registry.offline",
-        doc: "Whether upstreams are never asked: what is here is served, the rest is 503.",
+        doc: "Whether upstreams are never asked: what is here is served, the rest is 404.",
         default: "false",
         change: Change::Live,
         slot: &Truth(|settings| &mut settings.registry.offline),

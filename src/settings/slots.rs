@@ -393,7 +393,7 @@ impl Slot for Upstreams {
     }
 
     fn accepts(&self) -> String {
-        r#"a list of {"host", "port", "hash"?, "tls"?, "allowPrivate"?}; see upstreams"#.to_owned()
+        upstream::ACCEPTS.to_owned()
     }
 }
 

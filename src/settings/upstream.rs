@@ -393,6 +393,13 @@ fn credentials(object: &Map<String, Value>) -> Result<Option<Credentials>, Strin
     }
 }
 
+/// What `proxy.upstreams` takes.
+pub(super) const ACCEPTS: &str = concat!(
+    r#"a list of {"url"} or {"host", "port", "tls"?, "path"?}, each with "hash"?, "patterns"?, "#,
+    r#""tokenFile"?, "username"?, "passwordFile"?, "caFile"?, "timeoutMs"?, "allowPrivate"?; "#,
+    "see upstreams",
+);
+
 /// The keys of an upstream.
 const KNOWN: [&str; 13] = [
     "host",
@@ -451,6 +458,13 @@ fn url_of(address: &HostPort, transport: Transport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_key_is_told() {
+        for key in KNOWN {
+            assert!(ACCEPTS.contains(&format!("\"{key}\"")), "{key}");
+        }
+    }
 
     #[test]
     fn an_upstream_without_a_hash_has_that_of_its_url() {

@@ -107,8 +107,23 @@ pub fn check(definition: &Definition, folder: &Path) -> Result<Vec<String>, Copy
     damage(&connection).map_err(|error| fault(error.to_string()))
 }
 
-/// Reads a store that another process may have open, without changing it. Finds nothing where
-/// there is no store, or one of another schema.
+/// What came of reading a store as it lies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Inspected<T> {
+    /// There is no store.
+    Absent,
+    /// Its schema has another number than that of the definition, so that it was not read.
+    OtherSchema {
+        /// The number that it has.
+        found: usize,
+        /// The number that this binary reads.
+        known: usize,
+    },
+    /// What was read.
+    Read(T),
+}
+
+/// Reads a store that another process may have open, without changing it.
 ///
 /// # Errors
 /// What keeps it from being read.
@@ -116,10 +131,10 @@ pub fn inspect<T>(
     definition: &Definition,
     folder: &Path,
     read: impl FnOnce(&View<'_>) -> Result<T, SqlFault>,
-) -> Result<Option<T>, CopyFault> {
+) -> Result<Inspected<T>, CopyFault> {
     let path = definition.path(folder);
     if !path.exists() {
-        return Ok(None);
+        return Ok(Inspected::Absent);
     }
     let fault = |cause: String| CopyFault {
         path: path.clone(),
@@ -130,11 +145,13 @@ pub fn inspect<T>(
         let version: i64 = row.get(0)?;
         Ok(version.max(0) as usize)
     });
-    if schema.map_err(|error| fault(error.to_string()))? != definition.migrations.len() {
-        return Ok(None);
+    let found = schema.map_err(|error| fault(error.to_string()))?;
+    let known = definition.migrations.len();
+    if found != known {
+        return Ok(Inspected::OtherSchema { found, known });
     }
-    let found = read(&View::new(&connection)).map_err(|error| fault(error.to_string()))?;
-    Ok(Some(found))
+    let read = read(&View::new(&connection)).map_err(|error| fault(error.to_string()))?;
+    Ok(Inspected::Read(read))
 }
 
 fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {

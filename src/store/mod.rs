@@ -22,7 +22,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use tests::Folder;
 
-pub use copy::{CopyFault, check, copy, inspect};
+pub use copy::{CopyFault, Inspected, check, copy, inspect};
 pub use fault::{Constraint, OpenFault, SqlFault, StoreFault};
 pub use handle::{Options, Store, open};
 pub use open::Definition;

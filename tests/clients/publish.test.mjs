@@ -225,7 +225,7 @@ test("refusals and wrong usage are said", async (t) => {
     run(binary(), ["publish", "--server", url, ...args], place, env);
   const refused = await publish([], { THIRTEEN_TOKEN: "t" });
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /answered 403 forbidden: you cannot publish over 1\.2\.3/);
+  assert.match(refused.stderr, /answered 403 you cannot publish over 1\.2\.3/);
   assert.equal(requests[0].headers.authorization, "Bearer t");
   const anonymous = await publish([]);
   assert.equal(anonymous.code, 2);

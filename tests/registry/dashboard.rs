@@ -470,11 +470,14 @@ fn metrics_are_those_of_the_ops_door_and_tell_of_names() {
 
 /// `thirteen install is-odd`, from a registry that answers as it is told.
 fn install(upstream: &Upstream, data: &Folder) -> (String, String) {
+    install_with(upstream, &["--data", data.path().to_str().unwrap()])
+}
+
+fn install_with(upstream: &Upstream, more: &[&str]) -> (String, String) {
     let place = Folder::new();
     let command = ["install", "is-odd", "--server", &upstream.url(), "--to"];
     let to = place.path().to_str().unwrap();
-    let data = ["--data", data.path().to_str().unwrap()];
-    let done = run(&[&command[..], &[to], &data].concat(), &[]);
+    let done = run(&[&command[..], &[to], more].concat(), &[]);
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{told}");
     assert!(
@@ -513,9 +516,12 @@ fn install_sends_a_token_of_the_folders_keys_for_the_hash_that_it_was_told() {
     let (stdout, told) = install(&upstream, &data);
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(
-        told.starts_with("note: no X-Bun-Proxy-Token is sent: "),
+        told.starts_with("note: no X-Bun-Proxy-Token is sent: ")
+            && told.ends_with(" has no keys; name the data folder of the registry's server\n"),
         "{told}"
     );
+    let (_, told) = install_with(&upstream, &[]);
+    assert_eq!(told, "", "who named no folder is not told of keys");
     assert!(
         stdout.contains("  X-Bun-Registry-Hash: 0xdeadbeef\n"),
         "{stdout}"

@@ -278,3 +278,26 @@ fn a_short_tarball_that_is_damaged_is_told_by_the_doctor() {
         "{text}"
     );
 }
+
+#[test]
+fn a_store_of_an_older_schema_is_said_not_to_be_looked_through() {
+    let mut registry = Registry::start();
+    registry.publish("short", "1.0.0");
+    registry.server.terminate();
+    let data = registry.server.data();
+    let store = data.join("registry.db");
+    let mut bytes = std::fs::read(&store).unwrap();
+    // SQLite's header has the schema's number (user_version) here, big-endian.
+    bytes[60..64].copy_from_slice(&1_u32.to_be_bytes());
+    std::fs::write(&store, bytes).unwrap();
+    let (is_well, text) = doctor(&data);
+    let lines = text
+        .lines()
+        .filter(|line| line.contains("not looked at: registry.db has schema 1"));
+    let lines: Vec<&str> = lines.collect();
+    assert!(is_well, "a start would migrate it: {text}");
+    assert_eq!(lines.len(), 2, "the audit log and the files: {text}");
+    for line in lines {
+        assert!(line.contains("the next start migrates it"), "{line}");
+    }
+}

@@ -1,12 +1,15 @@
 //! The headers of the configuration that the client commands send.
 
+use std::io::ErrorKind;
+
 use thirteen_kernels::config::ConfigState;
 use thirteen_kernels::config::headers::{HEADERS_BYTES_MAX, write_headers};
 
 use crate::auth::keys::{KeysFault, reopen};
 use crate::auth::tokens::proxy::{self, PROXY_SECONDS_MAX, ProxyGrant};
-use crate::cli::client::Client;
+use crate::cli::client::{Client, Door};
 use crate::cli::failure::Failure;
+use crate::cli::folder;
 use crate::cli::output::note;
 use crate::id::Id;
 use crate::settings::Settings;
@@ -26,7 +29,7 @@ pub(in crate::cli) fn for_registry(
         note(&format!(
             "{} tells no X-Bun-Config-Dump; the configuration of the settings is sent, and no \
              X-Bun-Proxy-Token",
-            client.place().registry.url
+            client.url_of(Door::Registry)?
         ));
         let config = settings.config.to_state();
         return Ok((config, lines(&config, id, None)));
@@ -34,7 +37,9 @@ pub(in crate::cli) fn for_registry(
     let token = match token(&config, settings) {
         Ok(token) => Some(token),
         Err(fault) => {
-            note(&format!("no X-Bun-Proxy-Token is sent: {fault}"));
+            if let Some(why) = worth_telling(&fault, settings) {
+                note(&format!("no X-Bun-Proxy-Token is sent: {why}"));
+            }
             None
         }
     };
@@ -51,6 +56,23 @@ fn token(config: &ConfigState, settings: &Settings) -> Result<String, KeysFault>
         seconds: PROXY_SECONDS_MAX,
     };
     Ok(proxy::issue(&keys, grant, Id::fresh(), unix_ms() / 1000))
+}
+
+/// Why there is no token; nothing where nobody named a data folder and the usual one has no keys,
+/// as on every machine that is a client alone.
+fn worth_telling(fault: &KeysFault, settings: &Settings) -> Option<String> {
+    match fault {
+        KeysFault::Io(_, error) if error.kind() == ErrorKind::NotFound => {
+            folder::is_named(settings).then(|| {
+                let data = settings.data.display();
+                format!("{data} has no keys; name the data folder of the registry's server")
+            })
+        }
+        KeysFault::Io(..)
+        | KeysFault::Exposed(_)
+        | KeysFault::Malformed(_)
+        | KeysFault::NoEntropy(_) => Some(fault.to_string()),
+    }
 }
 
 /// Name and value of each header, in the order of the protocol: the fields, the dump, the token if

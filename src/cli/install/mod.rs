@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use thirteen_kernels::config::{ConfigState, Field};
 
-use super::client::{Client, ServerFlag};
+use super::client::{Client, Door, ServerFlag};
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
 use super::output::{Format, JsonFlag, print, print_json};
@@ -79,7 +79,7 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     }
     let mut record = read_record(&args.to)?;
     record.asked.extend(asked);
-    let registry = Registry::new(client.place().registry.url.clone(), lines);
+    let registry = Registry::new(client.url_of(Door::Registry)?.to_owned(), lines);
     let (tree, installed) = install(&record, &registry, &args.to, format)?;
     match format {
         Format::Text => print(&summary(&names, &tree, &installed, &config)),

@@ -10,6 +10,7 @@ use nodejs_semver::Version;
 use super::build::Manifests;
 use super::packument::{Dist, Manifest, NoVersion, Packument};
 use super::want::{Want, is_name};
+use crate::cli::client::told_by_registry;
 use crate::limits::{INSTALL_PACKUMENT_BYTES_MAX, INSTALL_TARBALL_BYTES_MAX};
 
 /// A registry at an address.
@@ -94,10 +95,8 @@ impl Registry {
 /// What a registry says when it refuses.
 fn refusal(url: &str, status: u16, body: &str) -> String {
     let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let text = |key: &str| body.get(key).and_then(serde_json::Value::as_str);
-    let reason = text("reason").or_else(|| text("error"));
-    match reason {
-        Some(reason) => format!("{url} answered {status}: {reason}"),
+    match told_by_registry(&body) {
+        Some(told) => format!("{url} answered {status}: {told}"),
         None => format!("{url} answered {status}"),
     }
 }
@@ -299,8 +298,8 @@ mod tests {
 
     #[test]
     fn a_refusal_tells_the_reason() {
-        let body = r#"{"error":"not_found","reason":"no package a"}"#;
-        assert_eq!(refusal("u", 404, body), "u answered 404: no package a");
+        let body = r#"{"error":"No such package.","reason":"not_found"}"#;
+        assert_eq!(refusal("u", 404, body), "u answered 404: No such package.");
         assert_eq!(refusal("u", 502, "<html>"), "u answered 502");
     }
 }

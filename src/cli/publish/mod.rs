@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, ServerFlag};
+use super::client::{Client, Door, ServerFlag};
 use super::failure::{Failure, Outcome};
 use super::flags::SettingFlags;
 use super::install::{headers, is_name, version};
@@ -69,7 +69,7 @@ pub(super) fn run(args: Args, flags: SettingFlags) -> Outcome {
     }
     let settings = flags.settings()?;
     let client = Client::find(args.server, &settings)?;
-    let registry = &client.place().registry.url;
+    let registry = client.url_of(Door::Registry)?;
     let given = args.token.or_else(|| env::var(TOKEN_VARIABLE).ok());
     let token = given
         .or_else(|| npmrc::token(&folder, registry))

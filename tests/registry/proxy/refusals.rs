@@ -83,7 +83,10 @@ fn names_that_lead_to_private_addresses_are_refused() {
         (reply.status, reply.header("X-Bun-Error")),
         (403, Some("ADDRESS_NOT_ALLOWED"))
     );
+    assert!(reply.text().contains(REMEDY), "{}", reply.text());
 }
+
+const REMEDY: &str = "set allowPrivate = true for the upstream of that host";
 
 #[test]
 fn of_a_name_with_several_addresses_no_private_one_is_dialled() {

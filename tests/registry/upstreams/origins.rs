@@ -56,7 +56,10 @@ fn a_public_upstream_does_not_lead_into_the_house() {
     let mut setting = upstream.setting();
     setting["allowPrivate"] = json!(false);
     let server = start_with(&[setting], &[]);
-    assert_eq!(fetch(server.registry(), "/a").status, 503);
+    let reply = fetch(server.registry(), "/a");
+    assert_eq!(reply.status, 503);
+    let remedy = "set allowPrivate = true for the upstream of that host";
+    assert!(reply.text().contains(remedy), "{}", reply.text());
     assert_eq!(upstream.all_asked().len(), 0);
     server.await_log("a loopback address");
 }
