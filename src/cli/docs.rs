@@ -186,7 +186,7 @@ fn paragraphs(page: &str) -> Vec<Paragraph<'_>> {
             }),
         }
         within_code ^= is_fence;
-        goes_on = !is_heading && !(is_fence && !within_code);
+        goes_on = !is_heading && (within_code || !is_fence);
     }
     paragraphs
 }
