@@ -369,8 +369,8 @@ pub const STORE_FAULTS_TOLD_MAX: usize = 20;
 /// When a client whose write found no room may come again.
 pub const STORE_RETRY_SECONDS: u32 = 1;
 
-/// The longest content that lies in the row that names it instead of in a file: a shard reads its
-/// eight pages in less than a millisecond from a disk that has them nowhere in memory.
+/// The longest content that lies in the row that names it instead of in a file: a shard waits for
+/// its eight pages, about a millisecond of an SSD that has them nowhere in memory.
 pub const BLOB_SHORT_BYTES_MAX: usize = 32 << 10;
 /// Bytes of a file in the spool that are not on disk yet.
 pub const BLOB_UNSYNCED_BYTES_MAX: u64 = 8 << 20;
